@@ -47,17 +47,24 @@ impl Cost {
 /// The `main` of an allocator's program: `PROGRAM WORKLOAD`, a workload being a
 /// name of [`work::WORKLOADS`] or the path of a trace.
 pub fn main() -> Result<()> {
-    let name = std::env::args().nth(1).context("usage: PROGRAM WORKLOAD|TRACE-FILE [TIMES]")?;
+    let name = std::env::args().nth(1).context("usage: PROGRAM WORKLOAD|TRACE-FILE [TIMES|count]")?;
     if let Some((_, run)) = work::WORKLOADS.iter().find(|w| w.0 == name) {
         return measured(run);
     }
     let trace = trace::read(Path::new(&name))?;
     let times = match std::env::args().nth(2) {
+        // For counting instructions: both replays, once each.
+        Some(word) if word == "count" => {
+            let mut slots = vec![(std::ptr::dangling_mut(), 1); trace.slots];
+            trace::replay_nothing(&trace, &mut slots, 1);
+            trace::replay(&trace, &mut slots, 1);
+            println!("{}", trace.calls.len());
+            return Ok(());
+        }
         Some(times) => times.parse().with_context(|| format!("not a number of times: {times:?}"))?,
         None => 2_000_000usize.div_ceil(trace.calls.len()),
     };
-    let mut slots = vec![(std::ptr::null_mut(), 0); trace.slots];
-    slots.fill((std::ptr::dangling_mut(), 1));
+    let mut slots = vec![(std::ptr::dangling_mut(), 1); trace.slots];
     measured(|| {
         trace::replay(&trace, &mut slots, times);
         work::Done { calls: (trace.calls.len() * times) as u64, peak: trace.peak, live: 0 }

@@ -11,7 +11,7 @@
 //!   slot << 2 | 3          free
 //! ```
 
-use std::alloc::Layout;
+use std::alloc::{GlobalAlloc, Layout};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::cmp::Reverse;
 use std::path::Path;
@@ -153,9 +153,69 @@ pub fn read(path: &Path) -> Result<Trace> {
 }
 
 /// Replays a trace `times` times through the global allocator. Each new block's
-/// first word and each of its pages is written.
+/// first byte and one in each of its pages is written.
 #[inline(never)]
 pub fn replay(trace: &Trace, slots: &mut [(*mut u8, usize)], times: usize) {
+    replay_on(&Program, trace, slots, times);
+}
+
+/// As [`replay`], with one block for all: what the replay itself costs.
+#[inline(never)]
+pub fn replay_nothing(trace: &Trace, slots: &mut [(*mut u8, usize)], times: usize) {
+    let block = crate::arena::reserve(1 << 30).cast().as_ptr();
+    replay_on(&Nothing(block), trace, slots, times);
+}
+
+/// The program's global allocator.
+struct Program;
+
+// SAFETY: passed on.
+unsafe impl GlobalAlloc for Program {
+    #[inline(always)]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: passed on, as all below.
+        unsafe { std::alloc::alloc(layout) }
+    }
+    #[inline(always)]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above.
+        unsafe { std::alloc::alloc_zeroed(layout) }
+    }
+    #[inline(always)]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as above.
+        unsafe { std::alloc::realloc(block, layout, size) }
+    }
+    #[inline(always)]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { std::alloc::dealloc(block, layout) };
+    }
+}
+
+/// One block, longer than any of a trace, for every request.
+struct Nothing(*mut u8);
+
+// SAFETY: not an allocator; the replay, which never reads a block, may use it.
+unsafe impl GlobalAlloc for Nothing {
+    #[inline(always)]
+    unsafe fn alloc(&self, _: Layout) -> *mut u8 {
+        self.0
+    }
+    #[inline(always)]
+    unsafe fn alloc_zeroed(&self, _: Layout) -> *mut u8 {
+        self.0
+    }
+    #[inline(always)]
+    unsafe fn realloc(&self, block: *mut u8, _: Layout, _: usize) -> *mut u8 {
+        block
+    }
+    #[inline(always)]
+    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
+}
+
+#[inline(always)]
+fn replay_on<A: GlobalAlloc>(target: &A, trace: &Trace, slots: &mut [(*mut u8, usize)], times: usize) {
     let layout = |size: usize| Layout::from_size_align(size.max(1), ALIGN).expect("a trace's sizes are below 1 GiB");
     for _ in 0..times {
         for &call in &trace.calls {
@@ -164,24 +224,24 @@ pub fn replay(trace: &Trace, slots: &mut [(*mut u8, usize)], times: usize) {
             unsafe {
                 match call {
                     Call::Alloc(slot, size) => {
-                        let block = std::alloc::alloc(layout(size as usize));
+                        let block = target.alloc(layout(size as usize));
                         touch(block, 0, size as usize);
                         slots[slot as usize] = (block, size as usize);
                     }
                     Call::Zeroed(slot, size) => {
-                        let block = std::alloc::alloc_zeroed(layout(size as usize));
+                        let block = target.alloc_zeroed(layout(size as usize));
                         touch(block, 0, size as usize);
                         slots[slot as usize] = (block, size as usize);
                     }
                     Call::Resize(slot, size) => {
                         let (block, old) = slots[slot as usize];
-                        let block = std::alloc::realloc(block, layout(old), (size as usize).max(1));
+                        let block = target.realloc(block, layout(old), (size as usize).max(1));
                         touch(block, old, size as usize);
                         slots[slot as usize] = (block, size as usize);
                     }
                     Call::Free(slot) => {
                         let (block, size) = slots[slot as usize];
-                        std::alloc::dealloc(block, layout(size));
+                        target.dealloc(block, layout(size));
                     }
                 }
             }
