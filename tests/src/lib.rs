@@ -1,0 +1,4 @@
+//! Host side of rt0's proof: what runs a program under a limit, and what must then hold.
+
+pub mod job;
+pub mod kernel;
