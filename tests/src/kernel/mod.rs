@@ -2,6 +2,8 @@
 
 pub mod console;
 pub mod fetch;
+pub mod freebsd;
+pub mod grub;
 pub mod initramfs;
 pub mod linux;
 pub mod plan;
