@@ -2,3 +2,6 @@
 
 pub mod job;
 pub mod kernel;
+pub mod native;
+pub mod port;
+pub mod sweep;

@@ -1,6 +1,6 @@
 //! The plan: a list of jobs in the words of the program `init`, which runs them on a booted kernel.
 //!
-//! The language is described at the head of `examples/src/bin/init.rs`.
+//! The language is described at the head of `examples/init.rs`.
 
 use crate::job::{Job, Stack};
 use anyhow::{Context, Result, bail, ensure};
