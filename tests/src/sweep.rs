@@ -72,7 +72,7 @@ impl Flags {
         match self {
             Flags::Plain => vec![],
             Flags::Tight => vec!["--allowance=0".into()],
-            // First and last byte of each chunk: a few hundred chunks keep a machine with less memory than the limit content.
+            // First and last byte of each chunk: some chunks, not all pages, as the machine may have less memory than the limit.
             Flags::Filled => vec!["--allowance=0".into(), "--no-bitmap".into(), format!("--fill={}", chunk(limit))],
         }
     }
@@ -84,7 +84,7 @@ impl Flags {
 
 /// The chunk in which an arena under `limit` is filled, in bytes.
 fn chunk(limit: Option<u64>) -> u64 {
-    (limit.unwrap_or(16 * GIB) / 256).next_power_of_two().max(64 * KIB)
+    (limit.unwrap_or(4 * GIB) / 64).next_power_of_two().max(64 * KIB)
 }
 
 /// A stack limit that is smaller than what the kernel would map for a stack by itself.
@@ -237,21 +237,33 @@ fn check_report(run: &Run, output: &str, broken: &mut Vec<String>) -> Result<(),
         }
     }
     if run.flags == Flags::Filled {
+        // Further regions follow when the arena is full, as far as the limit or a 32-bit address space goes.
         let filled = report.number("filled")?;
-        must(filled <= arena && filled + chunk(run.job.limit) > arena, format!("{filled} bytes filled of an arena of {arena}"));
+        must(filled >= arena, format!("{filled} bytes filled, and the arena alone is {arena}"));
+        if let Some(limit) = limit {
+            must(filled + footprint <= limit, format!("{filled} bytes filled under {limit} with a footprint of {footprint}"));
+            let least = least_filled(port, limit);
+            must(filled >= least, format!("{filled} bytes filled under {limit}; {least} is the least"));
+        }
     }
     Ok(())
 }
 
-/// The share of a limit that has to be arena, in bytes.
+/// The share of a limit that arena and bitmap have to make arena, in bytes: of 64 MiB or more, up to a full-size arena.
 fn least_arena(port: Port, flags: Flags, limit: u64) -> Option<u64> {
-    let per_mille = match (flags, limit) {
-        (Flags::Filled, bytes) if bytes >= 64 * MIB => 990,
-        (Flags::Filled, bytes) if bytes >= 2 * MIB => 880,
-        (Flags::Tight, bytes) if bytes >= 64 * MIB => if port.bits() == 64 { 935 } else { 880 },
-        _ => return None,
+    let per_mille = if port.bits() == 64 { 935 } else { 880 };
+    (flags == Flags::Tight && limit >= 64 * MIB).then(|| (limit * per_mille / 1000).min(full_arena(port)))
+}
+
+/// The share of a limit that has to be had when all is arena, in bytes.
+fn least_filled(port: Port, limit: u64) -> u64 {
+    let least = match limit {
+        bytes if bytes >= 64 * MIB => bytes * 99 / 100,
+        bytes if bytes >= 2 * MIB => bytes * 88 / 100,
+        _ => 0,
     };
-    Some((limit / 1000 * per_mille).min(full_arena(port)))
+    // The smallest address space of a 32-bit port, FreeBSD's on an i386 kernel, has room for 2.4 GiB.
+    if port.bits() == 64 { least } else { least.min(2 * GIB) }
 }
 
 /// Every broken promise of a whole sweep; `outcomes` are those of `runs`, in their order.
@@ -298,7 +310,11 @@ mod tests {
         } else {
             (0, left / 4096 * 4096)
         };
-        let filled = if run.flags == Flags::Filled { format!("filled={arena}\n") } else { String::new() };
+        let filled = match (run.flags, limit) {
+            (Flags::Filled, Some(limit)) => format!("filled={}\n", limit - footprint),
+            (Flags::Filled, None) => format!("filled={arena}\n"),
+            _ => String::new(),
+        };
         let limit = limit.map_or("none".into(), |limit| limit.to_string());
         let output = format!(
             "port={}\npage=4096\nlimit={limit}\nsource=rlimit\nfootprint={footprint}\nallowance={allowance}\npolicy=fit\n\
@@ -383,6 +399,8 @@ mod tests {
         let shrunk = spoil(&under(Flags::Plain, 17 * GIB + 128 * KIB), "arena=17", "arena=1");
         assert!(shrunk.iter().any(|what| what.contains("under the smaller limit")), "{shrunk:?}");
         assert!(!spoil(&under(Flags::Filled, 64 * MIB), "filled=6", "filled=5").is_empty());
+        assert!(!spoil(&under(Flags::Filled, 64 * MIB), "filled=6", "filled=7").is_empty());
+        assert!(!spoil(&under(Flags::Filled, 32 * GIB), "filled=34", "filled=33").is_empty());
         assert!(check_all(&runs, &outcomes[1..]).len() >= runs.len());
         assert_eq!(check_all(&runs, &outcomes[..runs.len() - 1]).len(), 1);
     }
