@@ -61,7 +61,7 @@ impl Lock {
         // Whoever has slept takes the lock as awaited: it cannot know whether it
         // was the only one, and a wake too many does no harm.
         while self.0.swap(AWAITED, Acquire) != FREE {
-            crate::sys::wait_while(&self.0, AWAITED);
+            kernel::wait_while(&self.0, AWAITED);
         }
     }
 }
@@ -84,7 +84,60 @@ unsafe impl Exclusive for Lock {
     #[inline]
     unsafe fn release(&self) {
         if self.0.swap(FREE, Release) == AWAITED {
-            crate::sys::wake_one(&self.0);
+            kernel::wake_one(&self.0);
         }
+    }
+}
+
+/// Sleeping and waking, as each kernel has it. Neither can fail in a way that
+/// matters: a sleep that ends early looks at the word again.
+#[cfg(target_os = "linux")]
+mod kernel {
+    use core::sync::atomic::AtomicU32;
+
+    use crate::sys::{nr, syscall};
+
+    /// `include/uapi/linux/futex.h`.
+    const FUTEX_WAIT_PRIVATE: i32 = 128;
+    const FUTEX_WAKE_PRIVATE: i32 = 129;
+
+    /// Sleeps until the word is woken, if it still is `value`.
+    pub(super) fn wait_while(word: &AtomicU32, value: u32) {
+        let args = [word.as_ptr().into(), FUTEX_WAIT_PRIVATE.into(), (value as usize).into(), 0usize.into()];
+        // SAFETY: the kernel reads the word, which lives as long as this call; no timeout.
+        let _ = unsafe { syscall(nr::FUTEX, args) };
+    }
+
+    /// Wakes one that sleeps at the word.
+    pub(super) fn wake_one(word: &AtomicU32) {
+        // SAFETY: the kernel takes the address as a name only.
+        let _ = unsafe { syscall(nr::FUTEX, [word.as_ptr().into(), FUTEX_WAKE_PRIVATE.into(), 1usize.into()]) };
+    }
+}
+
+/// As above.
+#[cfg(target_os = "freebsd")]
+mod kernel {
+    use core::sync::atomic::AtomicU32;
+
+    use crate::sys::{nr, syscall};
+
+    /// `sys/sys/umtx.h`.
+    const UMTX_OP_WAIT_UINT_PRIVATE: i32 = 15;
+    const UMTX_OP_WAKE_PRIVATE: i32 = 16;
+
+    /// Sleeps until the word is woken, if it still is `value`.
+    pub(super) fn wait_while(word: &AtomicU32, value: u32) {
+        let (op, value) = (UMTX_OP_WAIT_UINT_PRIVATE.into(), (value as usize).into());
+        let args = [word.as_ptr().into(), op, value, 0usize.into(), 0usize.into()];
+        // SAFETY: the kernel reads the word, which lives as long as this call; no timeout.
+        let _ = unsafe { syscall(nr::UMTX_OP, args) };
+    }
+
+    /// Wakes one that sleeps at the word.
+    pub(super) fn wake_one(word: &AtomicU32) {
+        let (op, count) = (UMTX_OP_WAKE_PRIVATE.into(), 1usize.into());
+        // SAFETY: the kernel takes the address as a name only.
+        let _ = unsafe { syscall(nr::UMTX_OP, [word.as_ptr().into(), op, count, 0usize.into(), 0usize.into()]) };
     }
 }

@@ -26,6 +26,7 @@ mod chunk;
 mod class;
 mod front;
 mod memory;
+mod os;
 mod region;
 mod stats;
 
@@ -41,6 +42,7 @@ use front::Front;
 pub use check::Fault;
 pub use class::{CLASSES, GRANULE, SMALL_MAX, block_len, class_len, class_of};
 pub use memory::{Extent, Memory};
+pub use os::Os;
 pub use stats::{Class, Stats};
 
 /// How many free bytes stay committed, unless [`Heap::set_retain`] says otherwise.
@@ -59,7 +61,7 @@ pub const RETAIN: usize = if usize::BITS == 64 { 64 * 1024 * 1024 } else { 16 * 
 /// [`deallocate`](Heap::deallocate) and [`reallocate`](Heap::reallocate). A heap
 /// takes nothing before the first allocation. It never gives its regions back
 /// when it is dropped: blocks may outlive it.
-pub struct Heap<L = Lock, M = crate::malloc::Os> {
+pub struct Heap<L = Lock, M = Os> {
     lock: L,
     state: UnsafeCell<State<M>>,
 }
