@@ -20,10 +20,8 @@ pub struct Os {
 enum State {
     /// Nothing is reserved; the first request will.
     Before(Options),
-    /// The arena is there, and not handed out yet.
-    Ready(Arena),
-    /// The arena is in use.
-    After(Arena),
+    /// The arena is there; the heap has it, or will.
+    Reserved { arena: Arena, handed_out: bool },
 }
 
 impl Os {
@@ -34,7 +32,7 @@ impl Os {
 
     /// Takes an arena that start-up has made. Its bitmap stays the caller's.
     pub const fn in_arena(arena: Arena) -> Os {
-        Os { state: State::Ready(arena), page: 0 }
+        Os { state: State::Reserved { arena, handed_out: false }, page: 0 }
     }
 }
 
@@ -69,6 +67,9 @@ impl Heap<Unlocked, Os> {
     }
 }
 
+// SAFETY: its pointers name address space, which no thread owns.
+unsafe impl Send for Os {}
+
 impl From<Region> for Extent {
     fn from(Region { base, len }: Region) -> Extent {
         Extent { base, len }
@@ -87,20 +88,14 @@ unsafe impl Memory for Os {
 
     fn reserve(&mut self, min: usize, want: usize) -> Option<Extent> {
         if let State::Before(options) = &self.state {
-            self.state = State::Ready(malloc::init(options).ok()?);
+            self.state = State::Reserved { arena: malloc::init(options).ok()?, handed_out: false };
         }
         // An arena too small for this request may serve the next one.
-        if let State::Ready(arena) = &self.state
-            && arena.arena.len >= min
-        {
-            let first = arena.arena.into();
-            let ready = core::mem::replace(&mut self.state, State::Before(PLAIN));
-            if let State::Ready(arena) = ready {
-                self.state = State::After(arena);
-            }
-            return Some(first);
+        let State::Reserved { arena, handed_out } = &mut self.state else { return None };
+        if !*handed_out && arena.arena.len >= min {
+            *handed_out = true;
+            return Some(arena.arena.into());
         }
-        let (State::Ready(arena) | State::After(arena)) = &mut self.state else { return None };
         arena.grow(min, want).ok().map(|grown| grown.arena.into())
     }
 
@@ -115,7 +110,7 @@ unsafe impl Memory for Os {
     }
 
     unsafe fn release(&mut self, extent: Extent) {
-        let (State::Ready(arena) | State::After(arena)) = &mut self.state else { return };
+        let State::Reserved { arena, .. } = &mut self.state else { return };
         let Extent { base, len } = extent;
         let (bitmap, region) = (Region { base, len: 0 }, Region { base, len });
         if arena.arena.base != base {

@@ -1,5 +1,6 @@
 //! Host side of rt0's proof: what runs a program under a limit, and what must then hold.
 
+pub mod heap;
 pub mod job;
 pub mod kernel;
 pub mod native;
