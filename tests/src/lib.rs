@@ -2,6 +2,8 @@
 
 pub mod job;
 pub mod kernel;
+pub mod machine;
 pub mod native;
 pub mod port;
+pub mod suite;
 pub mod sweep;

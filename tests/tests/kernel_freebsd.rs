@@ -150,7 +150,7 @@ fn a_kernel_is_booted_and_followed() {
         assert_eq!((kernel.cpu, kernel.version.as_str()), (cpu, "FreeBSD 0.1-STANDIN"));
         let init = program(work.path(), "init", cpu);
         let jobs = [Job::new("a", program(work.path(), "x", cpu), &[])];
-        let boot = freebsd::run(&kernel, &init, &jobs, 1, work.path(), &mut |_| ()).unwrap();
+        let boot = freebsd::run(&kernel, &init, &jobs, 1, &mut |_| ()).unwrap();
         assert_eq!((boot.outcomes[0].end.clone(), boot.outcomes[0].output.as_str()), (End::Exit(3), "x=1\n"), "{cpu:?}");
     }
 }
@@ -166,8 +166,8 @@ fn a_kernel_that_grub_does_not_take_ends_the_machine() {
     let kernel = Kernel::read(&stand_in.write(work.path())).unwrap();
     let init = program(work.path(), "init", Cpu::Amd64);
     let jobs = [Job::new("a", &init, &[])];
-    let boot = freebsd::run(&kernel, &init, &jobs, 1, work.path(), &mut |_| ()).unwrap();
-    let console = fs::read_to_string(work.path().join("console.log")).unwrap();
+    let boot = freebsd::run(&kernel, &init, &jobs, 1, &mut |_| ()).unwrap();
+    let console = &boot.console;
     assert!(console.contains("GRUB: loading the kernel") && console.contains("error: ") && console.contains("GRUB: the kernel was not started"), "{console}");
     assert!(matches!(&boot.outcomes[0].end, End::Missing(why) if why.contains("init did not start")), "{boot:?}");
 }

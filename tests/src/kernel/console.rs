@@ -67,12 +67,21 @@ impl<'a> Console<'a> {
         self.up
     }
 
+    /// Whether `init` has said its last line.
+    pub fn done(&self) -> bool {
+        self.done
+    }
+
+    /// Whether there is nothing more to come.
+    pub fn complete(&self) -> bool {
+        self.done && self.outcomes.len() == self.jobs.len()
+    }
+
     /// Ends the console: one outcome for each job, and what went wrong with the boot itself, if anything.
     ///
     /// `ending` says how the machine ended; it becomes the reason of what is missing.
     pub fn finish(self, ending: &str) -> (Vec<Outcome>, Option<String>) {
-        let complete = self.done && self.outcomes.len() == self.jobs.len();
-        if complete {
+        if self.complete() {
             return (self.outcomes, None);
         }
         let fault = match (self.panic, self.up, self.done) {

@@ -85,9 +85,8 @@ pub fn run(kernel: Kernel, init: &Path, jobs: &[Job], timeout: u64, ended: &mut 
     fs::write(&initrd, pack(init, jobs, timeout)?)?;
     let mut machine = kernel.machine();
     machine.arg("-kernel").arg(&image.file).arg("-initrd").arg(&initrd).arg("-append").arg(kernel.command_line());
-    let log = super::cache().join("kernels").join(format!("{}.log", kernel.architecture()));
     // A slow host takes most of a minute to boot under TCG; after that a line comes at least every `timeout`.
-    qemu::boot(machine, jobs, Duration::from_secs(timeout + 120), &log, ended)
+    qemu::boot(machine, jobs, Duration::from_secs(timeout + 120), &super::log(kernel.architecture())?, ended)
 }
 
 /// The first root file system: `/init`, `/plan`, and the plan's programs under `/t`.

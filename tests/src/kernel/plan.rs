@@ -73,6 +73,69 @@ fn quoted(arg: &str) -> Result<String> {
     }
 }
 
+/// Reads jobs out of a plan whose programs are files of this machine.
+///
+/// The language is that of `init`, but for `!timeout`, which is one for the whole plan here.
+pub fn parse(text: &str) -> Result<Vec<Job>> {
+    let mut jobs = Vec::new();
+    let mut stack = Stack::Inherited;
+    for (index, line) in text.lines().enumerate() {
+        let at = || format!("line {}", index + 1);
+        let words = split(line).with_context(at)?;
+        match words.as_slice() {
+            [] => {}
+            [word, value] if word == "!stack" => {
+                stack = match value.as_str() {
+                    "-" => Stack::Inherited,
+                    "unlimited" => Stack::Unlimited,
+                    bytes => Stack::Bytes(number(bytes).with_context(at)?),
+                }
+            }
+            [word, ..] if word.starts_with('!') => bail!("{}: {word} is no setting here; there is !stack with one value", at()),
+            [name, limit, program, args @ ..] => {
+                let limit = if limit == "-" { None } else { Some(number(limit).with_context(at)?) };
+                jobs.push(Job { name: name.clone(), limit, stack, program: program.into(), args: args.to_vec() });
+            }
+            _ => bail!("{}: NAME LIMIT PROGRAM is the least a line has", at()),
+        }
+    }
+    Ok(jobs)
+}
+
+/// The words of a line.
+fn split(line: &str) -> Result<Vec<String>> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() && !(words.is_empty() && rest.starts_with('#')) {
+        let (word, after) = match rest.chars().next().filter(|first| matches!(first, '\'' | '"')) {
+            Some(quote) => rest[1..].split_once(quote).context("a quote without its second")?,
+            None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
+        };
+        words.push(word.into());
+        rest = after.trim_start();
+    }
+    Ok(words)
+}
+
+/// Decimal, perhaps with k, m or g, or 0x and hexadecimal.
+fn number(text: &str) -> Result<u64> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => {
+            let digits = text.trim_end_matches(['k', 'm', 'g']);
+            let shift = match &text[digits.len()..] {
+                "" => 0,
+                "k" => 10,
+                "m" => 20,
+                "g" => 30,
+                _ => 64,
+            };
+            digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1u64.checked_shl(shift)?))
+        }
+    };
+    parsed.with_context(|| format!("{text:?} is not a number: decimal, perhaps with k, m or g, or 0x and hexadecimal"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +157,21 @@ mod tests {
              c - /t/0/limits\n";
         assert_eq!(plan.text, expected);
         assert_eq!(plan.programs, [("/t/0/limits".into(), "/x/386/limits".into()), ("/t/1/limits".into(), "/x/amd64/limits".into())]);
+    }
+
+    #[test]
+    fn a_plan_is_read_as_it_is_written() {
+        let text = "# comment\n\n a 0x100000 /x/p 'two words' \"it's\" '' # \n!stack unlimited\nb 2g /x/q\n!stack 64k\nc - /x/p\n";
+        let mut expected = vec![
+            Job::new("a", "/x/p", &["two words", "it's", "", "#"]).limited(1 << 20),
+            Job::new("b", "/x/q", &[]).limited(2 << 30),
+            Job::new("c", "/x/p", &[]),
+        ];
+        (expected[1].stack, expected[2].stack) = (Stack::Unlimited, Stack::Bytes(65536));
+        assert_eq!(parse(text).unwrap(), expected);
+        for wrong in ["a -", "a 1x /p", "a 1kk /p", "a - 'p", "!stack", "!what 1", "a 99999999999g /p"] {
+            assert!(parse(wrong).unwrap_err().to_string().starts_with("line 1"), "{wrong}");
+        }
     }
 
     #[test]
