@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use lexopt::prelude::*;
+use rt0_tests::kernel::console::Console;
 use rt0_tests::kernel::{fetch, freebsd, linux, plan};
 use rt0_tests::machine::{Machine, default_dist};
 use rt0_tests::port::Port;
@@ -15,6 +16,8 @@ usage: kernels fetch [ARCH...]            get Debian's kernels (i386, amd64, arm
        kernels run MACHINE PLAN           run the plan in the file PLAN, with paths of this machine, and print what it says
        kernels suite MACHINE [PORT...]    run what every port has to show, limits swept
        kernels freebsd [KERNEL]           the same on a FreeBSD kernel file
+       kernels plan PORT...               the same as a plan for `init PLAN` on another machine, which has --dist too
+       kernels check FILE PORT...         whether what that `init` printed, in FILE with 2>&1, is right; takes the plan's --seed
 MACHINE: native, a Debian architecture (in QEMU), or the file of a FreeBSD kernel (in QEMU)
   --dist=FOLDER     programs, as `make dist` writes them (default: dist)
   --timeout=SECONDS for each program (default: 20)
@@ -71,7 +74,9 @@ impl Options {
             (Some("run"), 2) => run,
             (Some("suite"), 1..) => suite,
             (Some("freebsd"), 0..=1) => suite_on_freebsd,
-            (Some(command @ ("run" | "suite" | "freebsd")), count) => return Err(format!("{command} with {count} arguments").into()),
+            (Some("plan"), 1..) => plan_for_elsewhere,
+            (Some("check"), 2..) => check_from_elsewhere,
+            (Some(command @ ("run" | "suite" | "freebsd" | "plan" | "check")), count) => return Err(format!("{command} with {count} arguments").into()),
             (Some(command), _) => return Err(format!("there is no command {command:?}").into()),
             (None, _) => return Err("a command is missing".into()),
         };
@@ -126,22 +131,57 @@ fn suite(options: &Options) -> Result<ExitCode> {
     run_suite(&Machine::named(&options.words[0])?, &options.words[1..], options)
 }
 
-fn run_suite(machine: &Machine, ports: &[String], options: &Options) -> Result<ExitCode> {
-    let ports = if ports.is_empty() {
-        machine.ports().to_vec()
-    } else {
-        ports.iter().map(|name| name.parse().map_err(|error: String| anyhow!(error))).collect::<Result<Vec<Port>>>()?
-    };
-    if let Some(port) = ports.iter().find(|port| !machine.ports().contains(port)) {
-        bail!("{port} does not run on {machine}");
-    }
-    let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));
+/// The suite of the ports that are named.
+fn suite_of(names: &[String], options: &Options, seed: u64) -> Result<Suite> {
     let mut suite = Suite::default();
-    for &port in &ports {
+    for name in names {
+        let port = name.parse::<Port>().map_err(|error| anyhow!(error))?;
         suite.add(port, &options.dist, options.extent, seed)?;
     }
-    let names = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    println!("{machine}: {names}; {} jobs, --seed={seed}", suite.jobs.len());
+    Ok(suite)
+}
+
+fn plan_for_elsewhere(options: &Options) -> Result<ExitCode> {
+    let seed = options.seed.context("--seed=NUMBER is needed, so that `check` can be told the same")?;
+    let suite = suite_of(&options.words, options, seed)?;
+    print!("{}", plan::write(&suite.jobs, options.timeout, &mut |program| program.display().to_string())?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_from_elsewhere(options: &Options) -> Result<ExitCode> {
+    let seed = options.seed.context("--seed=NUMBER is needed, the one that the plan was made with")?;
+    let (file, ports) = (&options.words[0], &options.words[1..]);
+    let suite = suite_of(ports, options, seed)?;
+    let text = std::fs::read(file).with_context(|| format!("cannot read {file}"))?;
+    let mut console = Console::new(&suite.jobs);
+    for line in String::from_utf8_lossy(&text).lines() {
+        console.line(line);
+    }
+    let (outcomes, fault) = console.finish("the file ended");
+    let mut broken = suite.check(&outcomes);
+    broken.extend(fault);
+    Ok(report(&format!("{file}: {}", ports.join(", ")), &suite, &broken))
+}
+
+/// Prints the result of a suite.
+fn report(what: &str, suite: &Suite, broken: &[String]) -> ExitCode {
+    for broken in broken.iter().take(50) {
+        println!("FAILED {broken}");
+    }
+    println!("{what}; {} jobs, {} failures", suite.jobs.len(), broken.len());
+    if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_suite(machine: &Machine, ports: &[String], options: &Options) -> Result<ExitCode> {
+    let own: Vec<String> = machine.ports().iter().map(ToString::to_string).collect();
+    let ports = if ports.is_empty() { &own } else { ports };
+    let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));
+    let suite = suite_of(ports, options, seed)?;
+    if let Some(port) = ports.iter().find(|port| !own.contains(port)) {
+        bail!("{port} does not run on {machine}");
+    }
+    let what = format!("{machine}: {}", ports.join(", "));
+    println!("{what}; {} jobs, --seed={seed}", suite.jobs.len());
 
     let mut count = 0;
     let outcomes = machine.run(&options.dist, &suite.jobs, options.timeout, &mut |_| {
@@ -150,10 +190,5 @@ fn run_suite(machine: &Machine, ports: &[String], options: &Options) -> Result<E
             println!("{machine}: {count} of {}", suite.jobs.len());
         }
     })?;
-    let broken = suite.check(&outcomes);
-    for what in broken.iter().take(50) {
-        println!("FAILED {what}");
-    }
-    println!("{machine}: {names}; {} jobs, {} failures", suite.jobs.len(), broken.len());
-    Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(report(&what, &suite, &suite.check(&outcomes)))
 }

@@ -5,7 +5,7 @@
 use crate::job::{Job, Stack};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The longest line that `init` reads, in bytes.
@@ -21,11 +21,26 @@ pub struct Plan {
     pub programs: Vec<(String, PathBuf)>,
 }
 
-/// Writes the plan for `jobs`; `timeout` is what each may take, in seconds.
+/// The plan for `jobs` on another machine; `timeout` is what each may take, in seconds.
 pub fn plan(jobs: &[Job], timeout: u64) -> Result<Plan> {
-    let mut text = format!("!timeout {timeout}\n");
     let mut programs = Vec::new();
-    let mut places: HashMap<&Path, String> = HashMap::new();
+    let mut places: HashMap<PathBuf, String> = HashMap::new();
+    let mut place = |file: &Path| {
+        let next = programs.len();
+        let place = places.entry(file.into()).or_insert_with(|| {
+            let place = format!("/t/{next}/{}", file.file_name().unwrap_or_default().to_string_lossy());
+            programs.push((place.clone(), file.into()));
+            place
+        });
+        place.clone()
+    };
+    let text = write(jobs, timeout, &mut place)?;
+    Ok(Plan { text, programs })
+}
+
+/// Writes a plan; `place` is where a program is on the machine that runs it.
+pub fn write(jobs: &[Job], timeout: u64, place: &mut dyn FnMut(&Path) -> String) -> Result<String> {
+    let mut text = format!("!timeout {timeout}\n");
     let mut names = HashSet::new();
     let mut stack = Stack::Inherited;
     for job in jobs {
@@ -40,15 +55,10 @@ pub fn plan(jobs: &[Job], timeout: u64) -> Result<Plan> {
                 Stack::Bytes(bytes) => writeln!(text, "!stack {bytes}")?,
             }
         }
-        let place = places.entry(&job.program).or_insert_with(|| {
-            let name = job.program.file_name().unwrap_or_default().to_string_lossy();
-            let place = format!("/t/{}/{name}", programs.len());
-            programs.push((place.clone(), job.program.clone()));
-            place
-        });
+        let program = quoted(&place(&job.program)).with_context(|| format!("job {}", job.name))?;
         let start = text.len();
         let limit = job.limit.map_or("-".into(), |bytes| bytes.to_string());
-        write!(text, "{} {limit} {place}", job.name)?;
+        write!(text, "{} {limit} {program}", job.name)?;
         for arg in &job.args {
             write!(text, " {}", quoted(arg).with_context(|| format!("job {}", job.name))?)?;
         }
@@ -56,7 +66,7 @@ pub fn plan(jobs: &[Job], timeout: u64) -> Result<Plan> {
         ensure!(job.args.len() + 3 <= WORDS_MAX, "job {}: more than {} arguments", job.name, WORDS_MAX - 3);
         text.push('\n');
     }
-    Ok(Plan { text, programs })
+    Ok(text)
 }
 
 /// An argument as a word of the plan. There is no escape character: a word is bare, or in quotes that it does not contain.
