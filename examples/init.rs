@@ -1,7 +1,7 @@
 //! Runs a plan: programs under limits, one after the other. Linux and FreeBSD, without a heap.
 //!
-//! As the first process of a machine it runs the file `/plan` and turns the machine off. Otherwise `init PLAN` runs the file
-//! PLAN, and exits with 0, or 2 if there was something in it that made no sense.
+//! As the first process of a machine it runs the file `/plan` and turns the machine off. Otherwise `init PLAN` runs
+//! the file PLAN, and exits with 0, or 2 if there was something in it that made no sense.
 //!
 //! The plan is read line by line:
 //!
@@ -12,8 +12,8 @@
 //! !stack BYTES                     RLIMIT_STACK for the programs below; also `unlimited`, and `-` for none set
 //! ```
 //!
-//! Words are separated by blanks; one that begins with `'` or `"` goes on to the next such quote. Numbers are decimal, or
-//! hexadecimal after `0x`; `k`, `m` and `g` after a decimal one multiply it by 2^10, 2^20 and 2^30.
+//! Words are separated by blanks; one that begins with `'` or `"` goes on to the next such quote. Numbers are
+//! decimal, or hexadecimal after `0x`; `k`, `m` and `g` after a decimal one multiply it by 2^10, 2^20 and 2^30.
 //!
 //! For each program the console shows, each on a line of its own,
 //!
@@ -23,8 +23,8 @@
 //! --- NAME exit=STATUS             or signal=NUMBER, or TIMEOUT
 //! ```
 //!
-//! between `init: up` and `ALL DONE`. A program that could not be started exits with 127 after a line that says why; a line of
-//! the plan that makes no sense is named and has no result.
+//! between `init: up` and `ALL DONE`. A program that could not be started exits with 127 after a line that says why;
+//! a line of the plan that makes no sense is named and has no result.
 #![no_std]
 #![no_main]
 
@@ -54,7 +54,9 @@ fn main(args: Args) -> i32 {
         (true, ..) => c"/plan",
         (false, Some(plan), 2) => plan,
         _ => {
-            eprintln!("usage: init PLAN (runs a plan), or as process 1 of a machine (runs /plan and turns the machine off)");
+            eprintln!(
+                "usage: init PLAN (runs a plan), or as process 1 of a machine (runs /plan and turns the machine off)"
+            );
             return 2;
         }
     };
@@ -129,7 +131,9 @@ fn run_line(line: &mut [u8], settings: &mut Settings) -> Result<(), &'static str
                 _ => Some(both(number(value)?)),
             }
         }
-        [word, ..] if word.to_bytes().starts_with(b"!") => return Err("no such setting: there are !timeout and !stack, each with one value"),
+        [word, ..] if word.to_bytes().starts_with(b"!") => {
+            return Err("no such setting: there are !timeout and !stack, each with one value");
+        }
         [name, limit, program @ ..] if !program.is_empty() => {
             let limit = if limit.to_bytes() == b"-" { None } else { Some(both(number(limit)?)) };
             let name = name.to_str().map_err(|_| "a name in UTF-8 is wanted")?;
@@ -225,7 +229,8 @@ fn sleep(seconds: u64) -> i32 {
     0
 }
 
-/// Splits a line, whose last byte is its end, into words. The blanks and quotes behind words become the NULs that end them.
+/// Splits a line, whose last byte is its end, into words. The blanks and quotes behind words become the NULs that end
+/// them.
 fn split(line: &mut [u8]) -> Result<Vec<&CStr, WORDS>, &'static str> {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0);
     let mut starts: Vec<usize, WORDS> = Vec::new();
@@ -238,14 +243,18 @@ fn split(line: &mut [u8]) -> Result<Vec<&CStr, WORDS>, &'static str> {
         }
         let quoted = matches!(first, b'\'' | b'"');
         at += usize::from(quoted);
-        let end = if quoted { line[at..].iter().position(|&byte| byte == first) } else { line[at..].iter().position(blank) };
+        let end =
+            if quoted { line[at..].iter().position(|&byte| byte == first) } else { line[at..].iter().position(blank) };
         let end = at + end.ok_or("a quote without its second")?;
         starts.push(at).map_err(|_| "too many words")?;
         line[end] = 0;
         at = end + 1;
     }
     let line = &*line;
-    starts.into_iter().map(|start| CStr::from_bytes_until_nul(&line[start..]).map_err(|_| "a word without an end")).collect()
+    starts
+        .into_iter()
+        .map(|start| CStr::from_bytes_until_nul(&line[start..]).map_err(|_| "a word without an end"))
+        .collect()
 }
 
 /// Reads a number: see the head of this file.
@@ -335,17 +344,19 @@ mod system {
         }
     }
 
-    /// FreeBSD waits five seconds before it turns off, so that a disk may write its cache: `kern.shutdown.poweroff_delay`.
+    /// FreeBSD waits five seconds before it turns off, so that a disk may write its cache:
+    /// `kern.shutdown.poweroff_delay`.
     pub(crate) fn prepare_power_off() {
         let name = b"kern.shutdown.poweroff_delay";
-        // sys/sys/sysctl.h: CTL_SYSCTL, CTL_SYSCTL_NAME2OID finds a name's numbers, of which there are CTL_MAXNAME at most.
+        // sys/sys/sysctl.h: CTL_SYSCTL, CTL_SYSCTL_NAME2OID finds a name's numbers, of which there are CTL_MAXNAME at
+        // most.
         let name_to_oid = [0i32, 3];
         let mut oid = [0i32; 24];
         let mut oid_size = size_of_val(&oid);
         let delay = 0i32;
         let none = core::ptr::null_mut::<u8>();
-        // SAFETY: __sysctl(name, words, old, &old_size, new, new_size): the kernel reads `name_to_oid` and `name`, and writes at
-        // most `oid_size` bytes to `oid`.
+        // SAFETY: __sysctl(name, words, old, &old_size, new, new_size): the kernel reads `name_to_oid` and `name`,
+        // and writes at most `oid_size` bytes to `oid`.
         let found = unsafe {
             sys::syscall(
                 nr::SYSCTL,

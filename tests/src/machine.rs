@@ -2,8 +2,8 @@
 
 use crate::job::{Job, Outcome};
 use crate::kernel::{freebsd, linux};
-use crate::port::Port;
 use crate::native;
+use crate::port::Port;
 use anyhow::Result;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -44,13 +44,19 @@ impl Machine {
 
     /// Runs `jobs` in their order, each for `timeout` seconds at most, and answers one outcome for each.
     ///
-    /// A kernel in QEMU is booted once, with the program `init` of its own port, from the folder `dist`. `ended` is told of each job
-    /// as it ends.
+    /// A kernel in QEMU is booted once, with the program `init` of its own port, from the folder `dist`. `ended` is
+    /// told of each job as it ends.
     ///
     /// # Errors
     ///
     /// Missing tools and files, a machine that cannot be had. A job that fails is no error: its outcome says so.
-    pub fn run(&self, dist: &Path, jobs: &[Job], timeout: u64, ended: &mut dyn FnMut(&Outcome)) -> Result<Vec<Outcome>> {
+    pub fn run(
+        &self,
+        dist: &Path,
+        jobs: &[Job],
+        timeout: u64,
+        ended: &mut dyn FnMut(&Outcome),
+    ) -> Result<Vec<Outcome>> {
         let init = self.ports()[0].program(dist, "init");
         let boot = match self {
             Machine::Native => return native::run(jobs, timeout, ended),
@@ -58,7 +64,12 @@ impl Machine {
             Machine::FreeBsd(kernel) => freebsd::run(kernel, &init, jobs, timeout, ended)?,
         };
         let to_init = boot.to_init.map_or("never".into(), |time| format!("{:.1} s", time.as_secs_f64()));
-        eprintln!("{self}: init after {to_init}, {} jobs and {} lines after {:.1} s", jobs.len(), boot.console.lines().count(), boot.total.as_secs_f64());
+        eprintln!(
+            "{self}: init after {to_init}, {} jobs and {} lines after {:.1} s",
+            jobs.len(),
+            boot.console.lines().count(),
+            boot.total.as_secs_f64()
+        );
         Ok(boot.outcomes)
     }
 }

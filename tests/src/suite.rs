@@ -55,10 +55,7 @@ impl Suite {
         self.one(job("hello", &hello, &[]), Part::Exactly(End::Exit(0), "hello, world\n".into()));
         self.one(job("usage", &limits, &["--no-such-flag"]), Part::Saying(End::Exit(2), "usage: limits"));
         self.one(job("usage-number", &limits, &["--allowance=many"]), Part::Saying(End::Exit(2), "usage: limits"));
-        self.one(
-            job("allowance-too-large", &limits, &["--allowance=1099511627776"]).limited(64 << 20),
-            Part::Refused,
-        );
+        self.one(job("allowance-too-large", &limits, &["--allowance=1099511627776"]).limited(64 << 20), Part::Refused);
 
         let tight: Vec<u64> = (128 * KIB..1024 * KIB).step_by(8 << 10).collect();
         for limit in &tight {
@@ -91,10 +88,20 @@ impl Suite {
             rest = after;
             match part {
                 Part::Exactly(end, output) => {
-                    expect(these[0].end == *end && these[0].output == *output, &these[0], &format!("{end}, {output:?}"), &mut broken);
+                    expect(
+                        these[0].end == *end && these[0].output == *output,
+                        &these[0],
+                        &format!("{end}, {output:?}"),
+                        &mut broken,
+                    );
                 }
                 Part::Saying(end, words) => {
-                    expect(these[0].end == *end && these[0].output.contains(words), &these[0], &format!("{end}, {words:?}"), &mut broken);
+                    expect(
+                        these[0].end == *end && these[0].output.contains(words),
+                        &these[0],
+                        &format!("{end}, {words:?}"),
+                        &mut broken,
+                    );
                 }
                 Part::Refused => expect(is_refusal(&these[0]), &these[0], "the one line and exit=2", &mut broken),
                 Part::Tight(_) => check_tight(these, &mut broken),
@@ -118,7 +125,8 @@ fn is_refusal(outcome: &Outcome) -> bool {
 
 /// Pairs of outcomes: the program called wrongly, so that it needs no arena, and rightly.
 ///
-/// Where the first shows that the kernel starts the program at all, the second gets an arena or says in one line that it cannot.
+/// Where the first shows that the kernel starts the program at all, the second gets an arena or says in one line that
+/// it cannot.
 fn check_tight(outcomes: &[Outcome], broken: &mut Vec<String>) {
     let mut started = 0;
     for pair in outcomes.chunks_exact(2) {
@@ -132,7 +140,12 @@ fn check_tight(outcomes: &[Outcome], broken: &mut Vec<String>) {
             continue;
         }
         started += 1;
-        expect(rightly.end == End::Exit(0) || is_refusal(rightly), rightly, "an arena, or the one line and exit=2", broken);
+        expect(
+            rightly.end == End::Exit(0) || is_refusal(rightly),
+            rightly,
+            "an arena, or the one line and exit=2",
+            broken,
+        );
     }
     if started < outcomes.len() / 4 {
         broken.push(format!("the kernel started only {started} of {} programs under tight limits", outcomes.len() / 2));

@@ -1,7 +1,7 @@
 //! Limit sweeps: which limits a port is tried under, and what must hold of what the program `limits` then says.
 //!
-//! One table for every port and every executor. The expectations come from the specification of the arena (what it may take, what
-//! it must reach, how it is laid out) and not from the library's own arithmetic.
+//! One table for every port and every executor. The expectations come from the specification of the arena (what it
+//! may take, what it must reach, how it is laid out) and not from the library's own arithmetic.
 
 use crate::job::{End, Job, Outcome, Stack};
 use crate::port::Port;
@@ -12,9 +12,9 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// Limits at which some rule changes: the document's (81, 129: where its code began and ceased to wrap around), the default
-/// allowance's (256 MiB: a quarter becomes 64 MiB), and those from which a full-size arena fits, of 32-bit ports without and with
-/// the allowance (576, 640) and of 64-bit ones by the document's rule (1088).
+/// Limits at which some rule changes: the document's (81, 129: where its code began and ceased to wrap around), the
+/// default allowance's (256 MiB: a quarter becomes 64 MiB), and those from which a full-size arena fits, of 32-bit
+/// ports without and with the allowance (576, 640) and of 64-bit ones by the document's rule (1088).
 const THRESHOLDS: [u64; 6] = [81 * MIB, 129 * MIB, 256 * MIB, 576 * MIB, 640 * MIB, 1088 * MIB];
 /// The same for a full-size arena on 64-bit ports, without and with the allowance.
 const THRESHOLDS_64: [u64; 2] = [17 * GIB, 17 * GIB + 64 * MIB];
@@ -31,7 +31,8 @@ pub enum Extent {
 /// The limits of a sweep, ascending, in bytes. The same `seed` gives the same limits.
 pub fn limits(port: Port, extent: Extent, seed: u64) -> Vec<u64> {
     let whole = extent == Extent::Whole;
-    let mut limits: BTreeSet<u64> = (1..=1100).filter(|&mib| whole || mib <= 8 || mib % 50 == 0).map(|mib| mib * MIB).collect();
+    let mut limits: BTreeSet<u64> =
+        (1..=1100).filter(|&mib| whole || mib <= 8 || mib % 50 == 0).map(|mib| mib * MIB).collect();
     limits.extend([2, 3, 4, 8, 16, 18, 32].map(|gib| gib * GIB));
 
     let steps = if whole { 16 } else { 2 };
@@ -72,7 +73,8 @@ impl Flags {
         match self {
             Flags::Plain => vec![],
             Flags::Tight => vec!["--allowance=0".into()],
-            // First and last byte of each chunk: some chunks, not all pages, as the machine may have less memory than the limit.
+            // First and last byte of each chunk: some chunks, not all pages, as the machine may have less memory than
+            // the limit.
             Flags::Filled => vec!["--allowance=0".into(), "--no-bitmap".into(), format!("--fill={}", chunk(limit))],
         }
     }
@@ -198,8 +200,11 @@ fn check_report(run: &Run, output: &str, broken: &mut Vec<String>) -> Result<(),
     let page = report.number("page")?;
     let (arena, bitmap, base) = (report.number("arena")?, report.number("bitmap")?, report.number("base")?);
     must(page.is_power_of_two() && page >= 4096, format!("a page of {page} bytes"));
-    let multiple = |size: u64| size % page.max(1) == 0;
-    must(multiple(arena) && multiple(bitmap) && multiple(base), format!("not whole pages: arena {arena}, bitmap {bitmap}, base {base:#x}"));
+    let multiple = |size: u64| size.is_multiple_of(page.max(1));
+    must(
+        multiple(arena) && multiple(bitmap) && multiple(base),
+        format!("not whole pages: arena {arena}, bitmap {bitmap}, base {base:#x}"),
+    );
     must(arena > 0, "no arena".into());
     must(
         if run.flags.bitmap() { bitmap >= arena.div_ceil(ratio(port)) } else { bitmap == 0 },
@@ -220,7 +225,10 @@ fn check_report(run: &Run, output: &str, broken: &mut Vec<String>) -> Result<(),
         }
         Some(limit) => {
             if run.flags == Flags::Plain {
-                must(allowance == (limit / 4).min(64 * MIB), format!("an allowance of {allowance} bytes under {limit}"));
+                must(
+                    allowance == (limit / 4).min(64 * MIB),
+                    format!("an allowance of {allowance} bytes under {limit}"),
+                );
             } else {
                 must(allowance == 0, format!("an allowance of {allowance} bytes where none was asked for"));
             }
@@ -241,7 +249,10 @@ fn check_report(run: &Run, output: &str, broken: &mut Vec<String>) -> Result<(),
         let filled = report.number("filled")?;
         must(filled >= arena, format!("{filled} bytes filled, and the arena alone is {arena}"));
         if let Some(limit) = limit {
-            must(filled + footprint <= limit, format!("{filled} bytes filled under {limit} with a footprint of {footprint}"));
+            must(
+                filled + footprint <= limit,
+                format!("{filled} bytes filled under {limit} with a footprint of {footprint}"),
+            );
             let least = least_filled(port, limit);
             must(filled >= least, format!("{filled} bytes filled under {limit}; {least} is the least"));
         }
@@ -249,7 +260,8 @@ fn check_report(run: &Run, output: &str, broken: &mut Vec<String>) -> Result<(),
     Ok(())
 }
 
-/// The share of a limit that arena and bitmap have to make arena, in bytes: of 64 MiB or more, up to a full-size arena.
+/// The share of a limit that arena and bitmap have to make arena, in bytes: of 64 MiB or more, up to a full-size
+/// arena.
 fn least_arena(port: Port, flags: Flags, limit: u64) -> Option<u64> {
     let per_mille = if port.bits() == 64 { 935 } else { 880 };
     (flags == Flags::Tight && limit >= 64 * MIB).then(|| (limit * per_mille / 1000).min(full_arena(port)))
@@ -286,15 +298,18 @@ pub fn check_all(runs: &[Run], outcomes: &[Outcome]) -> Vec<String> {
         if let Some((smaller, larger)) = before.iter().rev().find(|(smaller, _)| smaller + JITTER <= limit)
             && *larger > arena
         {
-            broken.push(format!("{}: an arena of {arena} bytes, and {larger} under the smaller limit {smaller}", run.job.name));
+            broken.push(format!(
+                "{}: an arena of {arena} bytes, and {larger} under the smaller limit {smaller}",
+                run.job.name
+            ));
         }
         before.push((limit, arena));
     }
     broken
 }
 
-/// By how much the footprint of one program may differ from one run to the next: the kernel chooses where on the stack's first
-/// pages its strings lie.
+/// By how much the footprint of one program may differ from one run to the next: the kernel chooses where on the
+/// stack's first pages its strings lie.
 const JITTER: u64 = 32 * KIB;
 
 #[cfg(test)]
@@ -304,7 +319,8 @@ mod tests {
     /// The answer of a program that does all as it should, with a footprint of 200 KiB.
     fn right(run: &Run) -> Outcome {
         let limit = effective(run.port, run.job.limit);
-        let allowance = if run.flags == Flags::Plain { limit.map_or(64 * MIB, |limit| (limit / 4).min(64 * MIB)) } else { 0 };
+        let allowance =
+            if run.flags == Flags::Plain { limit.map_or(64 * MIB, |limit| (limit / 4).min(64 * MIB)) } else { 0 };
         let footprint = 200 * KIB;
         let full = full_arena(run.port) + full_arena(run.port) / ratio(run.port);
         let left = limit.map_or(full, |limit| (limit - footprint - allowance).min(full));
@@ -321,8 +337,8 @@ mod tests {
         };
         let limit = limit.map_or("none".into(), |limit| limit.to_string());
         let output = format!(
-            "port={}\npage=4096\nlimit={limit}\nsource=rlimit\nfootprint={footprint}\nallowance={allowance}\npolicy=fit\n\
-             arena={arena}\nbitmap={bitmap}\nbase=0x10000000\ntries=1\ncalls=2\n{filled}",
+            "port={}\npage=4096\nlimit={limit}\nsource=rlimit\nfootprint={footprint}\nallowance={allowance}\n\
+             policy=fit\narena={arena}\nbitmap={bitmap}\nbase=0x10000000\ntries=1\ncalls=2\n{filled}",
             run.port
         );
         Outcome { name: run.job.name.clone(), output, end: End::Exit(0) }
@@ -365,15 +381,31 @@ mod tests {
         let good = right(&run);
         assert!(check(&run, &good).is_empty());
         let with = |key: &str, value: &str| {
-            let lines: Vec<String> = good.output.lines().map(|line| {
-                if line.split_once('=').unwrap().0 == key { format!("{key}={value}") } else { line.into() }
-            }).collect();
+            let lines: Vec<String> = good
+                .output
+                .lines()
+                .map(|line| if line.split_once('=').unwrap().0 == key { format!("{key}={value}") } else { line.into() })
+                .collect();
             Outcome { output: lines.join("\n"), ..good.clone() }
         };
         for (key, value) in [
-            ("port", "linux_arm"), ("page", "4095"), ("page", "1"), ("limit", "1"), ("limit", "none"), ("footprint", "0"),
-            ("footprint", "1000000"), ("allowance", "1"), ("arena", "0"), ("arena", "104857600"), ("arena", "50331648"),
-            ("arena", "93057025"), ("bitmap", "0"), ("bitmap", "4096"), ("base", "0x10000001"), ("calls", "3"), ("tries", "x"),
+            ("port", "linux_arm"),
+            ("page", "4095"),
+            ("page", "1"),
+            ("limit", "1"),
+            ("limit", "none"),
+            ("footprint", "0"),
+            ("footprint", "1000000"),
+            ("allowance", "1"),
+            ("arena", "0"),
+            ("arena", "104857600"),
+            ("arena", "50331648"),
+            ("arena", "93057025"),
+            ("bitmap", "0"),
+            ("bitmap", "4096"),
+            ("base", "0x10000001"),
+            ("calls", "3"),
+            ("tries", "x"),
         ] {
             assert!(!check(&run, &with(key, value)).is_empty(), "{key}={value}");
         }

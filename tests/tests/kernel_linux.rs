@@ -138,7 +138,8 @@ fn init_reads_what_its_head_says_and_names_what_it_does_not_understand() {
     let plan = Plan { text, programs: vec![("/t/limits".into(), program("limits"))] };
     let names = ["decimal", "hex", "unit", "none", "quoted", "double", "hash", "most", "after"];
     let jobs = names.map(|name| Job::new(name, program("limits"), &[]));
-    let boot = linux::run_plan(Kernel::Amd64, &program("init"), &plan, &jobs, Duration::from_secs(120), &mut |_| ()).unwrap();
+    let boot =
+        linux::run_plan(Kernel::Amd64, &program("init"), &plan, &jobs, Duration::from_secs(120), &mut |_| ()).unwrap();
 
     for outcome in &boot.outcomes[..3] {
         assert!(outcome.output.contains("\nlimit=67108864\n"), "{outcome:?}");
@@ -159,5 +160,9 @@ fn init_reads_what_its_head_says_and_names_what_it_does_not_understand() {
     ] {
         assert!(boot.console.contains(&format!("init: plan, line {line}: {what}")), "line {line}: {}", boot.console);
     }
-    assert!(matches!(&boot.outcomes[8].end, End::Missing(why) if why.contains("init left jobs out")), "{:?}", boot.outcomes[8]);
+    assert!(
+        matches!(&boot.outcomes[8].end, End::Missing(why) if why.contains("init left jobs out")),
+        "{:?}",
+        boot.outcomes[8]
+    );
 }

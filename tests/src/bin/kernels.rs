@@ -10,6 +10,7 @@ use rt0_tests::suite::Suite;
 use rt0_tests::sweep::Extent;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
 usage: kernels fetch [ARCH...]            get Debian's kernels (i386, amd64, armhf)
@@ -23,6 +24,9 @@ MACHINE: native, a Debian architecture (in QEMU), or the file of a FreeBSD kerne
   --timeout=SECONDS for each program (default: 20)
   --whole           suite: every limit in place of a selection
   --seed=NUMBER     suite: of the random limits (default: a new one, printed)";
+
+/// How often a long suite says how far it is.
+const PROGRESS: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     match Options::parse().map(|options| (options.work)(&options)) {
@@ -51,7 +55,8 @@ struct Options {
 impl Options {
     fn parse() -> Result<Options, lexopt::Error> {
         let mut words: Vec<String> = Vec::new();
-        let mut options = Options { work: help, words: vec![], dist: default_dist(), timeout: 20, extent: Extent::Thin, seed: None };
+        let mut options =
+            Options { work: help, words: vec![], dist: default_dist(), timeout: 20, extent: Extent::Thin, seed: None };
         let mut help_wanted = false;
         let mut parser = lexopt::Parser::from_env();
         while let Some(arg) = parser.next()? {
@@ -76,7 +81,9 @@ impl Options {
             (Some("freebsd"), 0..=1) => suite_on_freebsd,
             (Some("plan"), 1..) => plan_for_elsewhere,
             (Some("check"), 2..) => check_from_elsewhere,
-            (Some(command @ ("run" | "suite" | "freebsd" | "plan" | "check")), count) => return Err(format!("{command} with {count} arguments").into()),
+            (Some(command @ ("run" | "suite" | "freebsd" | "plan" | "check")), count) => {
+                return Err(format!("{command} with {count} arguments").into());
+            }
             (Some(command), _) => return Err(format!("there is no command {command:?}").into()),
             (None, _) => return Err("a command is missing".into()),
         };
@@ -92,9 +99,12 @@ fn help(_: &Options) -> Result<ExitCode> {
 fn fetch_kernels(options: &Options) -> Result<ExitCode> {
     let all = linux::Kernel::ALL;
     let named = |name: &String| {
-        all.into_iter().find(|kernel| kernel.architecture() == name).with_context(|| format!("no kernel for {name:?}; there are i386, amd64, armhf"))
+        all.into_iter()
+            .find(|kernel| kernel.architecture() == name)
+            .with_context(|| format!("no kernel for {name:?}; there are i386, amd64, armhf"))
     };
-    let kernels = if options.words.is_empty() { all.to_vec() } else { options.words.iter().map(named).collect::<Result<_>>()? };
+    let kernels =
+        if options.words.is_empty() { all.to_vec() } else { options.words.iter().map(named).collect::<Result<_>>()? };
     for kernel in kernels {
         let image = fetch::fetch(kernel)?;
         println!("{}: {} ({})", kernel.architecture(), image.file.display(), image.version);
@@ -183,11 +193,12 @@ fn run_suite(machine: &Machine, ports: &[String], options: &Options) -> Result<E
     let what = format!("{machine}: {}", ports.join(", "));
     println!("{what}; {} jobs, --seed={seed}", suite.jobs.len());
 
-    let mut count = 0;
+    let (mut count, mut told) = (0, Instant::now());
     let outcomes = machine.run(&options.dist, &suite.jobs, options.timeout, &mut |_| {
         count += 1;
-        if count % 500 == 0 {
+        if told.elapsed() > PROGRESS {
             println!("{machine}: {count} of {}", suite.jobs.len());
+            told = Instant::now();
         }
     })?;
     Ok(report(&what, &suite, &suite.check(&outcomes)))

@@ -4,7 +4,8 @@ use crate::job::{End, Job, Outcome};
 
 /// Follows the console of one boot.
 ///
-/// The lines have to come in the plan's order; a job whose lines are not both there is missing, whatever else is said.
+/// The lines have to come in the plan's order; a job whose lines are not both there is missing, whatever else is
+/// said.
 pub struct Console<'a> {
     jobs: &'a [Job],
     outcomes: Vec<Outcome>,
@@ -57,7 +58,8 @@ impl<'a> Console<'a> {
             self.panic.get_or_insert_with(|| line.trim().into());
         }
         let next = self.outcomes.len();
-        if self.up && !self.done && self.jobs.get(next).is_some_and(|job| line.ends_with(&format!("=== {}", job.name))) {
+        if self.up && !self.done && self.jobs.get(next).is_some_and(|job| line.ends_with(&format!("=== {}", job.name)))
+        {
             self.running = Some((next, String::new()));
         }
     }
@@ -135,7 +137,8 @@ mod tests {
 
     #[test]
     fn a_whole_boot() {
-        let text = "SeaBIOS\r\n[1.0] noiseinit: up\r\n=== a\r\nx=1\r\n--- a exit=0\r\n=== b\r\nno end--- b signal=11\r\n\
+        let text = "SeaBIOS\r\n[1.0] noiseinit: up\r\n=== a\r\nx=1\r\n--- a exit=0\r\n=== b\r\n\
+                    no end--- b signal=11\r\n\
                     [2.0] noise=== c\r\n--- c TIMEOUT\r\nALL DONE\r\n";
         let (outcomes, fault) = follow(text);
         assert_eq!(fault, None);
@@ -149,7 +152,8 @@ mod tests {
         let lines = ["init: up", "=== a", "--- a exit=0", "=== b", "--- b exit=0", "=== c", "--- c exit=0", "ALL DONE"];
         assert_eq!(follow(&lines.join("\n")).1, None);
         for left_out in 0..lines.len() {
-            let text: Vec<&str> = lines.iter().enumerate().filter(|(i, _)| *i != left_out).map(|(_, line)| *line).collect();
+            let text: Vec<&str> =
+                lines.iter().enumerate().filter(|(i, _)| *i != left_out).map(|(_, line)| *line).collect();
             let (outcomes, fault) = follow(&text.join("\n"));
             assert!(fault.is_some(), "without {:?}", lines[left_out]);
             assert_eq!(outcomes.len(), 3);

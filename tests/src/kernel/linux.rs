@@ -1,7 +1,7 @@
 //! Debian's kernels, each with the machine that QEMU boots it on.
 
-use super::qemu::{self, Boot};
 use super::plan::{self, Plan};
+use super::qemu::{self, Boot};
 use super::{fetch, initramfs, tools};
 use crate::job::{Job, Outcome};
 use anyhow::{Context, Result};
@@ -76,8 +76,8 @@ impl Kernel {
 ///
 /// # Errors
 ///
-/// Tools or files that are missing, a kernel that cannot be had, a boot that does not end as it should. A single job that fails is
-/// not an error here: its [`Outcome`] says so.
+/// Tools or files that are missing, a kernel that cannot be had, a boot that does not end as it should. A single job
+/// that fails is not an error here: its [`Outcome`] says so.
 pub fn run(kernel: Kernel, init: &Path, jobs: &[Job], timeout: u64, ended: &mut dyn FnMut(&Outcome)) -> Result<Boot> {
     let plan = plan::plan(jobs, timeout)?;
     // A slow host takes most of a minute to boot under TCG; after that a line comes at least every `timeout`.

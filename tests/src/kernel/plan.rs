@@ -45,8 +45,13 @@ pub fn write(jobs: &[Job], timeout: u64, place: &mut dyn FnMut(&Path) -> String)
     let mut stack = Stack::Inherited;
     for job in jobs {
         ensure!(names.insert(&job.name), "two jobs are named {:?}", job.name);
-        ensure!(!job.name.is_empty() && !job.name.contains(char::is_whitespace) && !job.name.starts_with(['#', '!', '\'', '"']),
-            "{:?} cannot name a job: white space, or a first character with a meaning of its own", job.name);
+        ensure!(
+            !job.name.is_empty()
+                && !job.name.contains(char::is_whitespace)
+                && !job.name.starts_with(['#', '!', '\'', '"']),
+            "{:?} cannot name a job: white space, or a first character with a meaning of its own",
+            job.name
+        );
         if job.stack != stack {
             stack = job.stack;
             match stack {
@@ -69,7 +74,8 @@ pub fn write(jobs: &[Job], timeout: u64, place: &mut dyn FnMut(&Path) -> String)
     Ok(text)
 }
 
-/// An argument as a word of the plan. There is no escape character: a word is bare, or in quotes that it does not contain.
+/// An argument as a word of the plan. There is no escape character: a word is bare, or in quotes that it does not
+/// contain.
 fn quoted(arg: &str) -> Result<String> {
     if arg.contains(['\n', '\r', '\0']) {
         bail!("an argument of a plan is one line: {arg:?}");
@@ -101,7 +107,9 @@ pub fn parse(text: &str) -> Result<Vec<Job>> {
                     bytes => Stack::Bytes(number(bytes).with_context(at)?),
                 }
             }
-            [word, ..] if word.starts_with('!') => bail!("{}: {word} is no setting here; there is !stack with one value", at()),
+            [word, ..] if word.starts_with('!') => {
+                bail!("{}: {word} is no setting here; there is !stack with one value", at())
+            }
             [name, limit, program, args @ ..] => {
                 let limit = if limit == "-" { None } else { Some(number(limit).with_context(at)?) };
                 jobs.push(Job { name: name.clone(), limit, stack, program: program.into(), args: args.to_vec() });
@@ -116,7 +124,7 @@ pub fn parse(text: &str) -> Result<Vec<Job>> {
 fn split(line: &str) -> Result<Vec<String>> {
     let mut words = Vec::new();
     let mut rest = line.trim_start();
-    while !rest.is_empty() && !(words.is_empty() && rest.starts_with('#')) {
+    while !(rest.is_empty() || words.is_empty() && rest.starts_with('#')) {
         let (word, after) = match rest.chars().next().filter(|first| matches!(first, '\'' | '"')) {
             Some(quote) => rest[1..].split_once(quote).context("a quote without its second")?,
             None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
@@ -166,12 +174,16 @@ mod tests {
              !stack -\n\
              c - /t/0/limits\n";
         assert_eq!(plan.text, expected);
-        assert_eq!(plan.programs, [("/t/0/limits".into(), "/x/386/limits".into()), ("/t/1/limits".into(), "/x/amd64/limits".into())]);
+        assert_eq!(
+            plan.programs,
+            [("/t/0/limits".into(), "/x/386/limits".into()), ("/t/1/limits".into(), "/x/amd64/limits".into())]
+        );
     }
 
     #[test]
     fn a_plan_is_read_as_it_is_written() {
-        let text = "# comment\n\n a 0x100000 /x/p 'two words' \"it's\" '' # \n!stack unlimited\nb 2g /x/q\n!stack 64k\nc - /x/p\n";
+        let text = "# comment\n\n a 0x100000 /x/p 'two words' \"it's\" '' # \n\
+                    !stack unlimited\nb 2g /x/q\n!stack 64k\nc - /x/p\n";
         let mut expected = vec![
             Job::new("a", "/x/p", &["two words", "it's", "", "#"]).limited(1 << 20),
             Job::new("b", "/x/q", &[]).limited(2 << 30),

@@ -30,12 +30,18 @@ const POWER_OFF: Duration = Duration::from_secs(20);
 
 /// Runs `machine`, a QEMU whose first serial port is its standard output, and follows the plan of `jobs` on it.
 ///
-/// `patience` is the longest silence. When something is missing, the console is kept in the file `log`, and the reasons name it.
-/// `ended` is told of each job as it ends.
+/// `patience` is the longest silence. When something is missing, the console is kept in the file `log`, and the
+/// reasons name it. `ended` is told of each job as it ends.
 ///
-/// A job that the console does not tell the end of has [`End::Missing`] as its end. The boot as a whole is an error when every job
-/// was told of, but the machine did not end as it should.
-pub fn boot(mut machine: Command, jobs: &[Job], patience: Duration, log: &Path, ended: &mut dyn FnMut(&Outcome)) -> Result<Boot> {
+/// A job that the console does not tell the end of has [`End::Missing`] as its end. The boot as a whole is an error
+/// when every job was told of, but the machine did not end as it should.
+pub fn boot(
+    mut machine: Command,
+    jobs: &[Job],
+    patience: Duration,
+    log: &Path,
+    ended: &mut dyn FnMut(&Outcome),
+) -> Result<Boot> {
     machine.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // SAFETY: between fork and exec only prctl is called, which is a bare system call.
     unsafe { machine.pre_exec(die_with_parent) };
@@ -75,8 +81,13 @@ pub fn boot(mut machine: Command, jobs: &[Job], patience: Duration, log: &Path, 
 
     fs::write(log, &console).with_context(|| format!("cannot write {}", log.display()))?;
     let complaints = complaints.join().unwrap_or_default();
-    let how = if silent { format!("no line for {} s, so QEMU was ended", patience.as_secs()) } else { format!("QEMU ended, {status}") };
-    let (outcomes, fault) = follower.finish(&format!("{how}; console: {}; QEMU: {:?}", log.display(), complaints.trim()));
+    let how = if silent {
+        format!("no line for {} s, so QEMU was ended", patience.as_secs())
+    } else {
+        format!("QEMU ended, {status}")
+    };
+    let (outcomes, fault) =
+        follower.finish(&format!("{how}; console: {}; QEMU: {:?}", log.display(), complaints.trim()));
     let missing = outcomes.iter().any(|outcome| matches!(outcome.end, End::Missing(_)));
     if let (Some(fault), false) = (fault, missing) {
         bail!("{fault}");
