@@ -133,10 +133,11 @@ pub fn runs(port: Port, program: &Path, extent: Extent, seed: u64) -> Vec<Run> {
 }
 
 /// What `limits` printed: `key=value` lines.
-struct Report<'a>(BTreeMap<&'a str, &'a str>);
+pub struct Report<'a>(BTreeMap<&'a str, &'a str>);
 
 impl<'a> Report<'a> {
-    fn parse(output: &'a str) -> Result<Self, String> {
+    /// Reads them; a line of another kind, or a key twice, is an error that says so.
+    pub fn parse(output: &'a str) -> Result<Self, String> {
         let mut values = BTreeMap::new();
         for line in output.lines() {
             let (key, value) = line.split_once('=').ok_or_else(|| format!("not key=value: {line:?}"))?;
@@ -147,11 +148,13 @@ impl<'a> Report<'a> {
         Ok(Report(values))
     }
 
-    fn text(&self, key: &str) -> Result<&'a str, String> {
+    /// The value of `key`.
+    pub fn text(&self, key: &str) -> Result<&'a str, String> {
         self.0.get(key).copied().ok_or_else(|| format!("no line {key}="))
     }
 
-    fn number(&self, key: &str) -> Result<u64, String> {
+    /// The value of `key`, decimal or with `0x`.
+    pub fn number(&self, key: &str) -> Result<u64, String> {
         let text = self.text(key)?;
         let parsed = match text.strip_prefix("0x") {
             Some(digits) => u64::from_str_radix(digits, 16),
