@@ -281,7 +281,6 @@ fn least_filled(port: Port, limit: u64) -> u64 {
     // address space (`TASK_UNMAPPED_BASE`), and of 3 GiB there are nearly 2 left. FreeBSD on i386 has 2.4 GiB.
     if port.bits() == 64 { least } else { least.min(1792 * MIB) }
 }
-}
 
 /// Every broken promise of a whole sweep; `outcomes` are those of `runs`, in their order.
 pub fn check_all(runs: &[Run], outcomes: &[Outcome]) -> Vec<String> {
