@@ -44,7 +44,9 @@ fn mend_file(file: &Path) -> Result<()> {
     match mend_relocator(&mut module).with_context(|| format!("{} is not as expected", file.display()))? {
         Jump::Right => {}
         Jump::Mended { from, to } => {
-            eprintln!("grub: the 64-bit jump in a copy of relocator.mod reads its target {from} bytes ahead and not {to}: mended");
+            eprintln!(
+                "grub: the 64-bit jump in a copy of relocator.mod reads its target {from} bytes ahead, not {to}: mended"
+            );
             fs::write(file, module)?;
         }
     }
@@ -62,15 +64,18 @@ enum Jump {
 
 /// Mends the jump into a 64-bit kernel in GRUB's relocator.mod for i386-pc.
 ///
-/// The last instruction of grub-core/lib/i386/relocator64.S is `cld; jmp *jump_addr(%rip)`, and behind it stands the address,
-/// the variable `grub_relocator64_rip`. Debian's 2.06-13+deb12u2 has eight bytes of displacement in place of four (written
-/// as `.byte 0xff, 0x25; .quad 0`): the jump takes four of them and the low half of the address for its target, and every boot
-/// of an amd64 kernel ends in a triple fault. A displacement of 4 leads over the superfluous bytes to the address.
+/// The last instruction of grub-core/lib/i386/relocator64.S is `cld; jmp *jump_addr(%rip)`, and behind it stands the
+/// address, the variable `grub_relocator64_rip`. Debian's 2.06-13+deb12u2 has eight bytes of displacement in place of
+/// four (written as `.byte 0xff, 0x25; .quad 0`): the jump reads its target four bytes too early, and every boot of an
+/// amd64 kernel ends in a triple fault. A displacement of 4 leads over the superfluous bytes to the address.
 ///
 /// Found by the symbol and not by its offset in one build; a module whose jump is right stays as it is.
 fn mend_relocator(module: &mut [u8]) -> Result<Jump> {
     let elf = ElfFile32::<LittleEndian>::parse(&*module)?;
-    let symbol = elf.symbols().find(|symbol| symbol.name() == Ok("grub_relocator64_rip")).context("no symbol grub_relocator64_rip")?;
+    let symbol = elf
+        .symbols()
+        .find(|symbol| symbol.name() == Ok("grub_relocator64_rip"))
+        .context("no symbol grub_relocator64_rip")?;
     let section = elf.section_by_index(symbol.section_index().context("the symbol has no section")?)?;
     let code = section.data()?;
     let target = usize::try_from(symbol.address())?;
@@ -79,7 +84,8 @@ fn mend_relocator(module: &mut [u8]) -> Result<Jump> {
     const JUMP: [u8; 3] = [0xfc, 0xff, 0x25];
     let start = target.saturating_sub(16);
     let before = code.get(start..target).context("the symbol lies outside its section")?;
-    let at = start + before.windows(3).rposition(|bytes| bytes == JUMP).context("no jump before grub_relocator64_rip")? + 3;
+    let at =
+        start + before.windows(3).rposition(|bytes| bytes == JUMP).context("no jump before grub_relocator64_rip")? + 3;
     if section.relocations().any(|(offset, _)| offset == at as u64) {
         return Ok(Jump::Right); // the displacement is filled in when GRUB loads the module
     }
