@@ -51,23 +51,22 @@ pub fn main() -> Result<()> {
     if let Some((_, run)) = work::WORKLOADS.iter().find(|w| w.0 == name) {
         return measured(run);
     }
-    let trace = trace::read(Path::new(&name))?;
+    let mut trace = trace::open(Path::new(&name))?;
+    let calls = trace.calls.len();
     let times = match std::env::args().nth(2) {
         // For counting instructions: both replays, once each.
         Some(word) if word == "count" => {
-            let mut slots = vec![(std::ptr::dangling_mut(), 1); trace.slots];
-            trace::replay_nothing(&trace, &mut slots, 1);
-            trace::replay(&trace, &mut slots, 1);
-            println!("{}", trace.calls.len());
+            trace::replay_nothing(&mut trace, 1);
+            trace::replay(&mut trace, 1);
+            println!("{calls}");
             return Ok(());
         }
         Some(times) => times.parse().with_context(|| format!("not a number of times: {times:?}"))?,
-        None => 2_000_000usize.div_ceil(trace.calls.len()),
+        None => 2_000_000usize.div_ceil(calls),
     };
-    let mut slots = vec![(std::ptr::dangling_mut(), 1); trace.slots];
     measured(|| {
-        trace::replay(&trace, &mut slots, times);
-        work::Done { calls: (trace.calls.len() * times) as u64, peak: trace.peak, live: 0 }
+        trace::replay(&mut trace, times);
+        work::Done { calls: (calls * times) as u64, peak: trace.peak, live: 0 }
     })
 }
 

@@ -201,7 +201,11 @@ fn traces(root: &Path) -> Result<Vec<(String, PathBuf)>> {
             };
             std::fs::write(&path, trace::compact(&raw)).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        found.push(((*name).to_owned(), path));
+        let calls = dir.join(format!("{name}.calls"));
+        if !calls.exists() {
+            trace::expand(&path, &calls)?;
+        }
+        found.push(((*name).to_owned(), calls));
     }
     Ok(found)
 }

@@ -14,29 +14,31 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::cmp::Reverse;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-/// One call, ready to be replayed.
+/// One call, ready to be replayed: what is done, the slot, the size.
 #[derive(Clone, Copy)]
-pub enum Call {
-    /// Allocate into a slot.
-    Alloc(u32, u32),
-    /// Allocate zeroed into a slot.
-    Zeroed(u32, u32),
-    /// Resize the block of a slot.
-    Resize(u32, u32),
-    /// Free the block of a slot.
-    Free(u32),
+#[repr(C)]
+pub struct Call {
+    kind: u32,
+    slot: u32,
+    size: u32,
 }
 
-/// A trace in memory.
+const ALLOC: u32 = 0;
+const ZEROED: u32 = 1;
+const RESIZE: u32 = 2;
+const FREE: u32 = 3;
+
+/// A trace in memory that is no allocator's: its pages are the file's.
 pub struct Trace {
     /// The calls in order.
-    pub calls: Vec<Call>,
-    /// How many slots they need.
-    pub slots: usize,
+    pub calls: &'static [Call],
+    /// A place for each block.
+    pub slots: &'static mut [(*mut u8, usize)],
     /// The most bytes that are live at once.
     pub peak: usize,
 }
@@ -92,9 +94,11 @@ fn number(out: &mut Vec<u8>, mut n: usize) {
     out.push(n as u8);
 }
 
-/// Reads a trace file.
-pub fn read(path: &Path) -> Result<Trace> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read the trace {}", path.display()))?;
+/// Reads a trace file, checks it, and writes it as the calls that [`open`] maps:
+/// three words, the number of slots, the peak of the live bytes and 0, then the
+/// calls.
+pub fn expand(from: &Path, to: &Path) -> Result<()> {
+    let bytes = std::fs::read(from).with_context(|| format!("cannot read the trace {}", from.display()))?;
     let mut at = 0;
     let mut next = || {
         let (mut n, mut shift) = (0, 0);
@@ -108,62 +112,83 @@ pub fn read(path: &Path) -> Result<Trace> {
             }
         }
     };
-    let mut calls = Vec::new();
+    let mut calls: Vec<[u32; 3]> = Vec::new();
     let mut sizes: Vec<Option<usize>> = Vec::new();
-    let mut spare: BinaryHeap<Reverse<u32>> = BinaryHeap::new();
+    let mut spare: BinaryHeap<Reverse<usize>> = BinaryHeap::new();
     let (mut live, mut peak) = (0, 0);
     while let Some(n) = next() {
-        match n & 3 {
-            kind @ (0 | 1) => {
-                let size = n >> 2;
-                let slot = spare.pop().map_or(sizes.len(), |Reverse(slot)| slot as usize);
+        let (kind, mut slot, mut size) = ((n & 3) as u32, n >> 2, 0);
+        match kind {
+            ALLOC | ZEROED => {
+                size = n >> 2;
+                slot = spare.pop().map_or(sizes.len(), |Reverse(slot)| slot);
                 if slot == sizes.len() {
                     sizes.push(None);
                 }
                 sizes[slot] = Some(size);
                 live += size;
-                calls.push(if kind == 0 { Call::Alloc(slot as u32, size as u32) } else { Call::Zeroed(slot as u32, size as u32) });
             }
-            2 => {
-                let slot = n >> 2;
-                let size = next().context("the trace ends within a call")?;
-                let old = sizes.get_mut(slot).and_then(|s| s.as_mut()).with_context(|| format!("slot {slot} is resized but not live"))?;
+            RESIZE => {
+                size = next().context("the trace ends within a call")?;
+                let old = sizes.get_mut(slot).and_then(|s| s.as_mut());
+                let old = old.with_context(|| format!("slot {slot} is resized but not live"))?;
                 live = live - *old + size;
                 *old = size;
-                calls.push(Call::Resize(slot as u32, size as u32));
             }
             _ => {
-                let slot = n >> 2;
                 let old = sizes.get_mut(slot).and_then(Option::take);
                 live -= old.with_context(|| format!("slot {slot} is freed but not live"))?;
-                spare.push(Reverse(slot as u32));
-                calls.push(Call::Free(slot as u32));
+                spare.push(Reverse(slot));
             }
         }
+        calls.push([kind, slot as u32, size as u32]);
         peak = peak.max(live);
     }
-    ensure!(!calls.is_empty(), "the trace {} holds no calls", path.display());
+    ensure!(!calls.is_empty(), "the trace {} holds no calls", from.display());
     // What is still live goes at the end, so that a trace can be replayed again.
-    for (slot, size) in sizes.iter().enumerate() {
-        if size.is_some() {
-            calls.push(Call::Free(slot as u32));
+    calls.extend((0..sizes.len()).filter(|&slot| sizes[slot].is_some()).map(|slot| [FREE, slot as u32, 0]));
+    let head = [sizes.len() as u32, peak as u32, 0];
+    let words = head.iter().chain(calls.as_flattened());
+    let out: Vec<u8> = words.flat_map(|word| word.to_ne_bytes()).collect();
+    std::fs::write(to, out).with_context(|| format!("cannot write {}", to.display()))
+}
+
+/// Maps a file that [`expand`] wrote.
+pub fn open(path: &Path) -> Result<Trace> {
+    let file = std::fs::File::open(path).with_context(|| format!("cannot open the calls {}", path.display()))?;
+    let len = file.metadata()?.len() as usize;
+    ensure!(len > size_of::<Call>(), "{} is no file of calls", path.display());
+    let flags = libc::MAP_PRIVATE | libc::MAP_POPULATE;
+    // SAFETY: a new mapping, which replaces none.
+    let at = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ, flags, file.as_raw_fd(), 0) };
+    ensure!(at != libc::MAP_FAILED, "cannot map {}: {}", path.display(), std::io::Error::last_os_error());
+    // SAFETY: the file is `len` bytes of words, and nobody changes it.
+    let all = unsafe { std::slice::from_raw_parts(at.cast::<Call>(), len / size_of::<Call>()) };
+    let (slots, peak) = (all[0].kind as usize, all[0].slot as usize);
+    let places = crate::arena::reserve(slots * size_of::<(*mut u8, usize)>());
+    // SAFETY: as many places as the mapping has room for; written here first.
+    let slots = unsafe {
+        let places = places.cast::<(*mut u8, usize)>();
+        for i in 0..slots {
+            places.add(i).write((std::ptr::dangling_mut(), 1));
         }
-    }
-    Ok(Trace { calls, slots: sizes.len(), peak })
+        std::slice::from_raw_parts_mut(places.as_ptr(), slots)
+    };
+    Ok(Trace { calls: &all[1..], slots, peak })
 }
 
 /// Replays a trace `times` times through the global allocator. Each new block's
 /// first byte and one in each of its pages is written.
 #[inline(never)]
-pub fn replay(trace: &Trace, slots: &mut [(*mut u8, usize)], times: usize) {
-    replay_on(&Program, trace, slots, times);
+pub fn replay(trace: &mut Trace, times: usize) {
+    replay_on(&Program, trace, times);
 }
 
 /// As [`replay`], with one block for all: what the replay itself costs.
 #[inline(never)]
-pub fn replay_nothing(trace: &Trace, slots: &mut [(*mut u8, usize)], times: usize) {
+pub fn replay_nothing(trace: &mut Trace, times: usize) {
     let block = crate::arena::reserve(1 << 30).cast().as_ptr();
-    replay_on(&Nothing(block), trace, slots, times);
+    replay_on(&Nothing(block), trace, times);
 }
 
 /// The program's global allocator.
@@ -215,31 +240,32 @@ unsafe impl GlobalAlloc for Nothing {
 }
 
 #[inline(always)]
-fn replay_on<A: GlobalAlloc>(target: &A, trace: &Trace, slots: &mut [(*mut u8, usize)], times: usize) {
+fn replay_on<A: GlobalAlloc>(target: &A, trace: &mut Trace, times: usize) {
+    let (calls, slots) = (trace.calls, &mut *trace.slots);
     let layout = |size: usize| Layout::from_size_align(size.max(1), ALIGN).expect("a trace's sizes are below 1 GiB");
     for _ in 0..times {
-        for &call in &trace.calls {
+        for &Call { kind, slot, size } in calls {
             // SAFETY: reading the trace has shown that slots hold blocks when
             // they are resized or freed; sizes are kept beside them.
             unsafe {
-                match call {
-                    Call::Alloc(slot, size) => {
+                match kind {
+                    ALLOC => {
                         let block = target.alloc(layout(size as usize));
                         touch(block, 0, size as usize);
                         slots[slot as usize] = (block, size as usize);
                     }
-                    Call::Zeroed(slot, size) => {
+                    ZEROED => {
                         let block = target.alloc_zeroed(layout(size as usize));
                         touch(block, 0, size as usize);
                         slots[slot as usize] = (block, size as usize);
                     }
-                    Call::Resize(slot, size) => {
+                    RESIZE => {
                         let (block, old) = slots[slot as usize];
                         let block = target.realloc(block, layout(old), (size as usize).max(1));
                         touch(block, old, size as usize);
                         slots[slot as usize] = (block, size as usize);
                     }
-                    Call::Free(slot) => {
+                    _ => {
                         let (block, size) = slots[slot as usize];
                         target.dealloc(block, layout(size));
                     }

@@ -15,9 +15,13 @@ use super::region::Region;
 
 /// `soft` rises by this part of what is in use, so that the front's lists are
 /// emptied at most so often while a heap grows ...
-const GROWTH: usize = 16;
+const GROWTH: usize = 12;
 /// ... and by at least so many bytes.
 const GROWTH_MIN: usize = 64 * 1024;
+
+/// From how many bytes in use on memory that the heap grows by is made resident
+/// at once, step by step, and not page by page.
+const POPULATE_FROM: usize = 2 * GROWTH_MIN;
 
 /// A further region is at least this large, if the kernel gives it.
 const REGION_MIN: usize = 8 * 1024 * 1024;
@@ -144,6 +148,13 @@ impl<M: Memory> Back<M> {
             next = region.next;
             let Some((at, _)) = above_top(region, one, region.size()) else { continue };
             if region.extend(at + want.len, at.saturating_add(want.len).saturating_add(step), &mut self.memory) {
+                // Blocks smaller than a step will be written soon. The first
+                // steps are left out: a small program needs a page or two.
+                if want.len < GROWTH_MIN && self.used >= POPULATE_FROM {
+                    let before = region.resident;
+                    region.populate(&mut self.memory);
+                    self.dirty += region.resident - before;
+                }
                 return true;
             }
         }

@@ -90,14 +90,34 @@ impl Front {
     /// Gives all lists to the back end.
     pub(super) fn flush<M: Memory>(&mut self, back: &mut Back<M>) {
         for class in 0..CLASSES {
-            let len = class_len(class);
-            while let Some(block) = self.pop(class) {
-                self.out[class] -= 1;
-                // SAFETY: blocks in a list are free and have the class's length.
-                unsafe { back.give(block, len) };
-            }
-            self.batch[class] = self.batch[class].div_ceil(2);
+            self.flush_class(class, back);
         }
+    }
+
+    /// Gives a list to the back end; says how many bytes that were.
+    fn flush_class<M: Memory>(&mut self, class: usize, back: &mut Back<M>) -> usize {
+        let Some(first) = self.pop(class) else { return 0 };
+        let len = class_len(class);
+        // Blocks that were freed one after the other often lie side by side:
+        // such a run is given as one.
+        let (mut run, mut run_len, mut total) = (first, len, len);
+        while let Some(block) = self.pop(class) {
+            total += len;
+            if block.addr().get() == run.addr().get() + run_len {
+                run_len += len;
+            } else if block.addr().get() + len == run.addr().get() {
+                (run, run_len) = (block, run_len + len);
+            } else {
+                // SAFETY: blocks in a list are free and have the class's length.
+                unsafe { back.give(run, run_len) };
+                (run, run_len) = (block, len);
+            }
+        }
+        // SAFETY: as above.
+        unsafe { back.give(run, run_len) };
+        self.out[class] -= total / len;
+        self.batch[class] = self.batch[class].div_ceil(2);
+        total
     }
 
     /// The blocks of a list.

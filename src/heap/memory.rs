@@ -34,6 +34,16 @@ pub unsafe trait Memory {
     /// `at` and `len` are multiples of the page size and lie in one extent.
     unsafe fn commit(&mut self, at: NonNull<u8>, len: usize) -> bool;
 
+    /// Makes committed pages resident, which saves a page fault for each. It may
+    /// do nothing.
+    ///
+    /// # Safety
+    ///
+    /// As for `commit`; the pages are committed.
+    unsafe fn populate(&mut self, at: NonNull<u8>, len: usize) {
+        let _ = (at, len);
+    }
+
     /// Gives the pages back to the kernel. They stay readable and writable, but
     /// what they hold afterwards is not specified (Linux: zeroes; FreeBSD: zeroes
     /// or what was there).

@@ -120,6 +120,15 @@ unsafe impl Memory for Os {
     }
 
     #[cfg(target_os = "linux")]
+    unsafe fn populate(&mut self, at: NonNull<u8>, len: usize) {
+        // `include/uapi/asm-generic/mman-common.h`; kernels before 5.14 refuse, and
+        // then each page comes when it is touched.
+        const MADV_POPULATE_WRITE: i32 = 23;
+        // SAFETY: the pages stay as they are, but resident.
+        let _ = unsafe { crate::sys::madvise(at.as_ptr(), len, MADV_POPULATE_WRITE) };
+    }
+
+    #[cfg(target_os = "linux")]
     unsafe fn prefer_huge(&mut self, at: NonNull<u8>, len: usize) {
         // A kernel without huge pages refuses, and nothing is lost.
         // SAFETY: advice about pages that are the caller's.

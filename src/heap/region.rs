@@ -39,7 +39,7 @@ pub(super) struct Region {
     pub(super) soft: usize,
     /// The highest that `top` has been: what lies above reads as zero.
     pub(super) fresh: usize,
-    /// How far pages may be resident.
+    /// How far pages may be resident; never below `top`.
     pub(super) resident: usize,
     /// How far blocks and their bits are committed.
     committed: usize,
@@ -183,6 +183,20 @@ impl Region {
         }
         self.soft = want.min(self.committed);
         true
+    }
+
+    /// Makes what lies between the top and `soft` resident, whole pages of it.
+    pub(super) fn populate<M: Memory>(&mut self, memory: &mut M) {
+        let page = memory.page_size();
+        let at = |offset: usize| self.at(offset).addr().get();
+        let from = at(self.resident).next_multiple_of(page);
+        let to = at(self.soft) / page * page;
+        if from < to {
+            let gap = from - at(self.resident);
+            // SAFETY: whole pages below `soft`, which are committed.
+            unsafe { memory.populate(self.at(self.resident).add(gap), to - from) };
+            self.resident += gap + (to - from);
+        }
     }
 
     /// Commits blocks up to the offset `to`, rounded up to a page, and the bits
