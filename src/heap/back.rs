@@ -136,11 +136,16 @@ impl<M: Memory> Back<M> {
         None
     }
 
+    /// By how many bytes the heap grows at once.
+    pub(super) fn step(&self) -> usize {
+        (self.used / GROWTH).max(GROWTH_MIN)
+    }
+
     /// Makes room above a top for `want`, at least a single block: `soft` rises,
     /// or a region is added. `false` if the kernel gives no more.
     pub(super) fn extend(&mut self, want: Want) -> bool {
         let one = Want { count: 1, ..want };
-        let step = (self.used / GROWTH).max(GROWTH_MIN);
+        let step = self.step();
         let mut next = self.regions;
         while let Some(mut region) = next {
             // SAFETY: as in `take_top`.
@@ -180,7 +185,7 @@ impl<M: Memory> Back<M> {
             // SAFETY: the whole extent.
             unsafe { self.memory.prefer_huge(extent.base, extent.len) };
         }
-        let step = len.saturating_add(GROWTH_MIN.max(self.used / GROWTH));
+        let step = len.saturating_add(self.step());
         if above_top(region, want, region.size()).is_none() || !region.extend(len, step, &mut self.memory) {
             // SAFETY: nothing refers to it.
             unsafe { self.memory.release(extent) };
@@ -247,7 +252,7 @@ impl<M: Memory> Back<M> {
             return false;
         }
         if end == region.top {
-            let step = (self.used / GROWTH).max(GROWTH_MIN);
+            let step = self.step();
             if new_end > region.soft && !region.extend(new_end, new_end.saturating_add(step), &mut self.memory) {
                 return false;
             }
@@ -288,12 +293,8 @@ impl<M: Memory> Back<M> {
             if self.dirty <= keep {
                 return;
             }
-            if let Some((at, len)) = region.pages_above_top(page) {
-                // SAFETY: whole committed pages above the top.
-                unsafe { self.memory.decommit(at, len) };
-                self.dirty -= region.resident - region.top;
-                region.resident = region.top;
-            }
+            self.dirty -= region.resident - region.top;
+            region.give_pages_back(&mut self.memory);
         }
         for bin in (0..BINS).rev() {
             for chunk in self.bins.chunks(bin) {

@@ -20,7 +20,7 @@ const BITS: usize = u32::BITS as usize;
 
 /// Chunks of one bin looked at for one that is long enough, before a longer bin
 /// is taken from.
-const LOOK: usize = 16;
+const LOOK: usize = 2;
 
 /// The bin of chunks of `len` bytes.
 #[inline]

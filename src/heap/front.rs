@@ -31,11 +31,13 @@ pub(super) struct Front {
     batch: [u8; CLASSES],
     /// Blocks of each class that are out of the back end: live or in the list.
     pub(super) out: [usize; CLASSES],
+    /// The list that was given to the back end last.
+    cursor: usize,
 }
 
 impl Front {
     pub(super) const fn new() -> Front {
-        Front { lists: [None; CLASSES], batch: [1; CLASSES], out: [0; CLASSES] }
+        Front { lists: [None; CLASSES], batch: [1; CLASSES], out: [0; CLASSES], cursor: 0 }
     }
 
     /// Takes a block from a list.
@@ -91,6 +93,20 @@ impl Front {
     pub(super) fn flush<M: Memory>(&mut self, back: &mut Back<M>) {
         for class in 0..CLASSES {
             self.flush_class(class, back);
+        }
+    }
+
+    /// Gives lists to the back end, one after the other, until that were `enough`
+    /// bytes. Each time it goes on where it stopped, from long blocks to short
+    /// ones: what is given for a byte grows with the number of blocks.
+    pub(super) fn flush_some<M: Memory>(&mut self, enough: usize, back: &mut Back<M>) {
+        let mut given = 0;
+        for _ in 0..CLASSES {
+            self.cursor = self.cursor.checked_sub(1).unwrap_or(CLASSES - 1);
+            given += self.flush_class(self.cursor, back);
+            if given >= enough {
+                return;
+            }
         }
     }
 

@@ -286,6 +286,11 @@ impl<M: Memory> State<M> {
     /// Joins what is free, and if that does not serve, lets the heap grow.
     #[cold]
     fn make_room<T>(&mut self, want: Want, mut again: impl FnMut(&mut Self) -> Option<T>) -> Option<T> {
+        // A part of the lists may be enough; all of them are, or there is nothing.
+        self.front.flush_some(self.back.step(), &mut self.back);
+        if let Some(found) = again(self) {
+            return Some(found);
+        }
         self.front.flush(&mut self.back);
         if let Some(found) = again(self) {
             return Some(found);

@@ -112,13 +112,19 @@ impl Region {
         at.addr().get() - self.base.addr().get()
     }
 
-    /// The whole pages above `top` that may be resident.
-    pub(super) fn pages_above_top(&self, page: usize) -> Option<(NonNull<u8>, usize)> {
-        let from = self.at(self.top).addr().get().next_multiple_of(page);
-        let to = self.at(self.resident).addr().get().next_multiple_of(page);
-        let gap = from - self.at(self.top).addr().get();
-        // SAFETY: pages up to `resident` are committed, so inside the extent.
-        (from < to).then(|| (unsafe { self.at(self.top).add(gap) }, to - from))
+    /// Gives the whole pages above `top` that may be resident back to the kernel.
+    pub(super) fn give_pages_back<M: Memory>(&mut self, memory: &mut M) {
+        let page = memory.page_size();
+        let base = self.base.addr().get();
+        let from = (base + self.top).next_multiple_of(page) - base;
+        let to = (base + self.resident).next_multiple_of(page) - base;
+        if from < to {
+            // SAFETY: whole pages, committed since `resident` is, that hold nothing.
+            unsafe { memory.decommit(self.base.add(from), to - from) };
+            // The kernel need not leave zeroes there.
+            self.fresh = self.fresh.max(to);
+        }
+        self.resident = self.top;
     }
 
     /// The address of an offset.
