@@ -1,6 +1,9 @@
 //! The lock of the heap, and what stands for it in programs without threads.
 
-use core::sync::atomic::{AtomicU32, Ordering::{Acquire, Relaxed, Release}};
+use core::sync::atomic::AtomicU32;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use crate::sys::Timespec;
 
 /// Keeps the callers of a heap from one another.
 ///
@@ -34,35 +37,54 @@ unsafe impl Exclusive for Unlocked {
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
-/// Held, and somebody may sleep until it is free.
-const AWAITED: u32 = 2;
 
 /// Looks that a waiter takes at the lock before it sleeps.
 const SPINS: u32 = 100;
 
-/// A lock of one word: it spins for a short while, then sleeps in the kernel
-/// (`futex` on Linux, `_umtx_op` on FreeBSD). Not fair, not re-entrant.
-pub struct Lock(AtomicU32);
+/// A lock that spins for a short while, then sleeps in the kernel (`futex` on
+/// Linux, `_umtx_op` on FreeBSD). Not fair, not re-entrant.
+///
+/// Taking it is one atomic exchange; releasing it is a plain store and a look at
+/// the number of sleepers. Without a fence between the two, a thread that is just
+/// going to sleep can be missed: so no sleep is longer than a millisecond, and a
+/// wake-up that is lost costs that much, once. A fence would cost every release,
+/// contended or not, as much as all else that a small allocation does.
+pub struct Lock {
+    word: AtomicU32,
+    sleepers: AtomicU32,
+}
 
 impl Lock {
     /// A free lock.
     pub const fn new() -> Lock {
-        Lock(AtomicU32::new(FREE))
+        Lock { word: AtomicU32::new(FREE), sleepers: AtomicU32::new(0) }
+    }
+
+    #[inline]
+    fn try_acquire(&self) -> bool {
+        self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
     }
 
     #[cold]
+    #[inline(never)]
     fn wait(&self) {
         for _ in 0..SPINS {
-            if self.0.load(Relaxed) == FREE && self.0.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok() {
+            if self.word.load(Relaxed) == FREE && self.try_acquire() {
                 return;
             }
             core::hint::spin_loop();
         }
-        // Whoever has slept takes the lock as awaited: it cannot know whether it
-        // was the only one, and a wake too many does no harm.
-        while self.0.swap(AWAITED, Acquire) != FREE {
-            kernel::wait_while(&self.0, AWAITED);
+        self.sleepers.fetch_add(1, Relaxed);
+        while !self.try_acquire() {
+            kernel::wait_while(&self.word, HELD);
         }
+        self.sleepers.fetch_sub(1, Relaxed);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wake(&self) {
+        kernel::wake_one(&self.word);
     }
 }
 
@@ -72,22 +94,26 @@ impl Default for Lock {
     }
 }
 
-// SAFETY: only one `acquire` at a time changes FREE to something else.
+// SAFETY: only one `acquire` at a time changes FREE to HELD.
 unsafe impl Exclusive for Lock {
     #[inline]
     fn acquire(&self) {
-        if self.0.compare_exchange(FREE, HELD, Acquire, Relaxed).is_err() {
+        if !self.try_acquire() {
             self.wait();
         }
     }
 
     #[inline]
     unsafe fn release(&self) {
-        if self.0.swap(FREE, Release) == AWAITED {
-            kernel::wake_one(&self.0);
+        self.word.store(FREE, Release);
+        if self.sleepers.load(Relaxed) != 0 {
+            self.wake();
         }
     }
 }
+
+/// The longest sleep: see [`Lock`].
+static SLEEP: Timespec = Timespec { seconds: 0, nanoseconds: 1_000_000 };
 
 /// Sleeping and waking, as each kernel has it. Neither can fail in a way that
 /// matters: a sleep that ends early looks at the word again.
@@ -101,10 +127,11 @@ mod kernel {
     const FUTEX_WAIT_PRIVATE: i32 = 128;
     const FUTEX_WAKE_PRIVATE: i32 = 129;
 
-    /// Sleeps until the word is woken, if it still is `value`.
+    /// Sleeps until the word is woken or the time is over, if it still is `value`.
     pub(super) fn wait_while(word: &AtomicU32, value: u32) {
-        let args = [word.as_ptr().into(), FUTEX_WAIT_PRIVATE.into(), (value as usize).into(), 0usize.into()];
-        // SAFETY: the kernel reads the word, which lives as long as this call; no timeout.
+        let sleep = &raw const super::SLEEP;
+        let args = [word.as_ptr().into(), FUTEX_WAIT_PRIVATE.into(), (value as usize).into(), sleep.into()];
+        // SAFETY: the kernel reads the word and the time, which live as long as this call.
         let _ = unsafe { syscall(nr::FUTEX, args) };
     }
 
@@ -120,17 +147,19 @@ mod kernel {
 mod kernel {
     use core::sync::atomic::AtomicU32;
 
-    use crate::sys::{nr, syscall};
+    use crate::sys::{Timespec, nr, syscall};
 
     /// `sys/sys/umtx.h`.
     const UMTX_OP_WAIT_UINT_PRIVATE: i32 = 15;
     const UMTX_OP_WAKE_PRIVATE: i32 = 16;
 
-    /// Sleeps until the word is woken, if it still is `value`.
+    /// Sleeps until the word is woken or the time is over, if it still is `value`.
     pub(super) fn wait_while(word: &AtomicU32, value: u32) {
         let (op, value) = (UMTX_OP_WAIT_UINT_PRIVATE.into(), (value as usize).into());
-        let args = [word.as_ptr().into(), op, value, 0usize.into(), 0usize.into()];
-        // SAFETY: the kernel reads the word, which lives as long as this call; no timeout.
+        // The fourth argument is the size of the time; so long, it is relative.
+        let (size, sleep) = (size_of::<Timespec>().into(), (&raw const super::SLEEP).into());
+        let args = [word.as_ptr().into(), op, value, size, sleep];
+        // SAFETY: the kernel reads the word and the time, which live as long as this call.
         let _ = unsafe { syscall(nr::UMTX_OP, args) };
     }
 
