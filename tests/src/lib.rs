@@ -1,1 +1,7 @@
-//! Host tools and tests.
+//! Host side of rt0's proof: what runs a program under a limit, and what must then hold.
+
+pub mod job;
+pub mod kernel;
+pub mod native;
+pub mod port;
+pub mod sweep;
