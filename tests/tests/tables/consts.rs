@@ -135,14 +135,15 @@ impl Table {
         only_names(self, &self.values[name])
     }
 
-    /// The value of an expression in this table's names, a negative one as the word of the port that has its bits; `None` if it has not all the names.
+    /// The value of an expression in this table's names, a negative one as the word of the port that has its bits;
+    /// `None` if it has not all the names.
     pub(crate) fn value(&self, expression: &str) -> Result<Option<i128>> {
         let parsed = match self.values.get(expression) {
             Some(value) => value.clone(),
             None => syn::parse_str(expression)?,
         };
         let value = self.eval(&parsed).with_context(|| format!("{expression} in {}", self.source))?;
-        let word = |value: i128| if value < 0 { value & (u64::MAX >> (64 - self.bits)) as i128 } else { value };
+        let word = |value: i128| if value < 0 { value & i128::from(u64::MAX >> (64 - self.bits)) } else { value };
         Ok(value.map(word))
     }
 

@@ -13,7 +13,9 @@ use std::sync::LazyLock;
 
 /// rt0's name for a constant where it is not the kernel's, the latter (an expression of such names; where tables
 /// differ, one row for each), for which ports, and why.
-const ALIASES: &[(&str, &str, fn(Port) -> bool, &str)] = &[
+type Alias = (&'static str, &'static str, fn(Port) -> bool, &'static str);
+
+const ALIASES: &[Alias] = &[
     ("GETRLIMIT", "UGETRLIMIT", linux32, "`getrlimit` is an older call, which clamps to 0x7fffffff"),
     ("MMAP", "MMAP2", linux32, "`mmap` is an older call, which takes a pointer to its arguments"),
     ("SYSCTL", "__SYSCTL", freebsd, "the call's name begins with underscores, which some tables leave out"),
