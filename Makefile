@@ -12,7 +12,7 @@ STANDARD_linux_arm     := armv7-unknown-linux-gnueabi
 STANDARD_freebsd_386   := i686-unknown-freebsd
 STANDARD_freebsd_amd64 := x86_64-unknown-freebsd
 
-.PHONY: help run test dist lint clean $(PORTS:%=dist-%)
+.PHONY: help run test dist layouts pie lint clean $(foreach what,dist layouts pie,$(PORTS:%=$(what)-%))
 .DEFAULT_GOAL := help
 
 help:
@@ -44,14 +44,32 @@ out_of = target/$(if $(STANDARD),$(STANDARD_$1),$1)/release
 cargo_for = $(PORT_CARGO) $1 --release $(PORT_FLAGS) --target $(call target_of,$2) \
 	$(if $(PORT_LINKER),--config 'target.$2.linker="$(PORT_LINKER)"')
 
+has_target = $(if $(STANDARD),$(if $(filter $(STANDARD_$1),$(STANDARD_TARGETS)),,\
+	echo "make: $1 needs: rustup target add $(STANDARD_$1)" >&2; exit 1))
+
 dist: $(PORT:%=dist-%)
 
 $(PORTS:%=dist-%): dist-%: $(TOOLCHAIN_FILE)
-	@$(if $(STANDARD),$(if $(filter $(STANDARD_$*),$(STANDARD_TARGETS)),,\
-		echo "make: $* needs: rustup target add $(STANDARD_$*)" >&2; exit 1))
+	@$(call has_target,$*)
 	@mkdir -p dist/$*/bin
 	@$(call cargo_for,build,$*)
 	@cd $(call out_of,$*) && cp -u $(PROGRAMS) $(CURDIR)/dist/$*/bin/
+
+# For tests: that the layouts of structures are right is that this compiles.
+layouts: $(PORT:%=layouts-%)
+
+$(PORTS:%=layouts-%): layouts-%: $(TOOLCHAIN_FILE)
+	@$(call has_target,$*)
+	@$(call cargo_for,build,$*) -p rt0-layouts
+
+# For tests: the programs as static-PIEs. A standard target's start options say -no-pie.
+pie: $(PORT:%=pie-%)
+
+$(PORTS:%=pie-%): pie-%: $(TOOLCHAIN_FILE)
+	@$(if $(STANDARD),echo "make: a static-PIE needs a toolchain that builds core" >&2; exit 1)
+	@mkdir -p dist/$*/pie
+	@RUSTFLAGS=-Crelocation-model=pie $(call cargo_for,build,$*) --target-dir target/pie
+	@cd target/pie/$*/release && cp -u $(PROGRAMS) $(CURDIR)/dist/$*/pie/
 
 clean:
 	rm -rf target dist
