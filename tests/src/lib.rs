@@ -2,8 +2,10 @@
 
 pub mod job;
 pub mod kernel;
+pub mod machine;
 pub mod native;
 pub mod port;
+pub mod suite;
 pub mod sweep;
 
 /// Calls `check` with every 32-bit number, on all cores.
