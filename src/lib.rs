@@ -1,0 +1,38 @@
+//! A runtime core without libc: starts a process, makes system calls, finds out how much address space it may have
+//! and reserves a heap arena that fits.
+//!
+//! What is where, each layer using only those below it:
+//!
+//! | layer | modules |
+//! |---|---|
+//! | start | [`start`] ([`entry!`], `main`, exit), `relocate` |
+//! | arena | [`malloc`]: limit, plan, reservation |
+//! | rules | [`memlimit`], [`plan`]: pure arithmetic |
+//! | memory | [`mem`]: reserve, commit, decommit, release |
+//! | kernel | [`sys`]: typed calls; the port under `arch/`, the OS's numbers |
+//!
+//! On an operating system without a port (Darwin, NetBSD, OpenBSD, Windows) only the rules are there: those do not
+//! enforce a limit of the address space, so there is none to fit into.
+
+#![no_std]
+
+pub mod memlimit;
+pub mod plan;
+
+cfg_if::cfg_if! {
+    if #[cfg(any(target_os = "linux", target_os = "freebsd"))] {
+        mod arch;
+        mod args;
+        pub mod io;
+        pub mod malloc;
+        pub mod mem;
+        mod memory_functions;
+        mod os;
+        mod relocate;
+        pub mod start;
+        pub mod sys;
+
+        pub use args::{AT_ENTRY, AT_PAGESZ, AT_PHDR, AT_PHNUM, Args, Strings, args, env, page_size};
+        pub use sys::exit;
+    }
+}

@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 
 /// An errno of FreeBSD's, from `sys/sys/errno.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Errno(pub i32);
+pub(super) struct Errno(pub i32);
 
 /// FreeBSD's name and number of each errno, and Linux's number (`include/uapi/asm-generic/errno*.h`) for it.
 const ERRNOS: &[(&str, i32, i32)] = &[
@@ -55,27 +55,26 @@ const ERRNOS: &[(&str, i32, i32)] = &[
 ];
 
 impl Errno {
-    pub const EPERM: Errno = Errno(1);
-    pub const ENOENT: Errno = Errno(2);
-    pub const ESRCH: Errno = Errno(3);
-    pub const ENOEXEC: Errno = Errno(8);
-    pub const ENOMEM: Errno = Errno(12);
-    pub const EACCES: Errno = Errno(13);
-    pub const EFAULT: Errno = Errno(14);
-    pub const EINVAL: Errno = Errno(22);
-    pub const ENOTTY: Errno = Errno(25);
-    pub const EAGAIN: Errno = Errno(35);
-    pub const ENOSYS: Errno = Errno(78);
+    pub(super) const EPERM: Errno = Errno(1);
+    pub(super) const ENOENT: Errno = Errno(2);
+    pub(super) const ESRCH: Errno = Errno(3);
+    pub(super) const ENOEXEC: Errno = Errno(8);
+    pub(super) const ENOMEM: Errno = Errno(12);
+    pub(super) const EFAULT: Errno = Errno(14);
+    pub(super) const EINVAL: Errno = Errno(22);
+    pub(super) const ENOTTY: Errno = Errno(25);
+    pub(super) const EAGAIN: Errno = Errno(35);
+    pub(super) const ENOSYS: Errno = Errno(78);
 
     /// The errno of this name.
     #[must_use]
-    pub fn named(name: &str) -> Option<Errno> {
+    pub(super) fn named(name: &str) -> Option<Errno> {
         ERRNOS.iter().find(|entry| entry.0 == name).map(|entry| Errno(entry.1))
     }
 
     /// FreeBSD's errno for one of Linux's. One that has no counterpart is EIO: no program of ours should see it.
     #[must_use]
-    pub fn from_linux(number: i32) -> Errno {
+    pub(super) fn from_linux(number: i32) -> Errno {
         Errno(ERRNOS.iter().find(|entry| entry.2 == number).map_or(5, |entry| entry.1))
     }
 }
@@ -99,14 +98,14 @@ const SAME: &[i32] = &[1, 2, 3, 4, 5, 6, 8, 9, 11, 13, 14, 15, 21, 22, 24, 25, 2
 
 /// Linux's signal for FreeBSD's number.
 #[must_use]
-pub fn signal_to_linux(number: i32) -> Option<Signal> {
+pub(super) fn signal_to_linux(number: i32) -> Option<Signal> {
     let differing = SIGNALS.iter().find(|entry| entry.0 == number).map(|entry| entry.1);
     differing.or_else(|| SAME.contains(&number).then(|| Signal::try_from(number).ok())?)
 }
 
 /// FreeBSD's number for a signal of Linux's.
 #[must_use]
-pub fn signal_from_linux(signal: Signal) -> i32 {
+pub(super) fn signal_from_linux(signal: Signal) -> i32 {
     SIGNALS.iter().find(|entry| entry.1 == signal).map_or(signal as i32, |entry| entry.0)
 }
 
@@ -126,7 +125,7 @@ const OPEN_FLAGS: &[(u32, u32)] = &[
 ///
 /// # Errors
 /// The bits that FreeBSD does not have (or that this runner does not know).
-pub fn open_flags_to_linux(flags: u32) -> Result<u32, u32> {
+pub(super) fn open_flags_to_linux(flags: u32) -> Result<u32, u32> {
     let mut linux = flags & 3;
     let mut rest = flags & !3;
     for (freebsd_bit, linux_bit) in OPEN_FLAGS {
@@ -139,54 +138,54 @@ pub fn open_flags_to_linux(flags: u32) -> Result<u32, u32> {
 }
 
 /// Auxiliary vector, `sys/sys/elf_common.h`.
-pub mod at {
-    pub const PHDR: u64 = 3;
-    pub const PHENT: u64 = 4;
-    pub const PHNUM: u64 = 5;
-    pub const PAGESZ: u64 = 6;
-    pub const BASE: u64 = 7;
-    pub const FLAGS: u64 = 8;
-    pub const ENTRY: u64 = 9;
-    pub const EXECPATH: u64 = 15;
-    pub const CANARY: u64 = 16;
-    pub const CANARYLEN: u64 = 17;
-    pub const OSRELDATE: u64 = 18;
-    pub const NCPUS: u64 = 19;
-    pub const PAGESIZES: u64 = 20;
-    pub const PAGESIZESLEN: u64 = 21;
-    pub const STACKPROT: u64 = 23;
-    pub const HWCAP: u64 = 25;
+pub(super) mod at {
+    pub(crate) const PHDR: u64 = 3;
+    pub(crate) const PHENT: u64 = 4;
+    pub(crate) const PHNUM: u64 = 5;
+    pub(crate) const PAGESZ: u64 = 6;
+    pub(crate) const BASE: u64 = 7;
+    pub(crate) const FLAGS: u64 = 8;
+    pub(crate) const ENTRY: u64 = 9;
+    pub(crate) const EXECPATH: u64 = 15;
+    pub(crate) const CANARY: u64 = 16;
+    pub(crate) const CANARYLEN: u64 = 17;
+    pub(crate) const OSRELDATE: u64 = 18;
+    pub(crate) const NCPUS: u64 = 19;
+    pub(crate) const PAGESIZES: u64 = 20;
+    pub(crate) const PAGESIZESLEN: u64 = 21;
+    pub(crate) const STACKPROT: u64 = 23;
+    pub(crate) const HWCAP: u64 = 25;
 }
 
 /// mmap's flags, `sys/sys/mman.h`.
-pub mod map {
-    pub const SHARED: u64 = 0x1;
-    pub const PRIVATE: u64 = 0x2;
-    pub const FIXED: u64 = 0x10;
-    pub const HASSEMAPHORE: u64 = 0x200;
-    pub const STACK: u64 = 0x400;
-    pub const NOSYNC: u64 = 0x800;
-    pub const ANON: u64 = 0x1000;
-    pub const GUARD: u64 = 0x2000;
-    pub const EXCL: u64 = 0x4000;
-    pub const NOCORE: u64 = 0x2_0000;
-    pub const PREFAULT_READ: u64 = 0x4_0000;
-    pub const ALIGNMENT: u64 = 0xff00_0000;
-    pub const ALIGNMENT_SHIFT: u64 = 24;
+pub(super) mod map {
+    pub(crate) const SHARED: u64 = 0x1;
+    pub(crate) const PRIVATE: u64 = 0x2;
+    pub(crate) const FIXED: u64 = 0x10;
+    pub(crate) const HASSEMAPHORE: u64 = 0x200;
+    pub(crate) const STACK: u64 = 0x400;
+    pub(crate) const NOSYNC: u64 = 0x800;
+    pub(crate) const ANON: u64 = 0x1000;
+    pub(crate) const GUARD: u64 = 0x2000;
+    pub(crate) const EXCL: u64 = 0x4000;
+    pub(crate) const NOCORE: u64 = 0x2_0000;
+    pub(crate) const PREFAULT_READ: u64 = 0x4_0000;
+    pub(crate) const ALIGNMENT: u64 = 0xff00_0000;
+    pub(crate) const ALIGNMENT_SHIFT: u64 = 24;
     /// `MAP_ALIGNED_SUPER`: as for a superpage.
-    pub const ALIGNED_SUPER: u64 = 1 << 24;
+    pub(crate) const ALIGNED_SUPER: u64 = 1 << 24;
 }
 
 /// Resources of getrlimit, `sys/sys/resource.h`.
-pub mod rlimit {
-    pub const DATA: usize = 2;
-    pub const STACK: usize = 3;
+pub(super) mod rlimit {
+    pub(crate) const DATA: usize = 2;
+    pub(crate) const STACK: usize = 3;
     /// `RLIMIT_VMEM`, which is `RLIMIT_AS`.
-    pub const AS: usize = 10;
+    pub(crate) const AS: usize = 10;
     /// `RLIM_NLIMITS`.
-    pub const COUNT: usize = 15;
+    pub(crate) const COUNT: usize = 15;
     /// `RLIM_INFINITY`: 2^63-1, for the limits are signed.
-    pub const INFINITY: i64 = i64::MAX;
+    pub(crate) const INFINITY: i64 = i64::MAX;
 }
 
 #[cfg(test)]

@@ -11,11 +11,11 @@ use crate::tracer::tracee::Class;
 const OSABI_FREEBSD: u8 = 9;
 
 /// `PAGE_SIZE` on x86.
-pub const PAGE: u64 = 4096;
+pub(super) const PAGE: u64 = 4096;
 
 /// A program that FreeBSD's kernel would execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Image {
+pub(super) struct Image {
     /// 32 or 64 bits.
     pub class: Class,
     /// Whether it runs wherever it is loaded (`ET_DYN`).
@@ -36,7 +36,7 @@ pub struct Image {
 
 /// A `PT_LOAD` segment, rounded to pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segment {
+pub(super) struct Segment {
     /// First page.
     pub start: u64,
     /// End of the last page.
@@ -50,7 +50,7 @@ impl Image {
     ///
     /// # Errors
     /// ENOEXEC, with the reason: what makes the kernel refuse the file.
-    pub fn parse(file: &[u8]) -> Result<Image> {
+    pub(super) fn parse(file: &[u8]) -> Result<Image> {
         match file {
             [0x7f, b'E', b'L', b'F', 1, 1, ..] => read::<FileHeader32<LittleEndian>>(file, elf::EM_386, Class::Bits32),
             [0x7f, b'E', b'L', b'F', 2, 1, ..] => read::<FileHeader64<LittleEndian>>(file, elf::EM_X86_64, Class::Bits64),
@@ -61,7 +61,7 @@ impl Image {
     /// First page of the data segment: `vm_daddr`. The largest executable segment is the text, the last other one the data
     /// (`__elfN(load_sections)`).
     #[must_use]
-    pub fn data_start(&self) -> u64 {
+    pub(super) fn data_start(&self) -> u64 {
         let size = |segment: &Segment| segment.end - segment.start;
         let mut text: Option<Segment> = None;
         let mut data: Option<Segment> = None;
@@ -77,7 +77,7 @@ impl Image {
 
     /// First and last address of the whole, as linked.
     #[must_use]
-    pub fn span(&self) -> (u64, u64) {
+    pub(super) fn span(&self) -> (u64, u64) {
         let start = self.segments.iter().map(|segment| segment.start).min().unwrap_or(0);
         let end = self.segments.iter().map(|segment| segment.end).max().unwrap_or(0);
         (start, end)

@@ -45,7 +45,7 @@ fn kernel_limits(class: Class) -> (u64, u64) {
 
 /// The strings a program is started with.
 #[derive(Clone, Debug, Default)]
-pub struct Strings {
+pub(super) struct Strings {
     pub arguments: Vec<Vec<u8>>,
     pub environment: Vec<Vec<u8>>,
 }
@@ -55,7 +55,7 @@ pub struct Strings {
 ///
 /// # Errors
 /// When the kernel would refuse the program, or Linux does not do as it is told.
-pub fn execute(kernel: &mut Kernel, tracee: Tracee, old: Option<&Process>, strings: &Strings) -> Result<()> {
+pub(super) fn execute(kernel: &mut Kernel, tracee: Tracee, old: Option<&Process>, strings: &Strings) -> Result<()> {
     let class = tracee.class()?;
     let context = Context { tracee, process: tracee.0.as_raw(), class };
     let image = Image::parse(&fs::read(format!("/proc/{}/exe", tracee.0))?)?;

@@ -16,13 +16,13 @@ use crate::tracer::report::Call;
 use crate::tracer::tracee::{BadAddress, Class, LinuxCall, Registers, Tracee};
 
 /// Where the runner keeps one system call instruction in the program's address space: below everything FreeBSD hands out.
-pub const GADGET: u64 = 0x1_0000;
+pub(super) const GADGET: u64 = 0x1_0000;
 
 /// What a call returns: the result and the second result, or the error.
-pub type Answer = Result<[u64; 2], Errno>;
+pub(super) type Answer = Result<[u64; 2], Errno>;
 
 /// What is to happen next in a call.
-pub enum Step {
+pub(super) enum Step {
     /// The call returns.
     Answer(Answer),
     /// A Linux call is made in the program's name, and what it answered decides on.
@@ -32,24 +32,24 @@ pub enum Step {
 }
 
 /// What to do with a Linux call's answer.
-pub type Then = Box<dyn FnOnce(&mut Kernel, Context, i64) -> Step>;
+pub(super) type Then = Box<dyn FnOnce(&mut Kernel, Context, i64) -> Step>;
 
 impl Step {
     /// The call succeeds with this result.
     #[must_use]
-    pub fn value(value: u64) -> Step {
+    pub(super) fn value(value: u64) -> Step {
         Step::Answer(Ok([value, 0]))
     }
 
     /// A Linux call whose result is FreeBSD's too, its errors translated.
     #[must_use]
-    pub fn linux(call: LinuxCall, arguments: [u64; 6]) -> Step {
+    pub(super) fn linux(call: LinuxCall, arguments: [u64; 6]) -> Step {
         Step::Linux(call, arguments, Box::new(|_, _, answer| Step::Answer(from_linux(answer))))
     }
 
     /// A Linux call, and what comes after it has succeeded.
     #[must_use]
-    pub fn linux_then(
+    pub(super) fn linux_then(
         call: LinuxCall,
         arguments: [u64; 6],
         then: impl FnOnce(&mut Kernel, Context, u64) -> Step + 'static,
@@ -75,7 +75,7 @@ impl From<BadAddress> for Errno {
 }
 
 /// Linux's answer as FreeBSD's.
-pub fn from_linux(answer: i64) -> Answer {
+pub(super) fn from_linux(answer: i64) -> Answer {
     match answer {
         error @ -4095..=-1 => Err(Errno::from_linux(-error as i32)),
         value => Ok([value.cast_unsigned(), 0]),
@@ -84,7 +84,7 @@ pub fn from_linux(answer: i64) -> Answer {
 
 /// Which thread of which process makes a call.
 #[derive(Clone, Copy, Debug)]
-pub struct Context {
+pub(super) struct Context {
     /// The thread.
     pub tracee: Tracee,
     /// Its process.
@@ -96,7 +96,9 @@ pub struct Context {
 /// A limit, as FreeBSD keeps it: signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
+    /// What holds.
     pub soft: i64,
+    /// Up to where the process may raise it.
     pub hard: i64,
 }
 
@@ -113,7 +115,7 @@ impl Limit {
 
 /// A process.
 #[derive(Clone, Debug)]
-pub struct Process {
+pub(super) struct Process {
     /// Its address space.
     pub space: Space,
     /// Its limits, by resource.
@@ -131,21 +133,21 @@ pub struct Process {
 impl Process {
     /// Where mmap(0) starts to search: `vm_daddr` + hard RLIMIT_DATA (`sys/vm/vm_mmap.c`, `kern_mmap`).
     #[must_use]
-    pub fn search_start(&self) -> u64 {
+    pub(super) fn search_start(&self) -> u64 {
         let data = u64::try_from(self.limits[rlimit::DATA].hard).unwrap_or(u64::MAX);
         self.data_start.saturating_add(data).checked_next_multiple_of(PAGE).unwrap_or(u64::MAX / PAGE * PAGE)
     }
 
     /// The lowest address that the stack has grown to.
     #[must_use]
-    pub fn stack_low(&self) -> u64 {
+    pub(super) fn stack_low(&self) -> u64 {
         let stack = self.space.all().into_iter().rev().find(|(range, kind)| *kind == Kind::Stack && range.end <= self.stack_top);
         stack.map_or(self.stack_top, |(range, _)| range.start)
     }
 }
 
 /// The kernel that is played, and what it has seen.
-pub struct Kernel<'a> {
+pub(super) struct Kernel<'a> {
     /// How it was asked to behave.
     pub options: &'a Options,
     /// Its processes, by pid.
@@ -168,12 +170,12 @@ pub struct Kernel<'a> {
 
 impl Kernel<'_> {
     /// The process of a call.
-    pub fn process(&mut self, context: Context) -> &mut Process {
+    pub(super) fn process(&mut self, context: Context) -> &mut Process {
         self.processes.get_mut(&context.process).expect("a thread that makes a call has a process")
     }
 
     /// Records what no right program does.
-    pub fn violation(&mut self, context: Context, text: impl AsRef<str>) {
+    pub(super) fn violation(&mut self, context: Context, text: impl AsRef<str>) {
         let line = format!("process {}: {}", context.process, text.as_ref());
         if self.options.trace {
             eprintln!("freebsd-runner: violation: {line}");
@@ -182,7 +184,7 @@ impl Kernel<'_> {
     }
 
     /// Extends the stack to `address` if that is where it may grow, as `vm_map_growstack` does.
-    pub fn grow_stack(&mut self, context: Context, address: u64) -> Option<Range<u64>> {
+    pub(super) fn grow_stack(&mut self, context: Context, address: u64) -> Option<Range<u64>> {
         let page = address / PAGE * PAGE;
         let process = self.process(context);
         let in_gap = process.space.overlaps(page..page + PAGE).first().is_some_and(|(_, kind)| *kind == Kind::StackGap);
@@ -206,10 +208,10 @@ impl Kernel<'_> {
 }
 
 /// `sgrowsiz`: by how much the stack grows, and how much of it there is at first (`sys/{amd64,i386}/include/vmparam.h`).
-pub const STACK_STEP: u64 = 128 << 10;
+pub(super) const STACK_STEP: u64 = 128 << 10;
 
 /// Sets the registers to what the program finds after a call: the answer, and poison in all that the kernel destroys.
-pub fn answer(registers: &mut Registers, class: Class, answer: Answer) {
+pub(super) fn answer(registers: &mut Registers, class: Class, answer: Answer) {
     use crate::tracer::poison;
     registers.eflags |= poison::ARITHMETIC_FLAGS;
     let (first, second) = match answer {
@@ -236,7 +238,7 @@ pub fn answer(registers: &mut Registers, class: Class, answer: Answer) {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn read_program(path: &Path) -> anyhow::Result<super::elf::Image> {
+pub(super) fn read_program(path: &Path) -> anyhow::Result<super::elf::Image> {
     use anyhow::Context as _;
     let file = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     super::elf::Image::parse(&file)

@@ -5,7 +5,7 @@ use crate::tracer::tracee::LinuxCall;
 macro_rules! linux_calls {
     ($($name:ident = $amd64:literal, $i386:literal;)*) => {
         $(#[doc = concat!("`", stringify!($name), "`, in lower case.")]
-        pub const $name: LinuxCall = LinuxCall { amd64: $amd64, i386: $i386 };)*
+        pub(super) const $name: LinuxCall = LinuxCall { amd64: $amd64, i386: $i386 };)*
     };
 }
 
@@ -34,7 +34,6 @@ linux_calls! {
     KILL = 62, 37;
     GETPPID = 110, 64;
     SETSID = 112, 66;
-    GETTID = 186, 224;
     FUTEX = 202, 240;
     CLOCK_GETTIME = 228, 265;
     EXIT_GROUP = 231, 252;
@@ -42,15 +41,15 @@ linux_calls! {
     GETRANDOM = 318, 355;
 }
 
-pub const PROT_READ: u64 = 1;
-pub const PROT_WRITE: u64 = 2;
-pub const PROT_EXEC: u64 = 4;
+pub(super) const PROT_READ: u64 = 1;
+pub(super) const PROT_WRITE: u64 = 2;
+pub(super) const PROT_EXEC: u64 = 4;
 
 /// `MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE`: FreeBSD does not refuse for want of memory.
 const MAP_FRESH: u64 = 0x2 | 0x10 | 0x20 | 0x4000;
 
 /// mmap's arguments for fresh pages at an address that has been chosen.
 #[must_use]
-pub fn map_anonymous(address: u64, length: u64, protection: u64) -> [u64; 6] {
+pub(super) fn map_anonymous(address: u64, length: u64, protection: u64) -> [u64; 6] {
     [address, length, protection, MAP_FRESH, u64::MAX, 0]
 }

@@ -14,16 +14,28 @@
 //! - [`kernel`]: the state they work on
 //! - [`runner`]: the stops of the traced threads, one after the other
 
-pub mod abi;
-pub mod calls;
-pub mod elf;
-pub mod entry;
-pub mod kernel;
-pub mod linux;
-pub mod options;
-pub mod runner;
-pub mod space;
+mod abi;
+mod calls;
+mod elf;
+mod entry;
+mod kernel;
+mod linux;
+mod options;
+mod runner;
+mod space;
 
 pub use kernel::Limit;
 pub use options::{Holes, Options};
 pub use runner::run;
+
+/// FreeBSD's number of the errno of this name.
+#[must_use]
+pub fn errno_named(name: &str) -> Option<i32> {
+    abi::Errno::named(name).map(|errno| errno.0)
+}
+
+/// FreeBSD's number of a signal.
+#[must_use]
+pub fn signal_number(signal: nix::sys::signal::Signal) -> i32 {
+    abi::signal_from_linux(signal)
+}

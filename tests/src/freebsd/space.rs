@@ -7,7 +7,7 @@ use std::ops::Range;
 
 /// What a range holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A segment of the program.
     Image,
     /// The grown part of the stack.
@@ -32,7 +32,7 @@ impl Kind {
 
     /// Whether Linux holds pages for it.
     #[must_use]
-    pub fn backed(self) -> bool {
+    pub(super) fn backed(self) -> bool {
         matches!(self, Kind::Image | Kind::Stack | Kind::Mapping)
     }
 }
@@ -45,7 +45,7 @@ struct Entry {
 
 /// The ranges of one process.
 #[derive(Clone, Debug)]
-pub struct Space {
+pub(super) struct Space {
     entries: BTreeMap<u64, Entry>,
     size: u64,
     peak: u64,
@@ -55,30 +55,30 @@ pub struct Space {
 impl Space {
     /// Nothing, between the lowest and the highest address a program may have.
     #[must_use]
-    pub fn new(bounds: Range<u64>) -> Space {
+    pub(super) fn new(bounds: Range<u64>) -> Space {
         Space { entries: BTreeMap::new(), size: 0, peak: 0, bounds }
     }
 
     /// `map->size`: what is held against the limit, in bytes.
     #[must_use]
-    pub fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         self.size
     }
 
     /// The largest `size` there has been.
     #[must_use]
-    pub fn peak(&self) -> u64 {
+    pub(super) fn peak(&self) -> u64 {
         self.peak
     }
 
     /// Whether the range lies where programs may have mappings.
     #[must_use]
-    pub fn allows(&self, range: &Range<u64>) -> bool {
+    pub(super) fn allows(&self, range: &Range<u64>) -> bool {
         range.start >= self.bounds.start && range.end <= self.bounds.end && range.start <= range.end
     }
 
     /// Takes a range, in place of whatever was in it.
-    pub fn insert(&mut self, range: Range<u64>, kind: Kind) {
+    pub(super) fn insert(&mut self, range: Range<u64>, kind: Kind) {
         self.remove(range.clone());
         if range.is_empty() {
             return;
@@ -91,7 +91,7 @@ impl Space {
     }
 
     /// Frees a range; what reaches over its ends stays.
-    pub fn remove(&mut self, range: Range<u64>) {
+    pub(super) fn remove(&mut self, range: Range<u64>) {
         for (part, kind) in self.overlaps(range) {
             let (start, entry) = self.entry_at(part.start);
             self.entries.remove(&start);
@@ -109,7 +109,7 @@ impl Space {
 
     /// What is in a range: the parts of it that are taken, in order.
     #[must_use]
-    pub fn overlaps(&self, range: Range<u64>) -> Vec<(Range<u64>, Kind)> {
+    pub(super) fn overlaps(&self, range: Range<u64>) -> Vec<(Range<u64>, Kind)> {
         let before = self.entries.range(..=range.start).next_back();
         let first = before.filter(|(_, entry)| entry.end > range.start).map_or(range.start, |(start, _)| *start);
         self.entries
@@ -122,7 +122,7 @@ impl Space {
     /// The first free range of `length` bytes from `hint` upwards whose start is a multiple of `align`
     /// (`vm_map_findspace`).
     #[must_use]
-    pub fn find(&self, hint: u64, length: u64, align: u64) -> Option<u64> {
+    pub(super) fn find(&self, hint: u64, length: u64, align: u64) -> Option<u64> {
         let mut start = hint.max(self.bounds.start).checked_next_multiple_of(align)?;
         loop {
             let end = start.checked_add(length)?;
@@ -136,11 +136,6 @@ impl Space {
         }
     }
 
-    /// Moves the lower end of the stack down to `start`, taking it from the gap.
-    pub fn grow_stack(&mut self, start: u64, from: u64) {
-        self.insert(start..from, Kind::Stack);
-    }
-
     /// The whole entry around an address that is taken.
     fn entry_at(&self, address: u64) -> (u64, Entry) {
         let (start, entry) = self.entries.range(..=address).next_back().expect("an overlap belongs to an entry");
@@ -149,7 +144,7 @@ impl Space {
 
     /// Everything that is taken.
     #[must_use]
-    pub fn all(&self) -> Vec<(Range<u64>, Kind)> {
+    pub(super) fn all(&self) -> Vec<(Range<u64>, Kind)> {
         self.entries.iter().map(|(start, entry)| (*start..entry.end, entry.kind)).collect()
     }
 }

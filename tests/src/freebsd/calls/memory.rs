@@ -31,7 +31,7 @@ const LINUX_FLAGS: u64 = 0x20 | 0x10_0000;
 const PROT_ALL: u64 = 7;
 
 /// `kern_mmap`.
-pub fn mmap(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn mmap(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let (hint, length) = (arguments.word(0), arguments.word(1));
     let protection = u64::from(arguments.int(2).cast_unsigned());
     let mut flags = u64::from(arguments.int(3).cast_unsigned());
@@ -149,7 +149,7 @@ fn book(range: Range<u64>, step: Step) -> Step {
 
 /// What an mmap does whose answer a test has decided: a mapping at another address than asked for, or an answer that is
 /// off by some bytes.
-pub fn mmap_elsewhere(kernel: &mut Kernel, context: Context, arguments: &Arguments, effect: Effect) -> Result<Step, Errno> {
+pub(crate) fn mmap_elsewhere(kernel: &mut Kernel, context: Context, arguments: &Arguments, effect: Effect) -> Result<Step, Errno> {
     match effect {
         Effect::At(address) => {
             let mut moved = arguments.clone();
@@ -192,7 +192,7 @@ fn foreign(kernel: &mut Kernel, context: Context, call: &str, range: &Range<u64>
 }
 
 /// `kern_munmap`.
-pub fn munmap(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn munmap(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     if arguments.word(1) == 0 {
         return Err(Errno::EINVAL);
     }
@@ -205,7 +205,7 @@ pub fn munmap(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> R
 }
 
 /// `kern_mprotect`: no check against the limit; guards and holes are passed over in silence.
-pub fn mprotect(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn mprotect(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let protection = u64::from(arguments.int(2).cast_unsigned());
     if protection & !PROT_ALL != 0 {
         return Err(Errno::EINVAL);
@@ -242,7 +242,7 @@ fn protect(mut parts: Vec<Range<u64>>, protection: u64) -> Step {
 
 /// `kern_madvise`. MADV_DONTNEED (4) keeps what the pages hold; MADV_FREE (5) may lose any of it: here the first half of the
 /// pages is lost and the second kept, so that neither can be relied upon.
-pub fn madvise(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn madvise(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     const FREE: i32 = 5;
     const LAST: i32 = 10; // MADV_PROTECT
     const LINUX_DONTNEED: u64 = 4;
@@ -262,7 +262,7 @@ pub fn madvise(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> 
 }
 
 /// `kern_mincore`, of which only MINCORE_INCORE (1) is answered.
-pub fn mincore(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn mincore(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let range = pages(kernel, context, arguments)?;
     let parts = backed(kernel, context, range.clone());
     if parts != [range.clone()] {

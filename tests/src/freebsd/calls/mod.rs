@@ -5,20 +5,20 @@ mod memory;
 mod process;
 mod thread;
 
-pub use files::write_some;
-pub use memory::mmap_elsewhere;
-pub use thread::Start;
+pub(super) use files::write_some;
+pub(super) use memory::mmap_elsewhere;
+pub(super) use thread::Start;
 
 use super::abi::Errno;
 use super::kernel::{Context, Kernel, Step};
 use crate::tracer::tracee::{BadAddress, Class, Registers};
 
 /// What plays a call.
-pub type Play = fn(&mut Kernel, Context, &Arguments) -> Result<Step, Errno>;
+pub(super) type Play = fn(&mut Kernel, Context, &Arguments) -> Result<Step, Errno>;
 
 /// One row of the table.
 #[derive(Clone, Copy)]
-pub struct Row {
+pub(super) struct Row {
     /// The call's number.
     pub number: u64,
     /// Its name.
@@ -39,7 +39,7 @@ const fn unplayed(number: u64, name: &'static str) -> Row {
 }
 
 /// The table, by number.
-pub const TABLE: &[Row] = &[
+pub(super) const TABLE: &[Row] = &[
     row(1, "exit", 1, process::exit),
     row(2, "fork", 0, process::fork),
     row(3, "read", 3, files::read),
@@ -88,14 +88,14 @@ pub const TABLE: &[Row] = &[
 
 /// The row of a number.
 #[must_use]
-pub fn lookup(number: u64) -> Option<&'static Row> {
+pub(super) fn lookup(number: u64) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.number == number)
 }
 
 /// A call's arguments, as the kernel fetches them (`cpu_fetch_syscall_args`): from registers and then the stack in a 64-bit
 /// program, all from the stack in a 32-bit one. Either way the first word on the stack is none.
 #[derive(Clone, Debug)]
-pub struct Arguments {
+pub(super) struct Arguments {
     class: Class,
     words: Vec<u64>,
 }
@@ -105,7 +105,7 @@ impl Arguments {
     ///
     /// # Errors
     /// When the stack cannot be read: EFAULT.
-    pub fn fetch(context: Context, registers: &Registers) -> Result<Arguments, BadAddress> {
+    pub(super) fn fetch(context: Context, registers: &Registers) -> Result<Arguments, BadAddress> {
         let Context { tracee, class, .. } = context;
         let on_stack = |count| tracee.read_words(class, registers.rsp + class.word() as u64, count);
         let words = match class {
@@ -122,19 +122,19 @@ impl Arguments {
 
     /// An address, a size or another word, counted from 0.
     #[must_use]
-    pub fn word(&self, index: usize) -> u64 {
+    pub(super) fn word(&self, index: usize) -> u64 {
         self.words[index]
     }
 
     /// A C `int`.
     #[must_use]
-    pub fn int(&self, index: usize) -> i32 {
+    pub(super) fn int(&self, index: usize) -> i32 {
         self.words[index] as u32 as i32
     }
 
     /// A 64-bit argument at `index`, for which a 32-bit program passes two words, low one first.
     #[must_use]
-    pub fn wide(&self, index: usize) -> u64 {
+    pub(super) fn wide(&self, index: usize) -> u64 {
         match self.class {
             Class::Bits32 => self.words[index] | self.words[index + 1] << 32,
             Class::Bits64 => self.words[index],
@@ -143,7 +143,7 @@ impl Arguments {
 
     /// The words that `row`'s call takes, for the record.
     #[must_use]
-    pub fn taken(&self, row: &Row) -> Vec<u64> {
+    pub(super) fn taken(&self, row: &Row) -> Vec<u64> {
         self.words.iter().copied().take(row.arguments).collect()
     }
 }

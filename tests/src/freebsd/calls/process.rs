@@ -10,17 +10,17 @@ use super::super::linux;
 use super::{Arguments, read_timespec};
 use crate::tracer::tracee::Class;
 
-pub fn exit(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn exit(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<Step, Errno> {
     Ok(Step::linux(linux::EXIT_GROUP, [arguments.word(0), 0, 0, 0, 0, 0]))
 }
 
 /// The child's answer, 0 and 1, is set when it first stops.
-pub fn fork(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
+pub(super) fn fork(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
     Ok(Step::linux(linux::FORK, [0; 6]))
 }
 
 /// Refuses what FreeBSD refuses; the rest happens after Linux has executed the file.
-pub fn execve(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn execve(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     use std::os::unix::ffi::OsStringExt;
     let path = std::ffi::OsString::from_vec(context.tracee.read_string(arguments.word(0))?);
     let root = PathBuf::from(format!("/proc/{}/cwd", context.process));
@@ -35,7 +35,7 @@ pub fn execve(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> R
 }
 
 /// `kern_wait6`. Signals in the status are renumbered; the resources used are not told.
-pub fn wait4(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn wait4(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let (pid, status, options) = (arguments.word(0), arguments.word(1), arguments.word(2));
     if arguments.word(3) != 0 {
         return Err(Errno::EINVAL);
@@ -57,19 +57,19 @@ pub fn wait4(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<Step, 
     }))
 }
 
-pub fn getpid(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
+pub(super) fn getpid(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
     Ok(Step::linux(linux::GETPID, [0; 6]))
 }
 
-pub fn getppid(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
+pub(super) fn getppid(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
     Ok(Step::linux(linux::GETPPID, [0; 6]))
 }
 
-pub fn setsid(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
+pub(super) fn setsid(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
     Ok(Step::linux(linux::SETSID, [0; 6]))
 }
 
-pub fn kill(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn kill(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let signal = match arguments.int(1) {
         0 => 0,
         number => signal_to_linux(number).ok_or(Errno::EINVAL)? as u64,
@@ -78,7 +78,7 @@ pub fn kill(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<Step, E
 }
 
 /// SIGSYS can be ignored and no longer ignored; nothing else is played.
-pub fn sigaction(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn sigaction(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     const SIGSYS: i32 = 12;
     if arguments.int(0) != SIGSYS || arguments.word(1) == 0 {
         kernel.violation(context, "sigaction: the runner plays nothing but SIGSYS ignored and not");
@@ -88,12 +88,12 @@ pub fn sigaction(kernel: &mut Kernel, context: Context, arguments: &Arguments) -
     Ok(Step::value(0))
 }
 
-pub fn nothing(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
+pub(super) fn nothing(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
     Ok(Step::value(0))
 }
 
 /// What only the superuser may do.
-pub fn refused(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
+pub(super) fn refused(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
     Err(Errno::EPERM)
 }
 
@@ -103,7 +103,7 @@ fn resource(arguments: &Arguments) -> Result<usize, Errno> {
 }
 
 /// Two signed 64-bit words, in 32-bit processes too.
-pub fn getrlimit(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn getrlimit(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let resource = resource(arguments)?;
     if resource == LINUX_RLIMIT_AS {
         kernel.violation(context, "getrlimit 9 is RLIMIT_AS on Linux; on FreeBSD it is 10");
@@ -117,7 +117,7 @@ pub fn getrlimit(kernel: &mut Kernel, context: Context, arguments: &Arguments) -
 const LINUX_RLIMIT_AS: usize = 9;
 
 /// `kern_proc_setrlimit`, as an ordinary user.
-pub fn setrlimit(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn setrlimit(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let resource = resource(arguments)?;
     if resource == LINUX_RLIMIT_AS {
         kernel.violation(context, "setrlimit 9 is RLIMIT_AS on Linux; on FreeBSD it is 10");
@@ -137,13 +137,13 @@ pub fn setrlimit(kernel: &mut Kernel, context: Context, arguments: &Arguments) -
     Ok(Step::value(0))
 }
 
-pub fn nanosleep(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn nanosleep(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     read_timespec(context, arguments.word(0))?;
     Ok(Step::linux(linux::NANOSLEEP, [arguments.word(0), arguments.word(1), 0, 0, 0, 0]))
 }
 
 /// CLOCK_REALTIME is 0 in both; CLOCK_MONOTONIC is 4 here and 1 on Linux, where FreeBSD's 1 is CLOCK_VIRTUAL.
-pub fn clock_gettime(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn clock_gettime(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let clock = match arguments.int(0) {
         0 => 0,
         4 => 1,
@@ -155,12 +155,12 @@ pub fn clock_gettime(kernel: &mut Kernel, context: Context, arguments: &Argument
     Ok(Step::linux(linux::CLOCK_GETTIME, [clock, arguments.word(1), 0, 0, 0, 0]))
 }
 
-pub fn getrandom(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn getrandom(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<Step, Errno> {
     Ok(Step::linux(linux::GETRANDOM, [arguments.word(0), arguments.word(1), arguments.word(2), 0, 0, 0]))
 }
 
 /// A few of sysctl's values, to be read only.
-pub fn sysctl(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn sysctl(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let Context { tracee, class, .. } = context;
     let count = usize::try_from(arguments.word(1)).ok().filter(|count| (1..=24).contains(count)).ok_or(Errno::EINVAL)?;
     let mut name = vec![0; count * 4];

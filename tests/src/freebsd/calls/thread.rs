@@ -10,7 +10,7 @@ use crate::tracer::tracee::{Class, Registers};
 /// FreeBSD's thread ids begin where its process ids end.
 const FIRST_TID: u64 = 100_000;
 
-pub fn sched_yield(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
+pub(super) fn sched_yield(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
     Ok(Step::linux(linux::SCHED_YIELD, [0; 6]))
 }
 
@@ -21,13 +21,13 @@ fn tid_bytes(class: Class, tid: u64) -> Vec<u8> {
     bytes
 }
 
-pub fn current(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn current(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let tid = u64::from(context.tracee.0.as_raw().cast_unsigned());
     context.tracee.write(arguments.word(0), &tid_bytes(context.class, tid))?;
     Ok(Step::value(0))
 }
 
-pub fn kill(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn kill(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let tid = arguments.word(0).checked_sub(FIRST_TID).ok_or(Errno::ESRCH)?;
     let signal = super::super::abi::signal_to_linux(arguments.int(1)).ok_or(Errno::EINVAL)? as u64;
     Ok(Step::linux(linux::TGKILL, [u64::from(context.process.cast_unsigned()), tid, signal, 0, 0, 0]))
@@ -35,7 +35,7 @@ pub fn kill(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<S
 
 /// `struct thr_param` (`sys/sys/thr.h`), as far as it is played.
 #[derive(Clone, Copy, Debug)]
-pub struct Start {
+pub(crate) struct Start {
     function: u64,
     argument: u64,
     stack_end: u64,
@@ -48,7 +48,7 @@ impl Start {
     ///
     /// # Errors
     /// EFAULT.
-    pub fn announce(&self, context: Context, tid: u64) -> Result<(), Errno> {
+    pub(crate) fn announce(&self, context: Context, tid: u64) -> Result<(), Errno> {
         for place in self.tid_places.into_iter().filter(|place| *place != 0) {
             context.tracee.write(place, &tid_bytes(context.class, tid))?;
         }
@@ -59,7 +59,7 @@ impl Start {
     ///
     /// # Errors
     /// When the stack that was given is none, or the thread is gone.
-    pub fn begin(self, context: Context) -> Result<(), Errno> {
+    pub(crate) fn begin(self, context: Context) -> Result<(), Errno> {
         let Context { tracee, class, .. } = context;
         let mut registers: Registers = tracee.registers().map_err(|_| Errno::ESRCH)?;
         poison::general(&mut registers, class);
@@ -82,7 +82,7 @@ impl Start {
 }
 
 /// `kern_thr_new`. The new thread begins when it first stops.
-pub fn new(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn new(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     // CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM
     const FLAGS: u64 = 0x100 | 0x200 | 0x400 | 0x800 | 0x1_0000 | 0x4_0000;
     let Context { tracee, class, .. } = context;
@@ -100,7 +100,7 @@ pub fn new(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Resu
 }
 
 /// `sys_thr_exit`: the word at `state` becomes 1, and who waits for it is woken.
-pub fn exit(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn exit(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let state = arguments.word(0);
     let leave = Step::linux(linux::EXIT, [0; 6]);
     if state == 0 {
@@ -119,7 +119,7 @@ const FUTEX_WAKE: u64 = 129;
 
 /// `UMTX_OP_WAIT_UINT_PRIVATE` (15) and `UMTX_OP_WAKE_PRIVATE` (16). Who finds another value than the expected one does not
 /// sleep and is told nothing of it; who wakes is not told how many.
-pub fn umtx_op(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+pub(super) fn umtx_op(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let (object, value) = (arguments.word(0), arguments.word(2));
     let timeout = arguments.word(4);
     if object % 4 != 0 {

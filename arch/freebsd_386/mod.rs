@@ -1,0 +1,91 @@
+//! FreeBSD on 386, under an i386 kernel or an amd64 one.
+//!
+//! A system call, `int 0x80` (`sys/i386/i386/trap.c`, `cpu_fetch_syscall_args`; `vm_machdep.c`,
+//! `cpu_set_syscall_retval`; under amd64 `sys/amd64/ia32/ia32_syscall.c`):
+//!
+//! | what       | where                                                               |
+//! |------------|---------------------------------------------------------------------|
+//! | number     | eax                                                                 |
+//! | arguments  | **on the stack from 4(%esp)**; (%esp) is libc's return address, any word |
+//! | result     | eax; carry clear                                                    |
+//! | error      | eax = errno, positive; **carry set**                                |
+//! | 2nd result | edx (`fork`: 1 in the child); not handed on                         |
+//! | destroyed  | edx, flags                                                          |
+//! | kept       | ebx, ecx, esi, edi, ebp, esp                                        |
+//!
+//! A 64-bit argument is two words, low one first, without padding.
+//!
+//! Process entry (`sys/i386/i386/machdep.c`, `exec_setregs`; `sys/amd64/ia32/ia32_signal.c`, `ia32_setregs`):
+//!
+//! | what            | state                                                        |
+//! |-----------------|--------------------------------------------------------------|
+//! | esp             | -> argc, argv, 0, envp, 0, auxv; 4-byte aligned and no more  |
+//! | other registers | nothing to rely on                                           |
+
+use core::arch::asm;
+
+use crate::arch::{ARGS, Arg};
+use crate::os::Errno;
+
+pub use crate::os::nr;
+
+pub(crate) struct Port;
+
+impl crate::arch::Port for Port {
+    const NAME: &'static str = "freebsd_386";
+    const R_RELATIVE: usize = 8; // R_386_RELATIVE
+    const RELA: bool = false;
+
+    #[inline(always)]
+    unsafe fn syscall(number: usize, args: [Arg; ARGS]) -> Result<usize, Errno> {
+        let result;
+        let failed: usize;
+        // SAFETY: the caller vouches for the call; the operands are the table above. The arguments are copied below
+        // everything that is live, where a signal handler's frame cannot reach them; `lea` takes the eight words
+        // off again and leaves the carry alone.
+        unsafe {
+            asm!(
+                "push dword ptr [ecx + 24]",
+                "push dword ptr [ecx + 20]",
+                "push dword ptr [ecx + 16]",
+                "push dword ptr [ecx + 12]",
+                "push dword ptr [ecx + 8]",
+                "push dword ptr [ecx + 4]",
+                "push dword ptr [ecx]",
+                "push eax",
+                "int 0x80",
+                "lea esp, [esp + 32]",
+                "sbb ecx, ecx",
+                inlateout("eax") number => result,
+                inlateout("ecx") args.as_ptr() => failed,
+                lateout("edx") _,
+            );
+        }
+        Errno::check(failed != 0, result)
+    }
+}
+
+/// The first instructions of a process: the stack as the kernel left it goes to `$start`, aligned as a call wants it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __entry_point {
+    ($start:path) => {
+        $crate::__freebsd_abi_note!();
+
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        unsafe extern "C" fn _start() -> ! {
+            ::core::arch::naked_asm!(
+                "xor ebp, ebp",  // the outermost frame has no caller
+                "cld",           // as every function expects
+                "mov eax, esp",
+                "and esp, -16",
+                "sub esp, 12",   // with the argument: 0 mod 16 at the call
+                "push eax",
+                "call {start}",
+                "ud2",
+                start = sym $start,
+            )
+        }
+    };
+}

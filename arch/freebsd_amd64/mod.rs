@@ -1,0 +1,89 @@
+//! FreeBSD on amd64.
+//!
+//! A system call, `syscall` (`sys/amd64/amd64/exception.S`, `fast_syscall`; `trap.c`, `cpu_fetch_syscall_args`;
+//! `vm_machdep.c`, `cpu_set_syscall_retval`):
+//!
+//! | what          | where                                               |
+//! |---------------|-----------------------------------------------------|
+//! | number        | rax                                                 |
+//! | arguments 1-6 | rdi, rsi, rdx, r10, r8, r9                          |
+//! | argument 7    | 8(%rsp): above the word that libc's return address takes |
+//! | result        | rax; carry clear                                    |
+//! | error         | rax = errno, positive; **carry set**                |
+//! | 2nd result    | rdx (`fork`: 1 in the child); not handed on         |
+//! | destroyed     | rcx, r11, **r8, r9, r10**, rdx, flags               |
+//! | kept          | rbx, rbp, rsp, r12-r15; rdi, rsi                    |
+//!
+//! Process entry (`sys/amd64/amd64/machdep.c`, `exec_setregs`):
+//!
+//! | what            | state                                                       |
+//! |-----------------|-------------------------------------------------------------|
+//! | **rdi**         | -> argc, argv, 0, envp, 0, auxv                             |
+//! | rsp             | 8 mod 16, and not where argc is                             |
+//! | other registers | nothing to rely on                                          |
+
+use core::arch::asm;
+
+use crate::arch::{ARGS, Arg};
+use crate::os::Errno;
+
+pub use crate::os::nr;
+
+pub(crate) struct Port;
+
+impl crate::arch::Port for Port {
+    const NAME: &'static str = "freebsd_amd64";
+    const R_RELATIVE: usize = 8; // R_X86_64_RELATIVE
+    const RELA: bool = true;
+
+    #[inline(always)]
+    unsafe fn syscall(number: usize, [a, b, c, d, e, f, g]: [Arg; ARGS]) -> Result<usize, Errno> {
+        let result;
+        let failed: u8;
+        // SAFETY: the caller vouches for the call; the operands are the table above. `lea` takes the two words off
+        // the stack again and leaves the carry alone.
+        unsafe {
+            asm!(
+                "push {g}",
+                "push {g}",
+                "syscall",
+                "lea rsp, [rsp + 16]",
+                "setc {failed}",
+                g = in(reg) g.0,
+                failed = lateout(reg_byte) failed,
+                inlateout("rax") number => result,
+                in("rdi") a.0,
+                in("rsi") b.0,
+                inlateout("rdx") c.0 => _,
+                inlateout("r10") d.0 => _,
+                inlateout("r8") e.0 => _,
+                inlateout("r9") f.0 => _,
+                lateout("rcx") _,
+                lateout("r11") _,
+            );
+        }
+        Errno::check(failed != 0, result)
+    }
+}
+
+/// The first instructions of a process: the stack that rdi points to goes on to `$start`, in rdi still.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __entry_point {
+    ($start:path) => {
+        $crate::__freebsd_abi_note!();
+
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        unsafe extern "C" fn _start() -> ! {
+            ::core::arch::naked_asm!(
+                "xor ebp, ebp",  // the outermost frame has no caller
+                "cld",           // as every function expects
+                "and rsp, -16",
+                "call {start}",
+                "ud2",
+                start = sym $start,
+            )
+        }
+    };
+}

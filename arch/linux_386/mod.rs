@@ -1,0 +1,87 @@
+//! Linux on 386.
+//!
+//! A system call, `int 0x80` (`arch/x86/entry/entry_32.S`, `entry_INT80_32`; syscall(2), "Architecture calling
+//! conventions"):
+//!
+//! | what          | where                          |
+//! |---------------|--------------------------------|
+//! | number        | eax                            |
+//! | arguments 1-6 | ebx, ecx, edx, esi, edi, ebp   |
+//! | result        | eax; -4095 to -1 is -errno     |
+//! | destroyed     | nothing                        |
+//! | kept          | every other register, flags    |
+//!
+//! Process entry (System V ABI, Intel386 supplement, "Process Initialization"; `fs/binfmt_elf.c`,
+//! `create_elf_tables`; `ELF_PLAT_INIT`):
+//!
+//! | what            | state                                      |
+//! |-----------------|--------------------------------------------|
+//! | esp             | -> argc, argv, 0, envp, 0, auxv            |
+//! | edx             | 0 without a dynamic linker                 |
+//! | other registers | nothing to rely on                         |
+
+use core::arch::asm;
+
+use crate::arch::{ARGS, Arg};
+use crate::os::Errno;
+
+pub mod nr;
+
+pub(crate) struct Port;
+
+impl crate::arch::Port for Port {
+    const NAME: &'static str = "linux_386";
+    const R_RELATIVE: usize = 8; // R_386_RELATIVE
+    const RELA: bool = false;
+
+    #[inline(always)]
+    unsafe fn syscall(number: usize, [a, b, c, d, e, f, _]: [Arg; ARGS]) -> Result<usize, Errno> {
+        let result;
+        // The compiler keeps esi and ebp to itself, so the last three come by way of memory.
+        let last = [d.0, e.0, f.0];
+        // SAFETY: the caller vouches for the call; the operands are the table above, and esi and ebp come back as
+        // they were. The kernel reads no stack, so the two words pushed are nobody's arguments.
+        unsafe {
+            asm!(
+                "push esi",
+                "push ebp",
+                "mov esi, [edi]",
+                "mov ebp, [edi + 8]",
+                "mov edi, [edi + 4]",
+                "int 0x80",
+                "pop ebp",
+                "pop esi",
+                inlateout("eax") number => result,
+                in("ebx") a.0,
+                in("ecx") b.0,
+                in("edx") c.0,
+                inlateout("edi") last.as_ptr() => _,
+                options(preserves_flags),
+            );
+        }
+        Errno::check(result)
+    }
+}
+
+/// The first instructions of a process: the stack as the kernel left it goes to `$start`, aligned as a call wants it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __entry_point {
+    ($start:path) => {
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        unsafe extern "C" fn _start() -> ! {
+            ::core::arch::naked_asm!(
+                "xor ebp, ebp",  // the outermost frame has no caller
+                "cld",           // as every function expects
+                "mov eax, esp",
+                "and esp, -16",
+                "sub esp, 12",   // with the argument: 0 mod 16 at the call
+                "push eax",
+                "call {start}",
+                "ud2",
+                start = sym $start,
+            )
+        }
+    };
+}

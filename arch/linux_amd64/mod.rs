@@ -1,0 +1,79 @@
+//! Linux on amd64.
+//!
+//! A system call, `syscall` (`arch/x86/entry/entry_64.S`, `entry_SYSCALL_64`; syscall(2), "Architecture calling
+//! conventions"):
+//!
+//! | what          | where                          |
+//! |---------------|--------------------------------|
+//! | number        | rax                            |
+//! | arguments 1-6 | rdi, rsi, rdx, r10, r8, r9     |
+//! | result        | rax; -4095 to -1 is -errno     |
+//! | destroyed     | rcx (return address), r11 (flags) |
+//! | kept          | everything else, flags too     |
+//!
+//! Process entry (System V ABI, AMD64 supplement, "Process Initialization"; `fs/binfmt_elf.c`, `create_elf_tables`;
+//! `ELF_PLAT_INIT`):
+//!
+//! | what            | state                                      |
+//! |-----------------|--------------------------------------------|
+//! | rsp             | -> argc, argv, 0, envp, 0, auxv; 0 mod 16  |
+//! | rdx             | 0 without a dynamic linker                 |
+//! | other registers | nothing to rely on                         |
+
+use core::arch::asm;
+
+use crate::arch::{ARGS, Arg};
+use crate::os::Errno;
+
+pub mod nr;
+
+pub(crate) struct Port;
+
+impl crate::arch::Port for Port {
+    const NAME: &'static str = "linux_amd64";
+    const R_RELATIVE: usize = 8; // R_X86_64_RELATIVE
+    const RELA: bool = true;
+
+    #[inline(always)]
+    unsafe fn syscall(number: usize, [a, b, c, d, e, f, _]: [Arg; ARGS]) -> Result<usize, Errno> {
+        let result;
+        // SAFETY: the caller vouches for the call; the operands are the table above.
+        unsafe {
+            asm!(
+                "syscall",
+                inlateout("rax") number => result,
+                in("rdi") a.0,
+                in("rsi") b.0,
+                in("rdx") c.0,
+                in("r10") d.0,
+                in("r8") e.0,
+                in("r9") f.0,
+                lateout("rcx") _,
+                lateout("r11") _,
+                options(nostack, preserves_flags),
+            );
+        }
+        Errno::check(result)
+    }
+}
+
+/// The first instructions of a process: the stack as the kernel left it goes to `$start`, aligned as a call wants it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __entry_point {
+    ($start:path) => {
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        unsafe extern "C" fn _start() -> ! {
+            ::core::arch::naked_asm!(
+                "xor ebp, ebp",  // the outermost frame has no caller
+                "cld",           // as every function expects
+                "mov rdi, rsp",
+                "and rsp, -16",
+                "call {start}",
+                "ud2",
+                start = sym $start,
+            )
+        }
+    };
+}

@@ -1,0 +1,83 @@
+//! Linux on ARM, EABI.
+//!
+//! A system call, `svc 0` (`arch/arm/kernel/entry-common.S`, `vector_swi`; syscall(2), "Architecture calling
+//! conventions"):
+//!
+//! | what          | where                                                       |
+//! |---------------|-------------------------------------------------------------|
+//! | number        | r7                                                          |
+//! | arguments 1-6 | r0-r5; a 64-bit one takes an even register and the next odd one |
+//! | result        | r0; -4095 to -1 is -errno                                   |
+//! | destroyed     | nothing                                                     |
+//! | kept          | every other register, flags                                 |
+//!
+//! Process entry (`arch/arm/include/asm/processor.h`, `start_thread`; `fs/binfmt_elf.c`, `create_elf_tables`):
+//!
+//! | what            | state                                         |
+//! |-----------------|-----------------------------------------------|
+//! | sp              | -> argc, argv, 0, envp, 0, auxv; 0 mod 8      |
+//! | instruction set | ARM or Thumb by bit 0 of the entry address    |
+//! | other registers | nothing to rely on                            |
+
+use core::arch::asm;
+
+use crate::arch::{ARGS, Arg};
+use crate::os::Errno;
+
+pub mod nr;
+
+pub(crate) struct Port;
+
+impl crate::arch::Port for Port {
+    const NAME: &'static str = "linux_arm";
+    const R_RELATIVE: usize = 23; // R_ARM_RELATIVE
+    const RELA: bool = false;
+
+    #[inline(always)]
+    unsafe fn syscall(number: usize, [a, b, c, d, e, f, _]: [Arg; ARGS]) -> Result<usize, Errno> {
+        let result;
+        // SAFETY: the caller vouches for the call; the operands are the table above. r7 is the frame pointer of
+        // Thumb code and cannot be an operand, so it is put aside and comes back as it was.
+        unsafe {
+            asm!(
+                "mov {kept}, r7",
+                "mov r7, {number}",
+                "svc 0",
+                "mov r7, {kept}",
+                number = in(reg) number,
+                kept = out(reg) _,
+                inlateout("r0") a.0 => result,
+                in("r1") b.0,
+                in("r2") c.0,
+                in("r3") d.0,
+                in("r4") e.0,
+                in("r5") f.0,
+                options(nostack, preserves_flags),
+            );
+        }
+        Errno::check(result)
+    }
+}
+
+/// The first instructions of a process: the stack as the kernel left it goes to `$start`, aligned as a call wants it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __entry_point {
+    ($start:path) => {
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        unsafe extern "C" fn _start() -> ! {
+            ::core::arch::naked_asm!(
+                "mov r11, #0",  // the outermost frame has no caller: r11 is ARM's frame pointer,
+                "mov r7, #0",   // r7 Thumb's
+                "mov lr, #0",
+                "mov r0, sp",
+                "bic r1, r0, #7",
+                "mov sp, r1",
+                "bl {start}",
+                "udf #0",
+                start = sym $start,
+            )
+        }
+    };
+}

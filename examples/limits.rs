@@ -1,0 +1,112 @@
+//! Shows how the arena was fitted into the limit of the address space, a `key=value` line for each fact; sizes are
+//! bytes. Run it under `ulimit -v`.
+
+#![no_std]
+#![no_main]
+
+use rt0::malloc::{Arena, Options, Policy};
+use rt0::mem::{self, Region};
+use rt0::memlimit::Left;
+use rt0::{Args, println};
+
+rt0::entry!(main, arena = options);
+
+const USAGE: &str = "usage: limits [--policy=go|fit] [--allowance=BYTES] [--no-bitmap] [--fill[=CHUNK]]";
+
+struct Settings {
+    options: Options,
+    /// Commit and touch chunks of this many bytes until the arena refuses.
+    fill: Option<usize>,
+}
+
+fn settings(args: Args) -> Settings {
+    let mut settings = Settings { options: Options::DEFAULT, fill: None };
+    for arg in args.iter().skip(1) {
+        let arg = arg.to_str().unwrap_or_default();
+        match arg.split_once('=').unwrap_or((arg, "")) {
+            ("--policy", "go") => settings.options.policy = Policy::Go,
+            ("--policy", "fit") => settings.options.policy = Policy::Fit,
+            ("--allowance", bytes) => settings.options.allowance = Some(bytes.parse().unwrap_or_else(|_| usage(arg))),
+            ("--fill", chunk) if arg != "--fill" => match chunk.parse() {
+                Ok(chunk @ 1..) => settings.fill = Some(chunk),
+                _ => usage(arg),
+            },
+            _ if arg == "--no-bitmap" => settings.options.bitmap = false,
+            _ if arg == "--fill" => settings.fill = Some(1 << 20),
+            _ => usage(arg),
+        }
+    }
+    settings
+}
+
+fn usage(arg: &str) -> ! {
+    rt0::eprintln!("limits: what is {arg:?}? {USAGE}");
+    rt0::exit(2)
+}
+
+/// Called before `main`, for the arena that it is to have.
+fn options(args: Args) -> Options {
+    settings(args).options
+}
+
+fn main(args: Args, mut arena: Arena) {
+    let decision = *arena.decision();
+    println!("port={}", rt0::sys::PORT);
+    println!("page={}", decision.page);
+    match decision.source.limit() {
+        Some(bytes) => println!("limit={bytes}"),
+        None => println!("limit=none"),
+    }
+    println!("source={}", decision.source);
+    println!("image={}", decision.image);
+    println!("footprint={}", decision.footprint);
+    println!("allowance={}", decision.allowance);
+    println!("policy={}", decision.options.policy.name());
+    match decision.left {
+        Left::Unlimited => println!("left=unlimited"),
+        Left::Bytes(bytes) => println!("left={bytes}"),
+        Left::Exhausted => println!("left=0"),
+    }
+    println!("arena={}", arena.arena.len);
+    println!("bitmap={}", arena.bitmap.len);
+    println!("base={:#x}", arena.bitmap.base.addr());
+    println!("tries={}", decision.search.tries);
+    println!("calls={}", decision.search.calls);
+    if let Some(chunk) = settings(args).fill {
+        let (filled, regions) = fill(&mut arena, chunk.next_multiple_of(decision.page as usize));
+        println!("filled={filled}");
+        println!("regions={regions}");
+    }
+}
+
+/// Fills the arena and, where there is an end to it, every further region: bytes committed and touched, and regions.
+fn fill(arena: &mut Arena, chunk: usize) -> (u64, u32) {
+    let bounded = arena.decision().source.limit().is_some() || usize::BITS == 32;
+    let (mut filled, mut regions) = (fill_region(arena.arena, chunk), 1);
+    while bounded && let Ok(grown) = arena.grow(1, arena.arena.len) {
+        match fill_region(grown.arena, chunk) {
+            0 => break,
+            bytes => filled += bytes,
+        }
+        regions += 1;
+    }
+    (filled, regions)
+}
+
+fn fill_region(region: Region, chunk: usize) -> u64 {
+    let mut offset = 0;
+    while offset < region.len {
+        let len = chunk.min(region.len - offset);
+        // SAFETY: offset + len is within the region, which nobody else uses.
+        unsafe {
+            let base = region.base.add(offset);
+            if mem::commit(base, len).is_err() {
+                break;
+            }
+            base.write_volatile(1);
+            base.add(len - 1).write_volatile(1);
+        }
+        offset += len;
+    }
+    offset as u64
+}

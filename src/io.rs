@@ -1,0 +1,117 @@
+//! Printing, before and without a heap.
+
+use core::fmt::{self, Write};
+
+use heapless::Vec;
+
+use crate::sys::{self, Errno};
+
+/// Prints to fd 1, formatted as [`core::fmt`] does. An error is dropped, as C's `printf` is commonly used;
+/// `Fd(1).write_fmt` answers it.
+#[macro_export]
+macro_rules! print {
+    ($($arg:tt)*) => { $crate::io::print(1, ::core::format_args!($($arg)*)) };
+}
+
+/// [`print!`](crate::print) and a newline.
+#[macro_export]
+macro_rules! println {
+    () => { $crate::print!("\n") };
+    ($($arg:tt)*) => { $crate::print!("{}\n", ::core::format_args!($($arg)*)) };
+}
+
+/// Prints to fd 2, formatted as [`core::fmt`] does; an error is dropped.
+#[macro_export]
+macro_rules! eprint {
+    ($($arg:tt)*) => { $crate::io::print(2, ::core::format_args!($($arg)*)) };
+}
+
+/// [`eprint!`](crate::eprint) and a newline.
+#[macro_export]
+macro_rules! eprintln {
+    () => { $crate::eprint!("\n") };
+    ($($arg:tt)*) => { $crate::eprint!("{}\n", ::core::format_args!($($arg)*)) };
+}
+
+/// Text collected on the stack, so that a line is one system call and appears whole.
+const BUFFER: usize = 256;
+
+/// A file descriptor to write to.
+#[derive(Clone, Copy, Debug)]
+pub struct Fd(pub i32);
+
+impl Fd {
+    /// Writes all of `bytes`, however often the kernel takes only a part or a signal comes between.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answers other than `EINTR`; `EIO` where it takes nothing at all.
+    pub fn write_all(self, mut bytes: &[u8]) -> Result<(), Errno> {
+        while !bytes.is_empty() {
+            match sys::write(self.0, bytes) {
+                Ok(0) => return Err(Errno::EIO),
+                Ok(taken) => bytes = &bytes[taken.min(bytes.len())..],
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes formatted text, in pieces of up to 256 bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_all`](Fd::write_all); the text up to there has been written.
+    #[inline]
+    pub fn write_fmt(self, text: fmt::Arguments<'_>) -> Result<(), Errno> {
+        match text.as_str() {
+            Some(text) => self.write_all(text.as_bytes()),
+            None => self.write_pieces(text),
+        }
+    }
+
+    fn write_pieces(self, text: fmt::Arguments<'_>) -> Result<(), Errno> {
+        let mut out = Buffered { fd: self, pending: Vec::new(), result: Ok(()) };
+        // An error of the kernel is in `result`; one of a `Display` has nothing to say.
+        let _ = out.write_fmt(text);
+        out.flush();
+        out.result
+    }
+}
+
+struct Buffered {
+    fd: Fd,
+    pending: Vec<u8, BUFFER>,
+    result: Result<(), Errno>,
+}
+
+impl Buffered {
+    fn flush(&mut self) {
+        if self.result.is_ok() {
+            self.result = self.fd.write_all(&self.pending);
+        }
+        self.pending.clear();
+    }
+}
+
+impl Write for Buffered {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            if self.pending.is_full() {
+                self.flush();
+            }
+            let (part, after) = rest.split_at(rest.len().min(BUFFER - self.pending.len()));
+            self.pending.extend_from_slice(part).map_err(|_| fmt::Error)?;
+            rest = after;
+        }
+        self.result.map_err(|_| fmt::Error)
+    }
+}
+
+#[doc(hidden)]
+#[inline]
+pub fn print(fd: i32, text: fmt::Arguments<'_>) {
+    let _ = Fd(fd).write_fmt(text);
+}

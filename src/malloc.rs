@@ -1,0 +1,331 @@
+//! The arena: asks the limit, plans, reserves. The name is that of the step in a runtime's start, `mallocinit`.
+
+use core::fmt;
+use core::ptr::NonNull;
+
+use crate::mem::{self, Region, ReserveError, Search};
+use crate::memlimit::{self, Left, Width};
+use crate::plan::{self, Plan};
+use crate::sys::{self, Errno, MAPPED_AT_EXEC, RLIMIT_AS, STACK_AT_EXEC};
+use crate::{args, page_size};
+
+/// Which rule decides how large the arena is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// What is left is fitted into; where the kernel refuses that, the largest that it grants.
+    #[default]
+    Fit,
+    /// The rule of the Go runtime of 2012, for comparison: [`memlimit::go`], [`plan::go`], one try.
+    Go,
+}
+
+impl Policy {
+    /// `fit` or `go`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Policy::Fit => "fit",
+            Policy::Go => "go",
+        }
+    }
+}
+
+/// What a program wants of its arena.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The rule; [`Policy::Fit`] by default.
+    pub policy: Policy,
+    /// Bytes of the limit that are left for stacks to grow into and for other mappings;
+    /// by default [`memlimit::default_allowance`]. 0 is right for a program with one thread whose stack stays within
+    /// the 128 KiB that it begins with. [`Policy::Go`] has its own.
+    pub allowance: Option<u64>,
+    /// At most so many bytes, bitmap and arena together; by default no cap but the limit's. [`Policy::Go`] ignores it.
+    pub cap: Option<u64>,
+    /// Whether a collector's bitmap lies below the arena; it does by default.
+    pub bitmap: bool,
+}
+
+impl Options {
+    /// The defaults.
+    pub const DEFAULT: Options = Options { policy: Policy::Fit, allowance: None, cap: None, bitmap: true };
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// Where the limit came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The soft `RLIMIT_AS` is this many bytes.
+    Rlimit(u64),
+    /// The soft `RLIMIT_AS` is infinity.
+    Infinity,
+    /// The kernel would not say.
+    Unknown(Errno),
+}
+
+impl Source {
+    /// The limit, bytes, if there is one.
+    pub const fn limit(self) -> Option<u64> {
+        match self {
+            Source::Rlimit(bytes) => Some(bytes),
+            Source::Infinity | Source::Unknown(_) => None,
+        }
+    }
+}
+
+/// `RLIMIT_AS`, `RLIMIT_AS infinity`, `getrlimit: EPERM (1)`.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Rlimit(_) => f.write_str("RLIMIT_AS"),
+            Source::Infinity => f.write_str("RLIMIT_AS infinity"),
+            Source::Unknown(errno) => write!(f, "getrlimit: {errno}"),
+        }
+    }
+}
+
+/// How the size of an arena was decided. All sizes are bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision {
+    /// What the program wanted.
+    pub options: Options,
+    /// The limit and where it came from.
+    pub source: Source,
+    /// The size of a page.
+    pub page: u64,
+    /// The program's image, from its first byte to `end`.
+    pub image: u64,
+    /// What was mapped before the arena: the image, the initial stack and what the kernel maps of its own.
+    pub footprint: u64,
+    /// What was left for stacks and other mappings; 0 without a limit.
+    pub allowance: u64,
+    /// What the limit left.
+    pub left: Left,
+    /// What was asked for first; nothing if nothing could fit.
+    pub asked: Option<Plan>,
+    /// How often the kernel was asked for a reservation, and the system calls that all this took.
+    pub search: Search,
+}
+
+/// A reservation: the collector's bitmap, if there is one, and the arena that it covers. Nothing is committed.
+#[derive(Debug)]
+pub struct Arena {
+    /// Four bits for each word of the arena; empty (`len` 0) without one.
+    pub bitmap: Region,
+    /// The arena.
+    pub arena: Region,
+    decision: Decision,
+    /// Bytes reserved so far, further regions with them.
+    reserved: u64,
+}
+
+/// A further region: as the first, a bitmap (if the first has one) and the arena that it covers.
+#[derive(Clone, Copy, Debug)]
+pub struct Grown {
+    /// Four bits for each word of the arena; empty (`len` 0) without one.
+    pub bitmap: Region,
+    /// The arena.
+    pub arena: Region,
+}
+
+/// Why there is no arena. It prints as the one line that says so.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure {
+    /// How the size was decided.
+    pub decision: Decision,
+    /// What the kernel said to the last try; nothing if there was none.
+    pub error: Option<ReserveError>,
+}
+
+/// The limit of the address space as the kernel tells it.
+pub fn source() -> Source {
+    match sys::getrlimit(RLIMIT_AS) {
+        Ok(sys::Rlimit { soft: Some(bytes), .. }) => Source::Rlimit(bytes),
+        Ok(sys::Rlimit { soft: None, .. }) => Source::Infinity,
+        Err(errno) => Source::Unknown(errno),
+    }
+}
+
+unsafe extern "C" {
+    /// First byte of the image; linkers define it (GNU ld and LLD, default scripts and ours).
+    static __executable_start: u8;
+    /// First byte behind the image, likewise.
+    static _end: u8;
+}
+
+/// Size of the program in memory, from its first byte to its last, whole pages.
+fn image(page: u64) -> u64 {
+    let size = (&raw const _end).addr() - (&raw const __executable_start).addr();
+    (size as u64).next_multiple_of(page)
+}
+
+/// The stack and what the kernel maps of its own: what the linker's symbols do not see.
+fn kernel_part(page: u64) -> u64 {
+    let (bottom, top) = args().extent();
+    let stack = (top as u64).next_multiple_of(page) - (bottom as u64 & !(page - 1));
+    stack + STACK_AT_EXEC + MAPPED_AT_EXEC
+}
+
+/// Asks the limit, plans, and makes the one reservation: two system calls where the kernel grants what was computed.
+///
+/// # Errors
+///
+/// [`Failure`] if nothing fits. Nothing is reserved then.
+pub fn init(options: &Options) -> Result<Arena, Failure> {
+    let source = source();
+    let limit = source.limit();
+    let page = page_size() as u64;
+    let image = image(page);
+    let footprint = image + kernel_part(page);
+    let width = Width::CURRENT;
+    let (allowance, left, asked, least) = match options.policy {
+        Policy::Fit => {
+            let left = memlimit::fit(limit, footprint, options.allowance, width);
+            let allowance = limit.map_or(0, |limit| options.allowance.unwrap_or(memlimit::default_allowance(limit)));
+            let asked = plan::fit(cap(left, options.cap), page, width, options.bitmap);
+            (allowance, left, asked, plan::least(page, width, options.bitmap))
+        }
+        Policy::Go => {
+            let left = memlimit::go(limit, image);
+            let go = plan::go(left, page, width);
+            let asked = if options.bitmap { go } else { Plan { bitmap: 0, arena: go.total() } };
+            (memlimit::STACKS, left, Some(asked), asked)
+        }
+    };
+    let mut decision = Decision {
+        options: *options,
+        source,
+        page,
+        image,
+        footprint,
+        allowance,
+        left,
+        asked,
+        search: Search { tries: 0, calls: 0 },
+    };
+    let Some(asked) = asked else {
+        decision.search.calls = 1;
+        return Err(Failure { decision, error: None });
+    };
+    let (result, search) = mem::reserve_largest(least.total() as usize, asked.total() as usize);
+    decision.search = Search { calls: search.calls + 1, ..search };
+    match result {
+        Ok(region) => {
+            let Grown { bitmap, arena } = lay_out(region, &decision);
+            Ok(Arena { bitmap, arena, decision, reserved: (bitmap.len + arena.len) as u64 })
+        }
+        Err(error) => Err(Failure { decision, error: Some(error) }),
+    }
+}
+
+fn cap(left: Left, cap: Option<u64>) -> Left {
+    match (left, cap) {
+        (_, Some(0)) => Left::Exhausted,
+        (Left::Unlimited, Some(cap)) => Left::Bytes(cap),
+        (Left::Bytes(bytes), Some(cap)) => Left::Bytes(bytes.min(cap)),
+        (left, _) => left,
+    }
+}
+
+/// Divides a reservation into bitmap and arena, and gives back what is too little for another page of bitmap.
+fn lay_out(region: Region, decision: &Decision) -> Grown {
+    let plan = match decision.asked {
+        Some(asked) if asked.total() == region.len as u64 => asked,
+        _ => plan::fit(Left::Bytes(region.len as u64), decision.page, Width::CURRENT, decision.options.bitmap)
+            .unwrap_or(Plan { bitmap: 0, arena: region.len as u64 }),
+    };
+    let (bitmap, arena) = (plan.bitmap as usize, plan.arena as usize);
+    let at = |offset: usize| {
+        // SAFETY: offsets are within the region, as the plan is.
+        unsafe { region.base.add(offset) }
+    };
+    let rest = region.len - bitmap - arena;
+    if rest > 0 {
+        // SAFETY: the end of a reservation that nobody has seen yet.
+        unsafe { mem::release(at(bitmap + arena), rest) };
+    }
+    Grown { bitmap: Region { base: region.base, len: bitmap }, arena: Region { base: at(bitmap), len: arena } }
+}
+
+impl Arena {
+    /// How the size was decided.
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// Reserves a further region when the arena is used up: `want` bytes of arena if it can be, at least `min`.
+    /// Limit, allowance and cap hold for all regions together.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` where the limit leaves less than `min`, or what the kernel said. Nothing is reserved then.
+    pub fn grow(&mut self, min: usize, want: usize) -> Result<Grown, ReserveError> {
+        let Decision { options, page, left, .. } = self.decision;
+        let whole = |arena: usize| {
+            let arena = (arena.max(1) as u64).next_multiple_of(page);
+            if options.bitmap {
+                let bitmap = arena.div_ceil(plan::ratio(Width::CURRENT)).next_multiple_of(page);
+                bitmap + bitmap * plan::ratio(Width::CURRENT)
+            } else {
+                arena
+            }
+        };
+        let spare = match cap(left, options.cap) {
+            Left::Unlimited => u64::MAX,
+            Left::Bytes(bytes) => bytes.saturating_sub(self.reserved) & !(page - 1),
+            Left::Exhausted => 0,
+        };
+        let (least, most) = (whole(min), whole(want.max(min)).min(spare));
+        if least > most || most > Width::CURRENT.max() & !(page - 1) {
+            return Err(ReserveError::Kernel(Errno::ENOMEM));
+        }
+        let (result, _) = mem::reserve_largest(least as usize, most as usize);
+        let grown = lay_out(result?, &self.decision);
+        self.reserved += (grown.bitmap.len + grown.arena.len) as u64;
+        Ok(grown)
+    }
+
+    /// Gives a whole further region back.
+    ///
+    /// # Safety
+    ///
+    /// It came from [`grow`](Arena::grow) of this arena, and nobody uses it any more.
+    pub unsafe fn shrink(&mut self, grown: Grown) {
+        let base: NonNull<u8> = grown.bitmap.base;
+        let len = grown.bitmap.len + grown.arena.len;
+        // SAFETY: the caller's promise; bitmap and arena are adjacent.
+        unsafe { mem::release(base, len) };
+        self.reserved -= len as u64;
+    }
+}
+
+impl Failure {
+    /// The smallest limit under which the smallest arena would fit, bytes.
+    pub fn least_limit(&self) -> u64 {
+        let Decision { options, page, footprint, .. } = self.decision;
+        let least = plan::least(page, Width::CURRENT, options.bitmap).total();
+        memlimit::least_limit(least, footprint, options.allowance)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Decision { source, footprint, allowance, asked, search, options, .. } = self.decision;
+        f.write_str("rt0: cannot reserve arena virtual address space: limit ")?;
+        match source.limit() {
+            Some(bytes) => write!(f, "{bytes}")?,
+            None => f.write_str("none")?,
+        }
+        write!(f, " ({source}), footprint {footprint}, allowance {allowance}, policy {}; ", options.policy.name())?;
+        match (asked, self.error) {
+            (Some(asked), Some(error)) => write!(f, "tried {} bytes, {} tries, {error}", asked.total(), search.tries)?,
+            _ => f.write_str("nothing is left to try")?,
+        }
+        write!(f, "; a limit of {} bytes would do", self.least_limit())
+    }
+}
+
+impl core::error::Error for Failure {}

@@ -1,0 +1,98 @@
+//! How much address space is left for an arena: pure arithmetic on what the kernel said.
+//!
+//! Sizes are bytes, as `u64` on every port, so that all of it can be checked on any machine for either width of a
+//! word.
+
+#![forbid(unsafe_code)]
+
+const MIB: u64 = 1 << 20;
+
+/// Room for thread stacks in the document's rule, and the most that the default allowance is.
+pub const STACKS: u64 = 64 * MIB;
+
+/// The width of a word, which decides how large an address space can be and how much of an arena its bitmap is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// 386 and ARM.
+    Bits32,
+    /// amd64.
+    Bits64,
+}
+
+impl Width {
+    /// This port's.
+    pub const CURRENT: Width = if usize::BITS == 32 { Width::Bits32 } else { Width::Bits64 };
+
+    /// The largest size that a word can say.
+    pub const fn max(self) -> u64 {
+        match self {
+            Width::Bits32 => u32::MAX as u64,
+            Width::Bits64 => u64::MAX,
+        }
+    }
+}
+
+/// What is left for an arena and its bitmap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// There is no limit.
+    Unlimited,
+    /// So many bytes, at least one.
+    Bytes(u64),
+    /// Nothing: the limit is taken up by what there is already.
+    Exhausted,
+}
+
+/// The document's rule, with the mistake of its code mended: what is left is `limit - used`, not `limit - used - used`.
+///
+/// `soft` is the soft limit, `None` where there is none or it cannot be had; `image` the size of the program from its
+/// first byte of text to `end`. The rule takes limits from 2 GiB - 1 for none, and so it takes "nearly nothing left":
+/// a program that trusts it asks for a full-size arena then, and fails. [`fit`] does not.
+pub const fn go(soft: Option<u64>, image: u64) -> Left {
+    let Some(limit) = soft else { return Left::Unlimited };
+    if limit >= 0x7fff_ffff {
+        return Left::Unlimited;
+    }
+    let used = image.saturating_add(STACKS);
+    match limit.checked_sub(used) {
+        Some(left) if left >= 16 * MIB => Left::Bytes(left),
+        _ => Left::Unlimited,
+    }
+}
+
+/// Room for the stacks under a limit, unless the program says otherwise: a quarter of the limit, 64 MiB at most.
+///
+/// The limit counts the stack as it grows. A heap that has taken everything turns the next page of stack into a
+/// `SIGSEGV`.
+pub const fn default_allowance(limit: u64) -> u64 {
+    if limit / 4 < STACKS { limit / 4 } else { STACKS }
+}
+
+/// What a limit leaves: the limit less `footprint` (what is mapped already) less the allowance (`None`: the default).
+///
+/// On a 32-bit port a limit that exceeds the address space is none. The answer never grows when the limit shrinks.
+pub const fn fit(soft: Option<u64>, footprint: u64, allowance: Option<u64>, width: Width) -> Left {
+    let Some(limit) = soft else { return Left::Unlimited };
+    if limit > width.max() {
+        return Left::Unlimited;
+    }
+    let allowance = match allowance {
+        Some(bytes) => bytes,
+        None => default_allowance(limit),
+    };
+    match limit.saturating_sub(footprint).saturating_sub(allowance) {
+        0 => Left::Exhausted,
+        left => Left::Bytes(left),
+    }
+}
+
+/// The smallest limit under which [`fit`] leaves `wanted` bytes; saturates.
+pub const fn least_limit(wanted: u64, footprint: u64, allowance: Option<u64>) -> u64 {
+    let base = wanted.saturating_add(footprint);
+    match allowance {
+        Some(bytes) => base.saturating_add(bytes),
+        // Three quarters and a bit of the limit are left, as long as a quarter is below the most.
+        None if base / 3 < STACKS => base + base.saturating_sub(1) / 3,
+        None => base.saturating_add(STACKS),
+    }
+}

@@ -1,0 +1,37 @@
+//! System call numbers of FreeBSD, the same on every CPU: `sys/kern/syscalls.master`.
+//!
+//! Each constant has the name of the call and is the number that the kernel knows it by.
+#![allow(missing_docs)]
+
+pub const EXIT: usize = 1;
+pub const FORK: usize = 2;
+pub const READ: usize = 3;
+pub const WRITE: usize = 4;
+pub const OPEN: usize = 5;
+pub const CLOSE: usize = 6;
+pub const WAIT4: usize = 7;
+pub const GETPID: usize = 20;
+pub const KILL: usize = 37;
+pub const REBOOT: usize = 55;
+pub const EXECVE: usize = 59;
+pub const MUNMAP: usize = 73;
+pub const MPROTECT: usize = 74;
+pub const MADVISE: usize = 75;
+pub const MINCORE: usize = 78;
+pub const DUP2: usize = 90;
+pub const GETRLIMIT: usize = 194;
+pub const SETRLIMIT: usize = 195;
+pub const SYSCTL: usize = 202;
+pub const CLOCK_GETTIME: usize = 232;
+pub const NANOSLEEP: usize = 240;
+pub const SCHED_YIELD: usize = 331;
+pub const SIGPROCMASK: usize = 340;
+pub const NMOUNT: usize = 378;
+pub const SIGACTION: usize = 416;
+pub const THR_EXIT: usize = 431;
+pub const THR_SELF: usize = 432;
+pub const THR_KILL: usize = 433;
+pub const UMTX_OP: usize = 454;
+pub const MMAP: usize = 477;
+pub const OPENAT: usize = 499;
+pub const GETRANDOM: usize = 563;

@@ -1,0 +1,85 @@
+//! How an arena and its bitmap share what there is: pure arithmetic.
+//!
+//! A collector's bitmap has four bits for each word of the arena, and lies below it in one reservation.
+
+#![forbid(unsafe_code)]
+
+use crate::memlimit::{Left, Width};
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// Sizes of a reservation, bytes, each a multiple of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The bitmap, at the start; 0 without one.
+    pub bitmap: u64,
+    /// The arena, behind it.
+    pub arena: u64,
+}
+
+impl Plan {
+    /// The size of the reservation.
+    pub const fn total(self) -> u64 {
+        self.bitmap + self.arena
+    }
+}
+
+/// Bytes of arena for which one byte of bitmap is needed: 8 bits are for two words.
+pub const fn ratio(width: Width) -> u64 {
+    match width {
+        Width::Bits32 => 8,
+        Width::Bits64 => 16,
+    }
+}
+
+/// The plan where there is room for it: 512 MiB of arena on 32-bit ports, 16 GiB on 64-bit ones, and the bitmap.
+pub const fn full(width: Width) -> Plan {
+    let arena = match width {
+        Width::Bits32 => 512 * MIB,
+        Width::Bits64 => 16 * GIB,
+    };
+    Plan { bitmap: arena / ratio(width), arena }
+}
+
+/// The smallest plan: one page of bitmap and the arena that it covers, or a page of arena without a bitmap.
+pub const fn least(page: u64, width: Width, bitmap: bool) -> Plan {
+    if bitmap { Plan { bitmap: page, arena: page * ratio(width) } } else { Plan { bitmap: 0, arena: page } }
+}
+
+/// The largest plan that fits into what is left, [`full`] at most; `None` if not even [`least`] does.
+///
+/// `page` is the size of a page, a power of two. Without a bitmap the arena has all of it.
+pub const fn fit(left: Left, page: u64, width: Width, bitmap: bool) -> Option<Plan> {
+    let full = full(width);
+    let bytes = match left {
+        Left::Exhausted => return None,
+        Left::Bytes(bytes) if bytes < full.total() => bytes,
+        _ => full.total(),
+    };
+    let plan = if bitmap {
+        let bitmap = bytes / (ratio(width) + 1) & !(page - 1);
+        Plan { bitmap, arena: bitmap * ratio(width) }
+    } else {
+        Plan { bitmap: 0, arena: bytes & !(page - 1) }
+    };
+    if plan.arena == 0 { None } else { Some(plan) }
+}
+
+/// The document's plan, for what [`memlimit::go`](crate::memlimit::go) leaves.
+///
+/// It has a full-size arena on 64-bit ports unless a limit of at most 1 GiB is left, and with one divides by 9 there
+/// too, which leaves an eighteenth unused. `page` is the size of a page, a power of two.
+pub const fn go(left: Left, page: u64, width: Width) -> Plan {
+    let small = 512 * MIB;
+    let small = Plan { bitmap: small / ratio(width), arena: small };
+    match (width, left) {
+        (Width::Bits64, Left::Bytes(bytes)) if bytes > GIB => full(width),
+        (Width::Bits64, Left::Unlimited) => full(width),
+        (_, Left::Bytes(bytes)) if small.total() > bytes => {
+            let bitmap = bytes / 9 & !(page - 1);
+            Plan { bitmap, arena: bitmap * 8 }
+        }
+        _ => small,
+    }
+}

@@ -1,0 +1,158 @@
+//! From the kernel's hand-over to `main`, and from `main` to the exit.
+
+use crate::args::Args;
+use crate::io;
+use crate::relocate::relocate;
+use crate::sys;
+
+/// Makes the program: `_start`, which calls the function given, and a panic handler.
+///
+/// ```ignore
+/// #![no_std]
+/// #![no_main]
+/// rt0::entry!(main);
+///
+/// fn main(args: rt0::Args) -> i32 {
+///     rt0::println!("hello, {}", args.len());
+///     0
+/// }
+/// ```
+///
+/// The function takes nothing or [`Args`](crate::Args) and returns nothing (exit status 0), an `i32` (the exit
+/// status) or `!`. See [`Main`].
+///
+/// A language runtime wants its arena before `main`. `entry!(main, arena = options)` calls `options`, a
+/// `fn(Args) -> malloc::Options`, reserves what it asks for and hands it to `main(Args, malloc::Arena)`. If nothing
+/// fits, the process ends with the one line that says so on fd 2 and status 2.
+///
+/// The panic handler prints message and place on fd 2 and exits with 2. `panic_handler = none` at the end leaves it
+/// to the program.
+#[macro_export]
+macro_rules! entry {
+    ($main:path $(, arena = $options:path)? , panic_handler = none) => {
+        const _: () = {
+            unsafe extern "C" fn start(stack: *const usize) -> ! {
+                // SAFETY: this is called by `_start` alone, with the stack that the kernel made.
+                unsafe { $crate::__run!(stack, $main $(, $options)?) }
+            }
+            $crate::__entry_point!(start);
+            $crate::__memory_functions!();
+        };
+    };
+    ($main:path $(, arena = $options:path)?) => {
+        $crate::entry!($main $(, arena = $options)?, panic_handler = none);
+
+        #[panic_handler]
+        fn panic(info: &::core::panic::PanicInfo<'_>) -> ! {
+            $crate::start::panic(info)
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __run {
+    ($stack:ident, $main:path) => {
+        $crate::start::run($stack, |args| $crate::start::Main::run($main, args))
+    };
+    ($stack:ident, $main:path, $options:path) => {
+        $crate::start::run($stack, |args| $crate::start::run_with_arena(args, $options(args), $main))
+    };
+}
+
+/// A function that a program can begin with: [`entry!`](crate::entry) takes one.
+///
+/// `Arguments` only tells the two shapes apart, with and without [`Args`].
+pub trait Main<Arguments> {
+    /// Calls it and makes an exit status of what it returns.
+    fn run(self, args: Args) -> i32;
+}
+
+impl<F: FnOnce() -> T, T: Termination> Main<()> for F {
+    #[inline(always)]
+    fn run(self, _: Args) -> i32 {
+        self().status()
+    }
+}
+
+impl<F: FnOnce(Args) -> T, T: Termination> Main<(Args,)> for F {
+    #[inline(always)]
+    fn run(self, args: Args) -> i32 {
+        self(args).status()
+    }
+}
+
+/// What `main` can return.
+pub trait Termination {
+    /// The exit status that it stands for.
+    fn status(self) -> i32;
+}
+
+impl Termination for () {
+    fn status(self) -> i32 {
+        0
+    }
+}
+
+impl Termination for i32 {
+    fn status(self) -> i32 {
+        self
+    }
+}
+
+/// `!`, which has no name of its own yet outside a function's signature.
+type Never = <fn() -> ! as Returns>::Type;
+
+#[doc(hidden)]
+pub trait Returns {
+    type Type;
+}
+
+impl<T> Returns for fn() -> T {
+    type Type = T;
+}
+
+impl Termination for Never {
+    fn status(self) -> i32 {
+        self
+    }
+}
+
+/// The first Rust of a process: relocates the program, runs it and exits with its status.
+///
+/// # Safety
+///
+/// Called once, first, with the stack that the kernel made for this program.
+#[doc(hidden)]
+#[inline(always)]
+pub unsafe fn run(stack: *const usize, program: impl FnOnce(Args) -> i32) -> ! {
+    // SAFETY: the caller's promise.
+    let args = unsafe { Args::new(stack) };
+    // SAFETY: the caller's promise.
+    unsafe { relocate(args) };
+    args.publish();
+    sys::exit(program(args))
+}
+
+/// Reserves the arena and runs `main` with it.
+#[doc(hidden)]
+#[inline(always)]
+pub fn run_with_arena<T: Termination>(
+    args: Args,
+    options: crate::malloc::Options,
+    main: impl FnOnce(Args, crate::malloc::Arena) -> T,
+) -> i32 {
+    match crate::malloc::init(&options) {
+        Ok(arena) => main(args, arena).status(),
+        Err(failure) => {
+            io::print(2, format_args!("{failure}\n"));
+            2
+        }
+    }
+}
+
+/// Prints the panic's message and place on fd 2 and ends the process with status 2.
+pub fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    io::print(2, format_args!("{info}\n"));
+    sys::exit(2)
+}

@@ -1,0 +1,314 @@
+//! System calls, typed.
+//!
+//! Two levels: [`syscall`] takes any number and any words; the functions below it know what one call takes and
+//! answers. None retries, none allocates, none keeps state; errors are the kernel's ([`Errno`]). Names and meanings
+//! are those of section 2 of the manual. Paths are C strings, file descriptors plain numbers.
+
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+
+pub use crate::arch::{Arg, nr};
+use crate::arch::{ARGS, Current, Port};
+pub use crate::os::*;
+
+/// The name of this port, such as `linux_amd64`.
+pub const PORT: &str = Current::NAME;
+
+/// The smallest page of the kernels here, bytes, and what [`page_size`](crate::page_size) answers where the kernel
+/// does not say (`arch/{x86,arm}/include/asm/page.h`; FreeBSD `sys/{i386,amd64}/include/param.h`, `PAGE_SIZE`).
+pub const PAGE_SIZE_MIN: usize = 4096;
+
+/// Makes the system call `number` with up to seven arguments, each a machine word.
+///
+/// Numbers are in [`nr`]; what has no constant there can be given as a number.
+///
+/// # Errors
+///
+/// What the kernel answers.
+///
+/// # Safety
+///
+/// `number` is a system call of this kernel, `args` are what it takes, and what it does to memory agrees with what
+/// Rust believes of that memory.
+#[inline(always)]
+pub unsafe fn syscall<const N: usize>(number: usize, args: [Arg; N]) -> Result<usize, Errno> {
+    const { assert!(N <= ARGS, "no system call has so many arguments") };
+    let mut all = [Arg::NONE; ARGS];
+    all[..N].copy_from_slice(&args);
+    // SAFETY: the caller's promise is the callee's.
+    unsafe { Current::syscall(number, all) }
+}
+
+/// Ends the process, all its threads, with `status & 0xff`.
+pub fn exit(status: i32) -> ! {
+    loop {
+        // SAFETY: exit touches no memory of a process that goes on. It does not return; the loop tells the compiler.
+        let _ = unsafe { syscall(EXIT, [status.into()]) };
+    }
+}
+
+/// Reads up to `buffer.len()` bytes; 0 is the end of the file.
+///
+/// # Errors
+///
+/// `EBADF`, `EINTR`, `EAGAIN`, `EIO`, ...
+pub fn read(fd: i32, buffer: &mut [MaybeUninit<u8>]) -> Result<usize, Errno> {
+    // SAFETY: the kernel writes at most `len` bytes, into memory that is ours alone.
+    unsafe { syscall(nr::READ, [fd.into(), buffer.as_mut_ptr().into(), buffer.len().into()]) }
+}
+
+/// Writes up to `bytes.len()` bytes and answers how many it took.
+///
+/// # Errors
+///
+/// `EBADF`, `EINTR`, `EAGAIN`, `EPIPE`, `ENOSPC`, ...
+#[inline]
+pub fn write(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
+    // SAFETY: the kernel only reads the bytes.
+    unsafe { syscall(nr::WRITE, [fd.into(), bytes.as_ptr().into(), bytes.len().into()]) }
+}
+
+/// Opens a file: `flags` are `O_*`, `mode` the permissions of one that is created.
+///
+/// # Errors
+///
+/// `ENOENT`, `EACCES`, `EMFILE`, ...
+pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<i32, Errno> {
+    // SAFETY: the kernel reads the path as far as its NUL.
+    unsafe { syscall(nr::OPEN, [path.as_ptr().into(), flags.into(), mode.into()]) }.map(|fd| fd as i32)
+}
+
+/// Closes a file descriptor.
+///
+/// # Errors
+///
+/// `EBADF`, `EIO`. On Linux it is closed even after `EINTR`.
+pub fn close(fd: i32) -> Result<(), Errno> {
+    // SAFETY: no memory is involved; a descriptor is a number, and using a closed one is an error, not unsound.
+    unsafe { syscall(nr::CLOSE, [fd.into()]) }.map(drop)
+}
+
+/// Makes `to` another name for the open file `from`, closing what `to` was.
+///
+/// # Errors
+///
+/// `EBADF`, `EBUSY`, `EINTR`.
+pub fn dup2(from: i32, to: i32) -> Result<i32, Errno> {
+    // SAFETY: no memory is involved.
+    unsafe { syscall(nr::DUP2, [from.into(), to.into()]) }.map(|fd| fd as i32)
+}
+
+/// Maps `length` bytes: of the file `fd` from `offset` (bytes, a multiple of the page), or zeroes with `MAP_ANON`
+/// (`fd` -1, `offset` 0). The answer is whatever the kernel says; nothing checks its alignment here.
+///
+/// # Errors
+///
+/// `ENOMEM` (limit, overcommit, no hole so large), `EINVAL`, `EACCES`, `EBADF`, ...
+///
+/// # Safety
+///
+/// With `MAP_FIXED`, nobody uses what is at `address` now. A writable shared mapping of a file is as unsound as any.
+#[inline]
+pub unsafe fn mmap(
+    address: *mut u8,
+    length: usize,
+    protection: i32,
+    flags: i32,
+    fd: i32,
+    offset: u64,
+) -> Result<*mut u8, Errno> {
+    let [low, high] = mmap_offset(offset)?;
+    let args = [address.into(), length.into(), protection.into(), flags.into(), fd.into(), low, high];
+    // SAFETY: the caller's promise.
+    let answer = unsafe { syscall(nr::MMAP, args) }?;
+    Ok(core::ptr::with_exposed_provenance_mut(answer))
+}
+
+/// Unmaps the pages of `[address, address + length)`; `address` is a multiple of the page.
+///
+/// # Errors
+///
+/// `EINVAL`; `ENOMEM` if a mapping would have to be split and there are too many.
+///
+/// # Safety
+///
+/// The range is the caller's and nobody uses it any more.
+pub unsafe fn munmap(address: *mut u8, length: usize) -> Result<(), Errno> {
+    // SAFETY: the caller's promise.
+    unsafe { syscall(nr::MUNMAP, [address.into(), length.into()]) }.map(drop)
+}
+
+/// Sets the access to the pages of `[address, address + length)`, `PROT_*`.
+///
+/// # Errors
+///
+/// `ENOMEM` (overcommit, an unmapped page, too many mappings), `EACCES`, `EINVAL`.
+///
+/// # Safety
+///
+/// The range is the caller's, and nobody needs the access that is taken away.
+pub unsafe fn mprotect(address: *mut u8, length: usize, protection: i32) -> Result<(), Errno> {
+    // SAFETY: the caller's promise.
+    unsafe { syscall(nr::MPROTECT, [address.into(), length.into(), protection.into()]) }.map(drop)
+}
+
+/// Advises the kernel about `[address, address + length)`, `MADV_*`.
+///
+/// # Errors
+///
+/// `EINVAL`, `ENOMEM`.
+///
+/// # Safety
+///
+/// The range is the caller's, and nobody needs the content that the advice gives up.
+pub unsafe fn madvise(address: *mut u8, length: usize, advice: i32) -> Result<(), Errno> {
+    // SAFETY: the caller's promise.
+    unsafe { syscall(nr::MADVISE, [address.into(), length.into(), advice.into()]) }.map(drop)
+}
+
+/// The limits of `resource`, `RLIMIT_*`.
+///
+/// # Errors
+///
+/// `EINVAL` for a resource the kernel does not know.
+#[inline]
+pub fn getrlimit(resource: i32) -> Result<Rlimit, Errno> {
+    let mut raw = MaybeUninit::<RawRlimit>::uninit();
+    // SAFETY: the kernel writes one `struct rlimit`.
+    unsafe { syscall(nr::GETRLIMIT, [resource.into(), raw.as_mut_ptr().into()]) }?;
+    // SAFETY: it succeeded, so it has written it.
+    Ok(unsafe { raw.assume_init() }.into())
+}
+
+/// Sets the limits of `resource`, `RLIMIT_*`. A limit that the kernel's word cannot hold is set to infinity.
+///
+/// # Errors
+///
+/// `EPERM` (raising the hard limit), `EINVAL` (soft above hard).
+pub fn setrlimit(resource: i32, limit: Rlimit) -> Result<(), Errno> {
+    let raw = RawRlimit::from(limit);
+    // SAFETY: the kernel only reads `raw`.
+    unsafe { syscall(nr::SETRLIMIT, [resource.into(), (&raw const raw).into()]) }.map(drop)
+}
+
+/// This process's number.
+pub fn getpid() -> i32 {
+    // SAFETY: no memory is involved. It cannot fail.
+    unsafe { syscall(nr::GETPID, []) }.map_or(0, |pid| pid as i32)
+}
+
+/// Sends `signal` to the process (or, negative, the group) `pid`; signal 0 only asks whether one could.
+///
+/// # Errors
+///
+/// `ESRCH`, `EPERM`, `EINVAL`.
+pub fn kill(pid: i32, signal: i32) -> Result<(), Errno> {
+    // SAFETY: no memory is involved.
+    unsafe { syscall(nr::KILL, [pid.into(), signal.into()]) }.map(drop)
+}
+
+/// Makes a copy of this process: 0 in the copy, the copy's number in the original.
+///
+/// # Errors
+///
+/// `EAGAIN`, `ENOMEM`.
+///
+/// # Safety
+///
+/// Only the calling thread is in the copy: a lock that another thread holds stays locked there for ever.
+pub unsafe fn fork() -> Result<i32, Errno> {
+    // SAFETY: the copy has a copy of all memory, the stack with it; the rest is the caller's promise.
+    unsafe { syscall(nr::FORK, []) }.map(|pid| pid as i32)
+}
+
+/// Becomes the program at `path`. It returns only if that fails.
+///
+/// # Errors
+///
+/// `ENOENT`, `EACCES`, `ENOEXEC`, `E2BIG`, `ENOMEM`, ...
+///
+/// # Safety
+///
+/// `argv` and `envp` point to arrays of pointers to C strings, each array ended by a null pointer.
+pub unsafe fn execve(path: &CStr, argv: *const *const u8, envp: *const *const u8) -> Errno {
+    // SAFETY: the caller's promise; the path ends in NUL.
+    match unsafe { syscall(nr::EXECVE, [path.as_ptr().into(), argv.into(), envp.into()]) } {
+        Err(errno) => errno,
+        Ok(_) => unreachable!("execve returned without an error"),
+    }
+}
+
+/// How a child ended, as `wait4` tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitStatus(i32);
+
+impl WaitStatus {
+    /// The kernel's word.
+    pub const fn raw(self) -> i32 {
+        self.0
+    }
+
+    /// The exit status, 0 to 255, of a child that ended by itself.
+    pub const fn exited(self) -> Option<i32> {
+        if self.0 & 0x7f == 0 { Some(self.0 >> 8 & 0xff) } else { None }
+    }
+
+    /// The signal that ended the child.
+    pub const fn signaled(self) -> Option<i32> {
+        if self.0 & 0x7f == 0 || self.0 & 0x7f == 0x7f { None } else { Some(self.0 & 0x7f) }
+    }
+}
+
+/// Do not wait for a child that goes on (Linux `include/uapi/linux/wait.h`; FreeBSD `sys/sys/wait.h`).
+pub const WNOHANG: i32 = 1;
+
+/// Waits for the child `pid`, or any with -1: its number, or 0 with [`WNOHANG`] where none has ended, and how it ended.
+///
+/// # Errors
+///
+/// `ECHILD`, `EINTR`.
+pub fn wait4(pid: i32, options: i32) -> Result<(i32, WaitStatus), Errno> {
+    let mut status = 0i32;
+    // SAFETY: the kernel writes one int; no `struct rusage` is asked for.
+    unsafe { syscall(nr::WAIT4, [pid.into(), (&raw mut status).into(), options.into(), Arg::from(0usize)]) }
+        .map(|pid| (pid as i32, WaitStatus(status)))
+}
+
+/// Sleeps for `time`.
+///
+/// # Errors
+///
+/// `EINTR`, `EINVAL`.
+pub fn nanosleep(time: Timespec) -> Result<(), Errno> {
+    // SAFETY: the kernel only reads `time`; the remaining time is not asked for.
+    unsafe { syscall(nr::NANOSLEEP, [(&raw const time).into(), Arg::from(0usize)]) }.map(drop)
+}
+
+/// The time of `clock`, `CLOCK_*`.
+///
+/// # Errors
+///
+/// `EINVAL` for a clock that the kernel does not know.
+pub fn clock_gettime(clock: i32) -> Result<Timespec, Errno> {
+    let mut time = Timespec::default();
+    // SAFETY: the kernel writes one `struct timespec`.
+    unsafe { syscall(nr::CLOCK_GETTIME, [clock.into(), (&raw mut time).into()]) }.map(|_| time)
+}
+
+/// Restarts the machine or turns it off, `REBOOT_*`, without writing out what is in memory. It returns only if that
+/// fails.
+///
+/// # Errors
+///
+/// `EPERM`, `EINVAL`.
+pub fn reboot(command: u32) -> Errno {
+    let mut args = [Arg::from(0usize); ARGS];
+    for (arg, word) in args.iter_mut().zip(REBOOT_MAGIC.iter().chain([&command])) {
+        *arg = Arg::from(*word);
+    }
+    // SAFETY: no memory is involved.
+    match unsafe { syscall(nr::REBOOT, args) } {
+        Err(errno) => errno,
+        Ok(_) => exit(0),
+    }
+}
