@@ -10,7 +10,7 @@ use super::abi::{Errno, rlimit};
 use super::calls::Start;
 use super::elf::PAGE;
 use super::options::Options;
-use super::space::{Kind, Space};
+use crate::tracer::space::{Kind, Space};
 use crate::tracer::faults::Faults;
 use crate::tracer::report::Call;
 use crate::tracer::tracee::{BadAddress, Class, LinuxCall, Registers, Tracee};

@@ -4,9 +4,11 @@ use nix::libc;
 
 use super::tracee::{Class, Registers, Tracee};
 
-/// The flags an arithmetic instruction sets: CF, PF, AF, ZF, SF and OF. The others steer the CPU; a kernel starts a
-/// program with them in a known state (DF clear, for one).
+/// The flags an arithmetic instruction sets: CF, PF, AF, ZF, SF and OF.
 pub const ARITHMETIC_FLAGS: u64 = 0x8d5;
+
+/// The direction flag, for string instructions.
+pub const DIRECTION: u64 = 0x400;
 
 /// The carry flag.
 pub const CARRY: u64 = 1;
@@ -17,7 +19,7 @@ pub fn value(class: Class, salt: u64) -> u64 {
     class.truncate(0xdead_5a5a_f0e1_0f01 ^ (salt * 0x0101_0000_0110_1010))
 }
 
-/// Poisons every general register and arithmetic flag; the caller then sets what the entry contract promises.
+/// Poisons every general register, the arithmetic flags and, though kernels clear it, the direction flag; the caller then sets what the entry contract promises.
 pub fn general(registers: &mut Registers, class: Class) {
     let Registers { rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15, .. } = registers;
     for (salt, register) in [rax, rbx, rcx, rdx, rsi, rdi, rbp].into_iter().enumerate() {
@@ -28,7 +30,7 @@ pub fn general(registers: &mut Registers, class: Class) {
             *register = value(class, salt as u64 + 8);
         }
     }
-    registers.eflags |= ARITHMETIC_FLAGS;
+    registers.eflags |= ARITHMETIC_FLAGS | DIRECTION;
 }
 
 /// Fills the vector registers with signalling NaNs of single precision; the control words stay.

@@ -255,16 +255,28 @@ pub fn set_linux_call(registers: &mut Registers, class: Class, call: LinuxCall, 
     let number = call.number(class);
     registers.rax = number;
     registers.orig_rax = number;
-    let [a, b, c, d, e, f] = arguments.map(|value| class.truncate(value));
+    set_linux_arguments(registers, class, arguments);
+}
+
+/// The registers of a Linux call's arguments, in order.
+fn argument_registers(registers: &mut Registers, class: Class) -> [&mut u64; 6] {
+    let Registers { rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, .. } = registers;
     match class {
-        Class::Bits32 => {
-            (registers.rbx, registers.rcx, registers.rdx) = (a, b, c);
-            (registers.rsi, registers.rdi, registers.rbp) = (d, e, f);
-        }
-        Class::Bits64 => {
-            (registers.rdi, registers.rsi, registers.rdx) = (a, b, c);
-            (registers.r10, registers.r8, registers.r9) = (d, e, f);
-        }
+        Class::Bits32 => [rbx, rcx, rdx, rsi, rdi, rbp],
+        Class::Bits64 => [rdi, rsi, rdx, r10, r8, r9],
+    }
+}
+
+/// The arguments of the Linux call at whose entry the thread stands.
+#[must_use]
+pub fn linux_arguments(registers: &Registers, class: Class) -> [u64; 6] {
+    argument_registers(&mut registers.clone(), class).map(|register| class.truncate(*register))
+}
+
+/// Sets the arguments of a Linux call.
+pub fn set_linux_arguments(registers: &mut Registers, class: Class, arguments: [u64; 6]) {
+    for (register, value) in argument_registers(registers, class).into_iter().zip(arguments) {
+        *register = class.truncate(value);
     }
 }
 

@@ -6,9 +6,9 @@ use super::super::abi::{Errno, map, rlimit};
 use super::super::elf::PAGE;
 use super::super::kernel::{Context, Kernel, Step};
 use super::super::linux;
-use super::super::space::Kind;
 use super::Arguments;
 use crate::tracer::faults::Effect;
+use crate::tracer::space::Kind;
 use crate::tracer::tracee::Class;
 
 /// The flags there are; any other bit is EINVAL.

@@ -1,13 +1,15 @@
-//! A process's address space as FreeBSD's kernel keeps it (`sys/vm/vm_map.c`), and how it counts against the limit.
+//! An address space: which ranges are taken, and by what.
 //!
-//! Linux only stores the pages; which addresses are taken, where the next mapping goes and what it costs is decided here.
+//! For the FreeBSD runner it is what the kernel keeps (`sys/vm/vm_map.c`): which addresses are taken, where the next mapping
+//! goes and what counts against the limit is decided here, and Linux only stores the pages. For the Linux runner it says
+//! what is the program's own.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// What a range holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// A segment of the program.
     Image,
     /// The grown part of the stack.
@@ -32,7 +34,7 @@ impl Kind {
 
     /// Whether Linux holds pages for it.
     #[must_use]
-    pub(super) fn backed(self) -> bool {
+    pub fn backed(self) -> bool {
         matches!(self, Kind::Image | Kind::Stack | Kind::Mapping)
     }
 }
@@ -45,7 +47,7 @@ struct Entry {
 
 /// The ranges of one process.
 #[derive(Clone, Debug)]
-pub(super) struct Space {
+pub struct Space {
     entries: BTreeMap<u64, Entry>,
     size: u64,
     peak: u64,
@@ -55,30 +57,30 @@ pub(super) struct Space {
 impl Space {
     /// Nothing, between the lowest and the highest address a program may have.
     #[must_use]
-    pub(super) fn new(bounds: Range<u64>) -> Space {
+    pub fn new(bounds: Range<u64>) -> Space {
         Space { entries: BTreeMap::new(), size: 0, peak: 0, bounds }
     }
 
     /// `map->size`: what is held against the limit, in bytes.
     #[must_use]
-    pub(super) fn size(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.size
     }
 
     /// The largest `size` there has been.
     #[must_use]
-    pub(super) fn peak(&self) -> u64 {
+    pub fn peak(&self) -> u64 {
         self.peak
     }
 
     /// Whether the range lies where programs may have mappings.
     #[must_use]
-    pub(super) fn allows(&self, range: &Range<u64>) -> bool {
+    pub fn allows(&self, range: &Range<u64>) -> bool {
         range.start >= self.bounds.start && range.end <= self.bounds.end && range.start <= range.end
     }
 
     /// Takes a range, in place of whatever was in it.
-    pub(super) fn insert(&mut self, range: Range<u64>, kind: Kind) {
+    pub fn insert(&mut self, range: Range<u64>, kind: Kind) {
         self.remove(range.clone());
         if range.is_empty() {
             return;
@@ -91,7 +93,7 @@ impl Space {
     }
 
     /// Frees a range; what reaches over its ends stays.
-    pub(super) fn remove(&mut self, range: Range<u64>) {
+    pub fn remove(&mut self, range: Range<u64>) {
         for (part, kind) in self.overlaps(range) {
             let (start, entry) = self.entry_at(part.start);
             self.entries.remove(&start);
@@ -109,7 +111,7 @@ impl Space {
 
     /// What is in a range: the parts of it that are taken, in order.
     #[must_use]
-    pub(super) fn overlaps(&self, range: Range<u64>) -> Vec<(Range<u64>, Kind)> {
+    pub fn overlaps(&self, range: Range<u64>) -> Vec<(Range<u64>, Kind)> {
         let before = self.entries.range(..=range.start).next_back();
         let first = before.filter(|(_, entry)| entry.end > range.start).map_or(range.start, |(start, _)| *start);
         self.entries
@@ -122,7 +124,7 @@ impl Space {
     /// The first free range of `length` bytes from `hint` upwards whose start is a multiple of `align`
     /// (`vm_map_findspace`).
     #[must_use]
-    pub(super) fn find(&self, hint: u64, length: u64, align: u64) -> Option<u64> {
+    pub fn find(&self, hint: u64, length: u64, align: u64) -> Option<u64> {
         let mut start = hint.max(self.bounds.start).checked_next_multiple_of(align)?;
         loop {
             let end = start.checked_add(length)?;
@@ -144,7 +146,7 @@ impl Space {
 
     /// Everything that is taken.
     #[must_use]
-    pub(super) fn all(&self) -> Vec<(Range<u64>, Kind)> {
+    pub fn all(&self) -> Vec<(Range<u64>, Kind)> {
         self.entries.iter().map(|(start, entry)| (*start..entry.end, entry.kind)).collect()
     }
 }
