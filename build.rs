@@ -1,13 +1,41 @@
-//! Lets linkers find the linker scripts, and tells dependents how a standard target has to be linked.
+//! Lets the linker find its scripts, and tells dependents how a program is linked for a standard target.
 
 use std::env;
 use std::path::Path;
 
 fn main() {
-    let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
-    let linker = Path::new(&root).join("linker");
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed={}", linker.display());
-    // A `-T` without a folder is looked for in the library path, and that reaches dependents too.
-    println!("cargo::rustc-link-search=native={}", linker.display());
+    println!("cargo::rerun-if-env-changed=RUSTC_LINKER");
+    println!("cargo::rustc-check-cfg=cfg(rt0_standard_target)");
+
+    let var = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
+    // `-T` takes a script without a folder from the library path, which reaches dependents too.
+    println!("cargo::rustc-link-search=native={}", Path::new(&var("CARGO_MANIFEST_DIR")).join("linker").display());
+
+    let os = var("CARGO_CFG_TARGET_OS");
+    let cpu = match var("CARGO_CFG_TARGET_ARCH").as_str() {
+        "x86" => "386",
+        "x86_64" => "amd64",
+        "arm" => "arm",
+        _ => return,
+    };
+    let port = format!("{os}_{cpu}");
+    if var("TARGET") == port {
+        return; // targets/<port>.json says it all
+    }
+
+    // A standard target, made for programs with a libc: no memcpy in its `core`, and its start files in the link.
+    println!("cargo::rustc-cfg=rt0_standard_target");
+    let ld = [&format!("-T{port}.ld"), "-znorelro", "-znoexecstack", "-zmax-page-size=4096", "--build-id=none"];
+    let linker = env::var("RUSTC_LINKER").unwrap_or_default();
+    let args: Vec<String> = if linker.contains("lld") {
+        ld.iter()
+            .map(ToString::to_string)
+            .chain(["-static".into(), "-no-pie".into(), "--no-rosegment".into()])
+            .collect()
+    } else {
+        let cc = ["-nostartfiles", "-nostdlib", "-static", "-no-pie"];
+        cc.iter().map(ToString::to_string).chain(ld.iter().map(|arg| format!("-Wl,{arg}"))).collect()
+    };
+    println!("cargo::metadata=link_args={}", args.join(" "));
 }

@@ -26,7 +26,8 @@ cfg_if::cfg_if! {
         pub mod io;
         pub mod malloc;
         pub mod mem;
-        mod memory_functions;
+        #[doc(hidden)]
+        pub mod standard_target;
         mod os;
         mod relocate;
         pub mod start;

@@ -174,6 +174,7 @@ fn kernel_part(page: u64) -> u64 {
 /// # Errors
 ///
 /// [`Failure`] if nothing fits. Nothing is reserved then.
+#[expect(clippy::result_large_err, reason = "there is no heap yet to put it in")]
 pub fn init(options: &Options) -> Result<Arena, Failure> {
     let source = source();
     let limit = source.limit();

@@ -49,7 +49,8 @@ impl core::error::Error for ReserveError {}
 /// [`ReserveError`]. Nothing is reserved then.
 pub fn reserve(len: usize) -> Result<Region, ReserveError> {
     // SAFETY: without MAP_FIXED the kernel takes address space that nobody has.
-    let base = unsafe { sys::mmap(ptr::null_mut(), len, PROT_NONE, MAP_RESERVE, -1, 0) }.map_err(ReserveError::Kernel)?;
+    let base =
+        unsafe { sys::mmap(ptr::null_mut(), len, PROT_NONE, MAP_RESERVE, -1, 0) }.map_err(ReserveError::Kernel)?;
     match NonNull::new(base) {
         Some(base) if base.addr().get() % page_size() == 0 => Ok(Region { base, len }),
         _ => {

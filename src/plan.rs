@@ -58,7 +58,7 @@ pub const fn fit(left: Left, page: u64, width: Width, bitmap: bool) -> Option<Pl
         _ => full.total(),
     };
     let plan = if bitmap {
-        let bitmap = bytes / (ratio(width) + 1) & !(page - 1);
+        let bitmap = (bytes / (ratio(width) + 1)) & !(page - 1);
         Plan { bitmap, arena: bitmap * ratio(width) }
     } else {
         Plan { bitmap: 0, arena: bytes & !(page - 1) }
@@ -77,7 +77,7 @@ pub const fn go(left: Left, page: u64, width: Width) -> Plan {
         (Width::Bits64, Left::Bytes(bytes)) if bytes > GIB => full(width),
         (Width::Bits64, Left::Unlimited) => full(width),
         (_, Left::Bytes(bytes)) if small.total() > bytes => {
-            let bitmap = bytes / 9 & !(page - 1);
+            let bitmap = (bytes / 9) & !(page - 1);
             Plan { bitmap, arena: bitmap * 8 }
         }
         _ => small,

@@ -36,7 +36,7 @@ macro_rules! entry {
                 unsafe { $crate::__run!(stack, $main $(, $options)?) }
             }
             $crate::__entry_point!(start);
-            $crate::__memory_functions!();
+            $crate::__standard_target!();
         };
     };
     ($main:path $(, arena = $options:path)?) => {

@@ -7,8 +7,8 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
-pub use crate::arch::{Arg, nr};
 use crate::arch::{ARGS, Current, Port};
+pub use crate::arch::{Arg, nr};
 pub use crate::os::*;
 
 /// The name of this port, such as `linux_amd64`.

@@ -215,7 +215,7 @@ pub(crate) const MADV_DECOMMIT: i32 = MADV_DONTNEED;
 pub(crate) fn mmap_offset(bytes: u64) -> Result<[Arg; 2], Errno> {
     let unit = if size_of::<usize>() == 8 { 1 } else { 4096 };
     match usize::try_from(bytes / unit) {
-        Ok(units) if bytes % unit == 0 => Ok([units.into(), Arg::NONE]),
+        Ok(units) if bytes.is_multiple_of(unit) => Ok([units.into(), Arg::NONE]),
         _ => Err(Errno::EINVAL),
     }
 }

@@ -1,0 +1,109 @@
+//! Debian's kernels, each with the machine that QEMU boots it on.
+
+use super::qemu::{self, Boot};
+use super::{fetch, initramfs, plan, tools};
+use crate::job::{Job, Outcome};
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// A Linux kernel of Debian's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// 32-bit x86: 3 GiB of address space for programs.
+    I386,
+    /// 64-bit x86, which also runs 32-bit programs, with 4 GiB for them.
+    Amd64,
+    /// ARMv7 on QEMU's `virt` board.
+    Armhf,
+}
+
+impl Kernel {
+    /// All of them.
+    pub const ALL: [Kernel; 3] = [Kernel::I386, Kernel::Amd64, Kernel::Armhf];
+
+    /// Debian's name of the architecture.
+    pub fn architecture(self) -> &'static str {
+        match self {
+            Kernel::I386 => "i386",
+            Kernel::Amd64 => "amd64",
+            Kernel::Armhf => "armhf",
+        }
+    }
+
+    /// The meta package that depends on the current kernel.
+    pub(super) fn package(self) -> &'static str {
+        match self {
+            Kernel::I386 => "linux-image-686",
+            Kernel::Amd64 => "linux-image-cloud-amd64",
+            Kernel::Armhf => "linux-image-armmp",
+        }
+    }
+
+    fn qemu(self) -> &'static str {
+        match self {
+            Kernel::I386 => "qemu-system-i386",
+            Kernel::Amd64 => "qemu-system-x86_64",
+            Kernel::Armhf => "qemu-system-arm",
+        }
+    }
+
+    /// The whole command but for the kernel and its files.
+    fn machine(self) -> Command {
+        let mut qemu = tools::command(self.qemu());
+        qemu.args(["-accel", "tcg", "-m", "1024", "-no-reboot"]);
+        qemu.args(["-nodefaults", "-display", "none", "-monitor", "none", "-serial", "stdio"]);
+        match self {
+            Kernel::I386 | Kernel::Amd64 => qemu.args(["-machine", "pc", "-cpu", "max"]),
+            Kernel::Armhf => qemu.args(["-machine", "virt", "-cpu", "cortex-a15"]),
+        };
+        qemu
+    }
+
+    fn command_line(self) -> String {
+        let console = if self == Kernel::Armhf { "ttyAMA0" } else { "ttyS0" };
+        // panic=-1: reboot at once, which ends QEMU.
+        format!("console={console} quiet panic=-1")
+    }
+}
+
+/// Boots `kernel` with the program `init` of its port as the first process and runs `jobs` in their order.
+///
+/// Each job may take `timeout` seconds. `ended` is told of each as it ends.
+///
+/// # Errors
+///
+/// Tools or files that are missing, a kernel that cannot be had, a boot that does not end as it should. A single job that fails is
+/// not an error here: its [`Outcome`] says so.
+pub fn run(kernel: Kernel, init: &Path, jobs: &[Job], timeout: u64, ended: &mut dyn FnMut(&Outcome)) -> Result<Boot> {
+    tools::need(&[kernel.qemu()], &[])?;
+    let image = fetch::fetch(kernel)?;
+    let work = tempfile::tempdir()?;
+    let initrd = work.path().join("initrd");
+    fs::write(&initrd, pack(init, jobs, timeout)?)?;
+    let mut machine = kernel.machine();
+    machine.arg("-kernel").arg(&image.file).arg("-initrd").arg(&initrd).arg("-append").arg(kernel.command_line());
+    let log = super::cache().join("kernels").join(format!("{}.log", kernel.architecture()));
+    // A slow host takes most of a minute to boot under TCG; after that a line comes at least every `timeout`.
+    qemu::boot(machine, jobs, Duration::from_secs(timeout + 120), &log, ended)
+}
+
+/// The first root file system: `/init`, `/plan`, and the plan's programs under `/t`.
+fn pack(init: &Path, jobs: &[Job], timeout: u64) -> Result<Vec<u8>> {
+    let read = |file: &Path| fs::read(file).with_context(|| format!("cannot read {}", file.display()));
+    let plan = plan::plan(jobs, timeout)?;
+    let mut archive = initramfs::Archive::default();
+    archive.folder("/dev");
+    archive.device("/dev/console", 5, 1);
+    archive.file("/init", &read(init)?);
+    archive.file("/plan", plan.text.as_bytes());
+    archive.folder("/t");
+    for (place, file) in &plan.programs {
+        let folder = place.rsplit_once('/').map_or("/t", |(folder, _)| folder);
+        archive.folder(folder);
+        archive.file(place, &read(file)?);
+    }
+    Ok(archive.finish())
+}

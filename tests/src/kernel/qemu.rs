@@ -1,0 +1,170 @@
+//! QEMU: a machine that runs until its plan is done, or has said nothing for too long.
+
+use super::console::Console;
+use crate::job::{Job, Outcome};
+use anyhow::{Context, Result, bail};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How a boot went.
+#[derive(Clone, Debug)]
+pub struct Boot {
+    /// One for each job, in their order.
+    pub outcomes: Vec<Outcome>,
+    /// From the start of QEMU to the first line of `init`.
+    pub to_init: Option<Duration>,
+    /// From the start of QEMU to its end.
+    pub total: Duration,
+    /// Lines on the console.
+    pub lines: usize,
+}
+
+/// Runs `machine`, a QEMU whose first serial port is its standard output, and follows the plan of `jobs` on it.
+///
+/// `patience` is the longest silence. The console is kept in `log`. `ended` is told of each job as it ends.
+///
+/// A job that the console does not tell the end of has [`crate::job::End::Missing`] as its end. The boot as a whole is an error
+/// when every job was told of, but the machine did not end as it should.
+pub fn boot(mut machine: Command, jobs: &[Job], patience: Duration, log: &Path, ended: &mut dyn FnMut(&Outcome)) -> Result<Boot> {
+    machine.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // SAFETY: between fork and exec only prctl is called, which is a bare system call.
+    unsafe { machine.pre_exec(die_with_parent) };
+    let start = Instant::now();
+    let child = machine.spawn().with_context(|| format!("cannot start {:?}", machine.get_program()))?;
+    let mut qemu = Running(child);
+    let lines = read_lines(&mut qemu.0)?;
+    let complaints = read_all(&mut qemu.0)?;
+    let mut log_file = File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
+
+    let mut console = Console::new(jobs);
+    let (mut to_init, mut count) = (None, 0);
+    let ending = loop {
+        match lines.recv_timeout(patience) {
+            Ok(line) => {
+                count += 1;
+                writeln!(log_file, "{line}")?;
+                if let Some(outcome) = console.line(&line) {
+                    ended(outcome);
+                }
+                if to_init.is_none() && console.up() {
+                    to_init = Some(start.elapsed());
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => break None,
+            Err(RecvTimeoutError::Timeout) => {
+                break Some(format!("no line for {} s, so QEMU was ended; console: {}", patience.as_secs(), log.display()));
+            }
+        }
+    };
+    let ending = match ending {
+        Some(silence) => {
+            qemu.0.kill().context("cannot end QEMU")?;
+            qemu.0.wait()?;
+            silence
+        }
+        None => {
+            let status = qemu.0.wait()?;
+            let complaints = complaints.join().unwrap_or_default();
+            format!("QEMU ended, {status}; console: {}{}{}", log.display(), if complaints.is_empty() { "" } else { "; " }, complaints.trim())
+        }
+    };
+    let total = start.elapsed();
+    let (outcomes, fault) = console.finish(&ending);
+    if let Some(fault) = fault
+        && !outcomes.iter().any(|outcome| matches!(outcome.end, crate::job::End::Missing(_)))
+    {
+        bail!("{fault}");
+    }
+    Ok(Boot { outcomes, to_init, total, lines: count })
+}
+
+/// A child that does not outlive the reference to it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // After a `wait` both are refused, which is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// In the child: QEMU is not to stay behind when we are killed.
+fn die_with_parent() -> std::io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    Ok(())
+}
+
+/// Lines of the console; their bytes need not be UTF-8 when a machine dies.
+fn read_lines(qemu: &mut Child) -> Result<Receiver<String>> {
+    let console = qemu.stdout.take().context("QEMU's output is not piped")?;
+    let (sender, receiver) = sync_channel(4096);
+    thread::spawn(move || {
+        let mut console = BufReader::new(console);
+        let mut line = Vec::new();
+        while console.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            let text = String::from_utf8_lossy(&line);
+            if sender.send(text.trim_end_matches(['\n', '\r']).into()).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    });
+    Ok(receiver)
+}
+
+fn read_all(qemu: &mut Child) -> Result<thread::JoinHandle<String>> {
+    let mut stderr = qemu.stderr.take().context("QEMU's errors are not piped")?;
+    Ok(thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stderr.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::End;
+
+    /// A shell script stands for QEMU: what it prints is the console.
+    fn machine(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    fn run(script: &str, patience: Duration) -> Result<Boot> {
+        let log = tempfile::NamedTempFile::new()?;
+        boot(machine(script), &[Job::new("a", "/x", &[])], patience, log.path(), &mut |_| ())
+    }
+
+    #[test]
+    fn a_silent_machine_is_ended() {
+        let boot = run("printf 'init: up\n=== a\n'; exec sleep 1000", Duration::from_millis(300)).unwrap();
+        let End::Missing(why) = &boot.outcomes[0].end else { panic!("{boot:?}") };
+        assert!(why.contains("init did not reach its end") && why.contains("no line for"), "{why}");
+    }
+
+    #[test]
+    fn a_machine_that_ends_early_says_why() {
+        let boot = run("echo 'cannot load kernel' >&2; exit 1", Duration::from_secs(60)).unwrap();
+        let End::Missing(why) = &boot.outcomes[0].end else { panic!("{boot:?}") };
+        assert!(why.contains("init did not start") && why.contains("cannot load kernel"), "{why}");
+        assert_eq!(boot.to_init, None);
+    }
+
+    #[test]
+    fn a_machine_without_its_last_line_is_an_error() {
+        let whole = "echo init: up; echo === a; echo --- a exit=0";
+        assert!(run(whole, Duration::from_secs(60)).unwrap_err().to_string().contains("did not reach its end"));
+        let boot = run(&format!("{whole}; echo ALL DONE"), Duration::from_secs(60)).unwrap();
+        assert_eq!((boot.outcomes[0].end.clone(), boot.lines), (End::Exit(0), 4));
+    }
+}

@@ -1,0 +1,61 @@
+//! The ports, as far as a test has to know them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// An operating system and a CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(non_camel_case_types, reason = "these are the names of the folders under arch/")]
+pub enum Port {
+    /// Linux, 32-bit x86.
+    linux_386,
+    /// Linux, 64-bit x86.
+    linux_amd64,
+    /// Linux, ARMv7.
+    linux_arm,
+    /// FreeBSD, 32-bit x86.
+    freebsd_386,
+    /// FreeBSD, 64-bit x86.
+    freebsd_amd64,
+}
+
+impl Port {
+    /// All of them.
+    pub const ALL: [Port; 5] = [Port::linux_386, Port::linux_amd64, Port::linux_arm, Port::freebsd_386, Port::freebsd_amd64];
+
+    /// Bits of a machine word.
+    pub fn bits(self) -> u32 {
+        match self {
+            Port::linux_amd64 | Port::freebsd_amd64 => 64,
+            _ => 32,
+        }
+    }
+
+    /// Whether its kernel is FreeBSD.
+    pub fn is_freebsd(self) -> bool {
+        matches!(self, Port::freebsd_386 | Port::freebsd_amd64)
+    }
+
+    /// The file of the program `name`, as `make dist` writes it.
+    pub fn program(self, dist: &Path, name: &str) -> PathBuf {
+        dist.join(self.to_string()).join("bin").join(name)
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl FromStr for Port {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Port::ALL.into_iter().find(|port| port.to_string() == name).ok_or_else(|| {
+            let names = Port::ALL.map(|port| port.to_string()).join(", ");
+            format!("no port is named {name:?}; there are {names}")
+        })
+    }
+}

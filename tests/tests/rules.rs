@@ -1,0 +1,231 @@
+//! The limit rules and the plan against the specification: every 32-bit limit, every boundary of the 64-bit ones.
+
+use proptest::prelude::*;
+use rt0::memlimit::{self, Left, Width};
+use rt0::plan::{self, Plan};
+use rt0_tests::every_u32;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const PAGES: [u64; 4] = [4 * KIB, 8 * KIB, 16 * KIB, 64 * KIB];
+
+/// The document's rule written down again from its C code, in its own types, with the one subtraction (`again` false)
+/// that the document describes or the two that the code makes. 0 is its "no limit".
+fn document(cur: u64, image: u64, again: bool) -> u64 {
+    if cur >= 0x7fff_ffff {
+        return 0;
+    }
+    let used = image + (64 << 20);
+    if used >= cur {
+        return 0;
+    }
+    let left = cur - used;
+    if left < (16 << 20) {
+        return 0;
+    }
+    if again { left.wrapping_sub(used) } else { left }
+}
+
+/// What its `mallocinit` makes of it: bitmap and arena.
+fn document_sizes(limit: u64, width: Width, page: u64) -> (u64, u64) {
+    let word = if width == Width::Bits64 { 8 } else { 4 };
+    if word == 8 && (limit == 0 || limit > (1 << 30)) {
+        let arena = 16 << 30;
+        return (arena / (word * 8 / 4), arena);
+    }
+    let mut bitmap = (512 << 20) / (word * 8 / 4);
+    let mut arena = 512 << 20;
+    if limit > 0 && arena + bitmap > limit {
+        bitmap = (limit / 9) & !(page - 1);
+        arena = bitmap * 8;
+    }
+    (bitmap, arena)
+}
+
+fn as_document(left: Left) -> u64 {
+    match left {
+        Left::Unlimited => 0,
+        Left::Bytes(bytes) => bytes,
+        Left::Exhausted => unreachable!("the document knows only two answers"),
+    }
+}
+
+fn check_plan(plan: Plan, given: u64, page: u64, width: Width) {
+    let per_byte = if width == Width::Bits64 { 16 } else { 8 };
+    assert!(plan.bitmap % page == 0 && plan.arena % page == 0 && plan.arena > 0, "{plan:?} of {given}");
+    assert!(plan.bitmap * per_byte >= plan.arena, "{plan:?}: the bitmap does not cover the arena");
+    assert!(plan.bitmap.checked_add(plan.arena).is_some_and(|total| total <= given), "{plan:?} of {given}");
+}
+
+/// The specification's plan, for what is left: `None` where nothing fits.
+fn specified_plan(left: u64, page: u64, width: Width) -> Option<Plan> {
+    let (full, per_byte) = if width == Width::Bits64 { (16 * GIB, 16) } else { (512 * MIB, 8) };
+    if left >= full + full / per_byte {
+        return Some(Plan { bitmap: full / per_byte, arena: full });
+    }
+    let bitmap = (left / (per_byte + 1)) & !(page - 1);
+    (bitmap > 0).then_some(Plan { bitmap, arena: bitmap * per_byte })
+}
+
+#[test]
+fn every_32_bit_plan_fits_and_is_the_specified_one() {
+    every_u32(|left| {
+        let plan = plan::fit(Left::Bytes(left), 4096, Width::Bits32, true);
+        assert_eq!(plan, specified_plan(left, 4096, Width::Bits32));
+        if let Some(plan) = plan {
+            check_plan(plan, left, 4096, Width::Bits32);
+        }
+        let bare = plan::fit(Left::Bytes(left), 4096, Width::Bits32, false);
+        assert_eq!(bare.map_or(0, Plan::total), (left & !4095).min(576 * MIB));
+        assert!(bare.is_none_or(|bare| bare.bitmap == 0));
+    });
+}
+
+#[test]
+fn every_32_bit_limit_leaves_what_is_specified() {
+    for (footprint, allowance) in [(200 * KIB, None), (3 * MIB + 1, None), (200 * KIB, Some(0)), (200 * KIB, Some(64 * MIB))] {
+        every_u32(|limit| {
+            let expected = i128::from(limit)
+                - i128::from(footprint)
+                - i128::from(allowance.unwrap_or((limit / 4).min(64 * MIB)));
+            let left = memlimit::fit(Some(limit), footprint, allowance, Width::Bits32);
+            match left {
+                Left::Bytes(bytes) => assert_eq!(i128::from(bytes), expected),
+                Left::Exhausted => assert!(expected <= 0),
+                Left::Unlimited => panic!("{limit} is a limit"),
+            }
+        });
+    }
+}
+
+#[test]
+fn every_32_bit_limit_under_the_documents_rule() {
+    for image in [20 * KIB, 5 * MIB + 12345] {
+        every_u32(|limit| {
+            let left = memlimit::go(Some(limit), image);
+            let expected = document(limit, image, false);
+            assert_eq!(as_document(left), expected);
+            let plan = plan::go(left, 4096, Width::Bits32);
+            assert_eq!((plan.bitmap, plan.arena), document_sizes(expected, Width::Bits32, 4096));
+        });
+    }
+}
+
+/// What the document's code really did, and we do not: it subtracted twice. From 81 MiB the difference wraps around to
+/// nearly 4 GiB, up to 129 MiB, so that a full-size arena is asked for, which such a limit cannot hold; below 81 MiB
+/// "nearly nothing left" is taken for "no limit", with the same end.
+#[test]
+fn the_documents_code_wrapped_around() {
+    let image = MIB;
+    for mib in 1..=2047 {
+        let limit = mib * MIB;
+        let left = document(limit, image, true) as u32 as u64; // a uintptr of 32 bits
+        let (bitmap, arena) = document_sizes(left, Width::Bits32, 4096);
+        let starts = bitmap + arena <= limit;
+        match mib {
+            1..81 => assert!(left == 0 && !starts, "{mib} MiB"),
+            81..130 => assert!(left > 3 * GIB && !starts, "{mib} MiB"),
+            130 => assert!(left == 0 && !starts, "{mib} MiB"),
+            _ => assert!(left == limit - 130 * MIB && starts, "{mib} MiB"),
+        }
+        // The rule as described, and ours, start wherever anything can.
+        let ours = memlimit::fit(Some(limit), image, None, Width::Bits32);
+        let fits = plan::fit(ours, 4096, Width::Bits32, true).is_some_and(|plan| plan.total() <= limit);
+        assert_eq!(fits, mib > 1, "{mib} MiB");
+    }
+    assert_eq!(document_sizes(document(131 * MIB, image, true), Width::Bits32, 4096).1, 928 * KIB);
+}
+
+#[test]
+fn no_limit_gives_a_full_size_arena() {
+    let (small, large) = (Plan { bitmap: 64 * MIB, arena: 512 * MIB }, Plan { bitmap: GIB, arena: 16 * GIB });
+    for (width, plan) in [(Width::Bits32, small), (Width::Bits64, large)] {
+        assert_eq!(memlimit::fit(None, 0, None, width), Left::Unlimited);
+        assert_eq!(plan::fit(Left::Unlimited, 4096, width, true), Some(plan));
+        assert_eq!(plan::fit(Left::Unlimited, 4096, width, false).map(Plan::total), Some(plan.total()));
+        assert_eq!(plan::fit(Left::Exhausted, 4096, width, true), None);
+        assert_eq!(plan::go(Left::Unlimited, 4096, width), plan);
+    }
+    assert_eq!(memlimit::go(None, 0), Left::Unlimited);
+    // On a 32-bit port, and there only, a limit that exceeds the address space is none.
+    let beyond = Some(4 * GIB);
+    assert_eq!(memlimit::fit(beyond, 0, None, Width::Bits32), Left::Unlimited);
+    assert_eq!(memlimit::fit(beyond, 0, None, Width::Bits64), Left::Bytes(4 * GIB - 64 * MIB));
+}
+
+/// Values around every boundary that a rule has, and anything else.
+fn size() -> impl Strategy<Value = u64> {
+    let boundaries = [
+        0, 4 * KIB, 36 * KIB, 68 * KIB, 16 * MIB, 64 * MIB, 80 * MIB, 81 * MIB, 129 * MIB, 256 * MIB, 512 * MIB, 544 * MIB,
+        576 * MIB, GIB, 1088 * MIB, 0x7fff_ffff, 2 * GIB, 4 * GIB, 16 * GIB, 17 * GIB, 17 * GIB + 64 * MIB, 1 << 47, 1 << 63,
+        u64::MAX - 64 * MIB, u64::MAX,
+    ];
+    prop_oneof![
+        (prop::sample::select(boundaries.to_vec()), -70_000i64..=70_000).prop_map(|(at, by)| at.saturating_add_signed(by)),
+        any::<u64>(),
+        (0u32..64, any::<u64>()).prop_map(|(bits, random)| random >> bits),
+    ]
+}
+
+fn width() -> impl Strategy<Value = Width> {
+    prop::sample::select(vec![Width::Bits32, Width::Bits64])
+}
+
+fn page() -> impl Strategy<Value = u64> {
+    prop::sample::select(PAGES.to_vec())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200_000))]
+
+    #[test]
+    fn a_plan_fits_and_is_the_specified_one(left in size(), page in page(), width in width()) {
+        let left = left.min(width.max());
+        let plan = plan::fit(Left::Bytes(left), page, width, true);
+        prop_assert_eq!(plan, specified_plan(left, page, width));
+        if let Some(plan) = plan {
+            check_plan(plan, left, page, width);
+            let least = plan::least(page, width, true);
+            prop_assert!(plan.bitmap >= least.bitmap && plan.arena >= least.arena);
+        } else {
+            prop_assert!(left < plan::least(page, width, true).total());
+        }
+    }
+
+    #[test]
+    fn what_is_left_never_grows_when_the_limit_shrinks(
+        a in size(), b in size(), footprint in size(), allowance in prop::option::of(size()), width in width(), page in page(),
+    ) {
+        let (small, large) = (a.min(b), a.max(b));
+        let arena = |limit| {
+            let left = memlimit::fit(Some(limit), footprint, allowance, width);
+            plan::fit(left, page, width, true).map_or(0, |plan| plan.arena)
+        };
+        prop_assert!(arena(small) <= arena(large));
+        // The limit, what is mapped, what is kept free and the arena fit together.
+        if let Left::Bytes(left) = memlimit::fit(Some(small), footprint, allowance, width) {
+            let kept = allowance.unwrap_or((small / 4).min(64 * MIB));
+            let sum = u128::from(left) + u128::from(footprint) + u128::from(kept);
+            prop_assert_eq!(sum, u128::from(small));
+        }
+    }
+
+    #[test]
+    fn the_documents_rule_is_the_documents(limit in size(), image in 0..1u64 << 40, page in page(), width in width()) {
+        let left = memlimit::go(Some(limit), image);
+        let expected = document(limit, image, false);
+        prop_assert_eq!(as_document(left), expected);
+        let plan = plan::go(left, page, width);
+        prop_assert_eq!((plan.bitmap, plan.arena), document_sizes(expected, width, page));
+    }
+
+    #[test]
+    fn the_least_limit_is_the_least(wanted in 1..1u64 << 40, footprint in 0..1u64 << 40, allowance in prop::option::of(0..1u64 << 40)) {
+        let least = memlimit::least_limit(wanted, footprint, allowance);
+        let enough = |limit| matches!(memlimit::fit(Some(limit), footprint, allowance, Width::Bits64),
+            Left::Bytes(left) if left >= wanted);
+        prop_assert!(enough(least), "{} is too little", least);
+        prop_assert!(!enough(least - 1), "{} would do", least - 1);
+    }
+}
