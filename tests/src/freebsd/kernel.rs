@@ -141,8 +141,8 @@ impl Process {
     /// The lowest address that the stack has grown to.
     #[must_use]
     pub(super) fn stack_low(&self) -> u64 {
-        let stack = self.space.all().into_iter().rev().find(|(range, kind)| *kind == Kind::Stack && range.end <= self.stack_top);
-        stack.map_or(self.stack_top, |(range, _)| range.start)
+        let parts = self.space.all().into_iter().filter(|(_, kind)| *kind == Kind::Stack);
+        parts.map(|(range, _)| range.start).min().unwrap_or(self.stack_top)
     }
 }
 
