@@ -108,7 +108,9 @@ fn run_line(line: &mut [u8], settings: &mut Settings) -> Result<(), &'static str
                 _ => Some(both(number(value)?)),
             }
         }
-        [word, ..] if word.to_bytes().starts_with(b"!") => return Err("no such setting: there are !timeout and !stack, each with one value"),
+        [word, ..] if word.to_bytes().starts_with(b"!") => {
+            return Err("no such setting: there are !timeout and !stack, each with one value");
+        }
         [name, limit, program @ ..] if !program.is_empty() => {
             let limit = if limit.to_bytes() == b"-" { None } else { Some(both(number(limit)?)) };
             let name = name.to_str().map_err(|_| "a name in UTF-8 is wanted")?;
@@ -217,14 +219,18 @@ fn split(line: &mut [u8]) -> Result<Vec<&CStr, WORDS>, &'static str> {
         }
         let quoted = matches!(first, b'\'' | b'"');
         at += usize::from(quoted);
-        let end = if quoted { line[at..].iter().position(|&byte| byte == first) } else { line[at..].iter().position(blank) };
+        let end =
+            if quoted { line[at..].iter().position(|&byte| byte == first) } else { line[at..].iter().position(blank) };
         let end = at + end.ok_or("a quote without its second")?;
         starts.push(at).map_err(|_| "too many words")?;
         line[end] = 0;
         at = end + 1;
     }
     let line = &*line;
-    starts.into_iter().map(|start| CStr::from_bytes_until_nul(&line[start..]).map_err(|_| "a word without an end")).collect()
+    starts
+        .into_iter()
+        .map(|start| CStr::from_bytes_until_nul(&line[start..]).map_err(|_| "a word without an end"))
+        .collect()
 }
 
 /// Reads a number: see the head of this file.

@@ -24,6 +24,7 @@ impl Width {
     pub const CURRENT: Width = if usize::BITS == 32 { Width::Bits32 } else { Width::Bits64 };
 
     /// The largest size that a word can say.
+    #[inline]
     pub const fn max(self) -> u64 {
         match self {
             Width::Bits32 => u32::MAX as u64,
@@ -48,6 +49,7 @@ pub enum Left {
 /// `soft` is the soft limit, `None` where there is none or it cannot be had; `image` the size of the program from its
 /// first byte of text to `end`. The rule takes limits from 2 GiB - 1 for none, and so it takes "nearly nothing left":
 /// a program that trusts it asks for a full-size arena then, and fails. [`fit`] does not.
+#[inline]
 pub const fn go(soft: Option<u64>, image: u64) -> Left {
     let Some(limit) = soft else { return Left::Unlimited };
     if limit >= 0x7fff_ffff {
@@ -64,6 +66,7 @@ pub const fn go(soft: Option<u64>, image: u64) -> Left {
 ///
 /// The limit counts the stack as it grows. A heap that has taken everything turns the next page of stack into a
 /// `SIGSEGV`.
+#[inline]
 pub const fn default_allowance(limit: u64) -> u64 {
     if limit / 4 < STACKS { limit / 4 } else { STACKS }
 }
@@ -71,6 +74,7 @@ pub const fn default_allowance(limit: u64) -> u64 {
 /// What a limit leaves: the limit less `footprint` (what is mapped already) less the allowance (`None`: the default).
 ///
 /// On a 32-bit port a limit that exceeds the address space is none. The answer never grows when the limit shrinks.
+#[inline]
 pub const fn fit(soft: Option<u64>, footprint: u64, allowance: Option<u64>, width: Width) -> Left {
     let Some(limit) = soft else { return Left::Unlimited };
     if limit > width.max() {
@@ -87,6 +91,7 @@ pub const fn fit(soft: Option<u64>, footprint: u64, allowance: Option<u64>, widt
 }
 
 /// The smallest limit under which [`fit`] leaves `wanted` bytes; saturates.
+#[inline]
 pub const fn least_limit(wanted: u64, footprint: u64, allowance: Option<u64>) -> u64 {
     let base = wanted.saturating_add(footprint);
     match allowance {

@@ -20,12 +20,14 @@ pub struct Plan {
 
 impl Plan {
     /// The size of the reservation.
+    #[inline]
     pub const fn total(self) -> u64 {
         self.bitmap + self.arena
     }
 }
 
 /// Bytes of arena for which one byte of bitmap is needed: 8 bits are for two words.
+#[inline]
 pub const fn ratio(width: Width) -> u64 {
     match width {
         Width::Bits32 => 8,
@@ -34,6 +36,7 @@ pub const fn ratio(width: Width) -> u64 {
 }
 
 /// The plan where there is room for it: 512 MiB of arena on 32-bit ports, 16 GiB on 64-bit ones, and the bitmap.
+#[inline]
 pub const fn full(width: Width) -> Plan {
     let arena = match width {
         Width::Bits32 => 512 * MIB,
@@ -43,6 +46,7 @@ pub const fn full(width: Width) -> Plan {
 }
 
 /// The smallest plan: one page of bitmap and the arena that it covers, or a page of arena without a bitmap.
+#[inline]
 pub const fn least(page: u64, width: Width, bitmap: bool) -> Plan {
     if bitmap { Plan { bitmap: page, arena: page * ratio(width) } } else { Plan { bitmap: 0, arena: page } }
 }
@@ -50,6 +54,7 @@ pub const fn least(page: u64, width: Width, bitmap: bool) -> Plan {
 /// The largest plan that fits into what is left, [`full`] at most; `None` if not even [`least`] does.
 ///
 /// `page` is the size of a page, a power of two. Without a bitmap the arena has all of it.
+#[inline]
 pub const fn fit(left: Left, page: u64, width: Width, bitmap: bool) -> Option<Plan> {
     let full = full(width);
     let bytes = match left {
@@ -70,6 +75,7 @@ pub const fn fit(left: Left, page: u64, width: Width, bitmap: bool) -> Option<Pl
 ///
 /// It has a full-size arena on 64-bit ports unless a limit of at most 1 GiB is left, and with one divides by 9 there
 /// too, which leaves an eighteenth unused. `page` is the size of a page, a power of two.
+#[inline]
 pub const fn go(left: Left, page: u64, width: Width) -> Plan {
     let small = 512 * MIB;
     let small = Plan { bitmap: small / ratio(width), arena: small };

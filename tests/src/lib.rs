@@ -8,3 +8,15 @@ pub mod native;
 pub mod port;
 pub mod sweep;
 pub mod tracer;
+
+/// Calls `check` with every 32-bit number, on all cores.
+pub fn every_u32(check: impl Fn(u64) + Sync) {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let check = &check;
+    std::thread::scope(|scope| {
+        for worker in 0..workers {
+            let share = |worker| (worker << 32) / workers;
+            scope.spawn(move || (share(worker)..share(worker + 1)).for_each(check));
+        }
+    });
+}

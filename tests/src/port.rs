@@ -22,7 +22,8 @@ pub enum Port {
 
 impl Port {
     /// All of them.
-    pub const ALL: [Port; 5] = [Port::linux_386, Port::linux_amd64, Port::linux_arm, Port::freebsd_386, Port::freebsd_amd64];
+    pub const ALL: [Port; 5] =
+        [Port::linux_386, Port::linux_amd64, Port::linux_arm, Port::freebsd_386, Port::freebsd_amd64];
 
     /// Bits of a machine word.
     pub fn bits(self) -> u32 {

@@ -31,7 +31,8 @@ pub enum Extent {
 /// The limits of a sweep, ascending, in bytes. The same `seed` gives the same limits.
 pub fn limits(port: Port, extent: Extent, seed: u64) -> Vec<u64> {
     let whole = extent == Extent::Whole;
-    let mut limits: BTreeSet<u64> = (1..=1100).filter(|&mib| whole || mib <= 8 || mib % 50 == 0).map(|mib| mib * MIB).collect();
+    let mut limits: BTreeSet<u64> =
+        (1..=1100).filter(|&mib| whole || mib <= 8 || mib % 50 == 0).map(|mib| mib * MIB).collect();
     limits.extend([2, 3, 4, 8, 16, 18, 32].map(|gib| gib * GIB));
 
     let steps = if whole { 16 } else { 2 };
@@ -199,7 +200,10 @@ fn check_report(run: &Run, output: &str, broken: &mut Vec<String>) -> Result<(),
     let (arena, bitmap, base) = (report.number("arena")?, report.number("bitmap")?, report.number("base")?);
     must(page.is_power_of_two() && page >= 4096, format!("a page of {page} bytes"));
     let multiple = |size: u64| size % page.max(1) == 0;
-    must(multiple(arena) && multiple(bitmap) && multiple(base), format!("not whole pages: arena {arena}, bitmap {bitmap}, base {base:#x}"));
+    must(
+        multiple(arena) && multiple(bitmap) && multiple(base),
+        format!("not whole pages: arena {arena}, bitmap {bitmap}, base {base:#x}"),
+    );
     must(arena > 0, "no arena".into());
     must(
         if run.flags.bitmap() { bitmap >= arena.div_ceil(ratio(port)) } else { bitmap == 0 },
@@ -220,7 +224,10 @@ fn check_report(run: &Run, output: &str, broken: &mut Vec<String>) -> Result<(),
         }
         Some(limit) => {
             if run.flags == Flags::Plain {
-                must(allowance == (limit / 4).min(64 * MIB), format!("an allowance of {allowance} bytes under {limit}"));
+                must(
+                    allowance == (limit / 4).min(64 * MIB),
+                    format!("an allowance of {allowance} bytes under {limit}"),
+                );
             } else {
                 must(allowance == 0, format!("an allowance of {allowance} bytes where none was asked for"));
             }
@@ -241,7 +248,10 @@ fn check_report(run: &Run, output: &str, broken: &mut Vec<String>) -> Result<(),
         let filled = report.number("filled")?;
         must(filled >= arena, format!("{filled} bytes filled, and the arena alone is {arena}"));
         if let Some(limit) = limit {
-            must(filled + footprint <= limit, format!("{filled} bytes filled under {limit} with a footprint of {footprint}"));
+            must(
+                filled + footprint <= limit,
+                format!("{filled} bytes filled under {limit} with a footprint of {footprint}"),
+            );
             let least = least_filled(port, limit);
             must(filled >= least, format!("{filled} bytes filled under {limit}; {least} is the least"));
         }
@@ -286,7 +296,10 @@ pub fn check_all(runs: &[Run], outcomes: &[Outcome]) -> Vec<String> {
             if let Some((name, larger)) = before.insert(series, (&run.job.name, arena))
                 && larger > arena
             {
-                broken.push(format!("{}: an arena of {arena} bytes, and {larger} under the smaller limit of {name}", run.job.name));
+                broken.push(format!(
+                    "{}: an arena of {arena} bytes, and {larger} under the smaller limit of {name}",
+                    run.job.name
+                ));
             }
         }
     }
@@ -300,7 +313,8 @@ mod tests {
     /// The answer of a program that does all as it should, with a footprint of 200 KiB.
     fn right(run: &Run) -> Outcome {
         let limit = effective(run.port, run.job.limit);
-        let allowance = if run.flags == Flags::Plain { limit.map_or(64 * MIB, |limit| (limit / 4).min(64 * MIB)) } else { 0 };
+        let allowance =
+            if run.flags == Flags::Plain { limit.map_or(64 * MIB, |limit| (limit / 4).min(64 * MIB)) } else { 0 };
         let footprint = 200 * KIB;
         let full = full_arena(run.port) + full_arena(run.port) / ratio(run.port);
         let left = limit.map_or(full, |limit| (limit - footprint - allowance).min(full));
@@ -361,15 +375,31 @@ mod tests {
         let good = right(&run);
         assert!(check(&run, &good).is_empty());
         let with = |key: &str, value: &str| {
-            let lines: Vec<String> = good.output.lines().map(|line| {
-                if line.split_once('=').unwrap().0 == key { format!("{key}={value}") } else { line.into() }
-            }).collect();
+            let lines: Vec<String> = good
+                .output
+                .lines()
+                .map(|line| if line.split_once('=').unwrap().0 == key { format!("{key}={value}") } else { line.into() })
+                .collect();
             Outcome { output: lines.join("\n"), ..good.clone() }
         };
         for (key, value) in [
-            ("port", "linux_arm"), ("page", "4095"), ("page", "1"), ("limit", "1"), ("limit", "none"), ("footprint", "0"),
-            ("footprint", "1000000"), ("allowance", "1"), ("arena", "0"), ("arena", "104857600"), ("arena", "50331648"),
-            ("arena", "93057025"), ("bitmap", "0"), ("bitmap", "4096"), ("base", "0x10000001"), ("calls", "3"), ("tries", "x"),
+            ("port", "linux_arm"),
+            ("page", "4095"),
+            ("page", "1"),
+            ("limit", "1"),
+            ("limit", "none"),
+            ("footprint", "0"),
+            ("footprint", "1000000"),
+            ("allowance", "1"),
+            ("arena", "0"),
+            ("arena", "104857600"),
+            ("arena", "50331648"),
+            ("arena", "93057025"),
+            ("bitmap", "0"),
+            ("bitmap", "4096"),
+            ("base", "0x10000001"),
+            ("calls", "3"),
+            ("tries", "x"),
         ] {
             assert!(!check(&run, &with(key, value)).is_empty(), "{key}={value}");
         }

@@ -14,7 +14,10 @@ const SAID: &str = "init: up\r\n=== a\r\nx=1\r\n--- a exit=3\r\nALL DONE\r\n\0";
 
 /// Whether this machine can make the image; a machine of the project's CI can (RT0_REQUIRE_ALL is set there).
 fn can_make_images() -> bool {
-    let needed = tools::need(&["makefs", "grub-mkrescue", "xorriso", "mformat", "qemu-system-x86_64"], &[(Path::new("/usr/lib/grub/i386-pc/bsd.mod"), "grub-pc-bin")]);
+    let needed = tools::need(
+        &["makefs", "grub-mkrescue", "xorriso", "mformat", "qemu-system-x86_64"],
+        &[(Path::new("/usr/lib/grub/i386-pc/bsd.mod"), "grub-pc-bin")],
+    );
     match needed {
         Ok(()) => true,
         Err(missing) if std::env::var_os("RT0_REQUIRE_ALL").is_some() => panic!("{missing}"),
@@ -51,7 +54,8 @@ struct StandIn {
 impl StandIn {
     fn new(cpu: Cpu) -> Self {
         let mut stand_in = StandIn { cpu, bytes: Vec::new() };
-        let (ehsize, phentsize, shentsize, symsize) = if cpu == Cpu::Amd64 { (64, 56, 64, 24) } else { (52, 32, 40, 16) };
+        let (ehsize, phentsize, shentsize, symsize) =
+            if cpu == Cpu::Amd64 { (64, 56, 64, 24) } else { (52, 32, 40, 16) };
         let mut content = code(cpu);
         content.extend(b"/red/herring\0@(#)FreeBSD 0.1-STANDIN #0\0");
         content.resize(content.len().next_multiple_of(8), 0);
@@ -151,7 +155,11 @@ fn a_kernel_is_booted_and_followed() {
         let init = program(work.path(), "init", cpu);
         let jobs = [Job::new("a", program(work.path(), "x", cpu), &[])];
         let boot = freebsd::run(&kernel, &init, &jobs, 1, work.path(), &mut |_| ()).unwrap();
-        assert_eq!((boot.outcomes[0].end.clone(), boot.outcomes[0].output.as_str()), (End::Exit(3), "x=1\n"), "{cpu:?}");
+        assert_eq!(
+            (boot.outcomes[0].end.clone(), boot.outcomes[0].output.as_str()),
+            (End::Exit(3), "x=1\n"),
+            "{cpu:?}"
+        );
     }
 }
 
@@ -168,7 +176,12 @@ fn a_kernel_that_grub_does_not_take_ends_the_machine() {
     let jobs = [Job::new("a", &init, &[])];
     let boot = freebsd::run(&kernel, &init, &jobs, 1, work.path(), &mut |_| ()).unwrap();
     let console = fs::read_to_string(work.path().join("console.log")).unwrap();
-    assert!(console.contains("GRUB: loading the kernel") && console.contains("error: ") && console.contains("GRUB: the kernel was not started"), "{console}");
+    assert!(
+        console.contains("GRUB: loading the kernel")
+            && console.contains("error: ")
+            && console.contains("GRUB: the kernel was not started"),
+        "{console}"
+    );
     assert!(matches!(&boot.outcomes[0].end, End::Missing(why) if why.contains("init did not start")), "{boot:?}");
 }
 
@@ -186,10 +199,19 @@ fn the_image_holds_what_was_given() {
     freebsd::make_image(&kernel, &init, &jobs, 9, work.path(), &image).unwrap();
 
     let out = work.path().join("out");
-    let extracted = Command::new("xorriso").args(["-osirrox", "on", "-indev"]).arg(&image).arg("-extract").arg("/").arg(&out).output().unwrap();
+    let extracted = Command::new("xorriso")
+        .args(["-osirrox", "on", "-indev"])
+        .arg(&image)
+        .arg("-extract")
+        .arg("/")
+        .arg(&out)
+        .output()
+        .unwrap();
     assert!(extracted.status.success(), "{extracted:?}");
     assert_eq!(fs::read(out.join("kernel")).unwrap(), fs::read(&kernel_file).unwrap());
-    assert!(fs::read_to_string(out.join("boot/grub/grub.cfg")).unwrap().contains("kfreebsd_module /mfsroot type=mfs_root"));
+    assert!(
+        fs::read_to_string(out.join("boot/grub/grub.cfg")).unwrap().contains("kfreebsd_module /mfsroot type=mfs_root")
+    );
     // The memory disk is UFS1: its magic number stands at the end of the superblock, which begins at 8 KiB.
     let disk = fs::read(out.join("mfsroot")).unwrap();
     assert_eq!(disk[8192 + 1372..8192 + 1376], 0x0001_1954_u32.to_le_bytes());
@@ -206,7 +228,12 @@ fn a_wrong_file_is_named_for_what_it_is() {
         fs::write(&file, bytes).unwrap();
         Kernel::read(&file).unwrap_err().to_string()
     };
-    assert!(Kernel::read(Path::new("/no/such/kernel")).unwrap_err().to_string().contains("cannot read the kernel /no/such/kernel"));
+    assert!(
+        Kernel::read(Path::new("/no/such/kernel"))
+            .unwrap_err()
+            .to_string()
+            .contains("cannot read the kernel /no/such/kernel")
+    );
     assert!(said(b"").contains("it is empty"));
     assert!(said(b"\xfd7zXZ\0....").contains("take boot/kernel/kernel out of it"));
     assert!(said(b"\x1f\x8b....").contains("gzip"));
@@ -237,7 +264,9 @@ fn a_program_for_another_system_is_refused() {
     let init = program(work.path(), "init", Cpu::I386);
     let refused = |program: &Path| {
         let image = work.path().join("cd.iso");
-        freebsd::make_image(&kernel, &init, &[Job::new("a", program, &[])], 9, work.path(), &image).unwrap_err().to_string()
+        freebsd::make_image(&kernel, &init, &[Job::new("a", program, &[])], 9, work.path(), &image)
+            .unwrap_err()
+            .to_string()
     };
     assert!(refused(Path::new("/proc/self/exe")).contains("OS ABI"));
     assert!(refused(&program(work.path(), "x", Cpu::Amd64)).contains("not for the CPU"));

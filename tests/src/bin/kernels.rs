@@ -11,7 +11,11 @@ fn main() -> anyhow::Result<()> {
         "native" => rt0_tests::native::run(&jobs, 10, &mut |_| ())?,
         k => {
             let kernel = Kernel::ALL.into_iter().find(|x| x.architecture() == k).unwrap();
-            let init = match kernel { Kernel::I386 => Port::linux_386, Kernel::Amd64 => Port::linux_amd64, Kernel::Armhf => Port::linux_arm };
+            let init = match kernel {
+                Kernel::I386 => Port::linux_386,
+                Kernel::Amd64 => Port::linux_amd64,
+                Kernel::Armhf => Port::linux_arm,
+            };
             let b = linux::run(kernel, &init.program(dist, "init"), &jobs, 10, &mut |_| ())?;
             println!("{:?} {:?} {}", b.to_init, b.total, b.lines);
             b.outcomes
@@ -19,6 +23,8 @@ fn main() -> anyhow::Result<()> {
     };
     let broken = check_all(&runs, &outcomes);
     println!("{} jobs, {} broken", jobs.len(), broken.len());
-    for b in broken.iter().take(15) { println!("{b}"); }
+    for b in broken.iter().take(15) {
+        println!("{b}");
+    }
     Ok(())
 }

@@ -205,7 +205,8 @@ fn start(kernel: &mut Kernel, context: Context, image: &Image, base: u64, string
     ];
     auxiliary.retain(|(kind, _)| !(options.no_page_size && *kind == at::PAGESZ));
     let block = Block { arguments, environment, auxiliary }.bytes(class);
-    let address = place(sizes, block.len(), options.block_mod);
+    let remainder = options.block_mod / class.word() as u64 * class.word() as u64;
+    let address = place(sizes, block.len(), remainder);
     tracee.write(address, &block).ok().context("the initial stack does not fit")?;
 
     let mut registers = tracee.registers()?;

@@ -13,16 +13,19 @@
 //! - [`calls`]: the system calls
 //! - [`kernel`]: the state they work on
 //! - [`runner`]: the stops of the traced threads, one after the other
+//! - [`executor`]: jobs and sweeps under the runner
 
 mod abi;
 mod calls;
 mod elf;
 mod entry;
+mod executor;
 mod kernel;
 mod linux;
 mod options;
 mod runner;
 
+pub use executor::run_jobs;
 pub use kernel::Limit;
 pub use options::{Holes, Options};
 pub use runner::run;

@@ -15,8 +15,8 @@ pub struct Options {
     pub limit_data: Option<Limit>,
     /// RLIMIT_STACK; `None` for the kernel's own: 512 MiB and 64 MiB.
     pub limit_stack: Option<Limit>,
-    /// Where the initial block begins, mod 16: 0 or 8 for a 64-bit program (rsp is 8 mod 16, so 8 bytes below or at it),
-    /// 0, 4, 8 or 12 for a 32-bit one.
+    /// Where the initial block begins, mod 16: 0, 4, 8 or 12 for a 32-bit program. For a 64-bit one 0 or 8, to which others
+    /// are rounded down; rsp is 8 mod 16, so it is 8 bytes below the block or at it.
     pub block_mod: u64,
     /// `argv[0]` instead of the program's path.
     pub argument_0: Option<Vec<u8>>,

@@ -57,7 +57,8 @@ impl<'a> Console<'a> {
             self.panic.get_or_insert_with(|| line.trim().into());
         }
         let next = self.outcomes.len();
-        if self.up && !self.done && self.jobs.get(next).is_some_and(|job| line.ends_with(&format!("=== {}", job.name))) {
+        if self.up && !self.done && self.jobs.get(next).is_some_and(|job| line.ends_with(&format!("=== {}", job.name)))
+        {
             self.running = Some((next, String::new()));
         }
     }
@@ -140,7 +141,8 @@ mod tests {
         let lines = ["init: up", "=== a", "--- a exit=0", "=== b", "--- b exit=0", "=== c", "--- c exit=0", "ALL DONE"];
         assert_eq!(follow(&lines.join("\n")).1, None);
         for left_out in 0..lines.len() {
-            let text: Vec<&str> = lines.iter().enumerate().filter(|(i, _)| *i != left_out).map(|(_, line)| *line).collect();
+            let text: Vec<&str> =
+                lines.iter().enumerate().filter(|(i, _)| *i != left_out).map(|(_, line)| *line).collect();
             let (outcomes, fault) = follow(&text.join("\n"));
             assert!(fault.is_some(), "without {:?}", lines[left_out]);
             assert_eq!(outcomes.len(), 3);

@@ -3,8 +3,8 @@
 //! apt gets a root folder under `.cache/kernels/<arch>/apt`, so neither the system's package lists nor its list of
 //! architectures change, and no privilege is needed. Proxies in the system's apt configuration still count.
 
-use super::tools;
 use super::Kernel;
+use super::tools;
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -40,7 +40,9 @@ pub fn fetch(kernel: Kernel) -> Result<Image> {
     let (file, version) = (home.join("vmlinuz"), home.join("version"));
     if !file.exists() {
         tools::need(&["apt-get", "apt-cache", "dpkg-deb"], &[(Path::new(KEYRING), "debian-archive-keyring")])
-            .with_context(|| format!("no kernel for {} yet; without apt, put one at {}", kernel.architecture(), file.display()))?;
+            .with_context(|| {
+                format!("no kernel for {} yet; without apt, put one at {}", kernel.architecture(), file.display())
+            })?;
         let package = download_patiently(kernel, &home)?;
         let package_version = unpack(&package, &home)?;
         fs::write(&version, package_version)?;
@@ -73,11 +75,15 @@ fn download(kernel: Kernel, home: &Path) -> Result<PathBuf> {
     tools::run(apt("apt-get", &config).args(["-q", "update", "-o", "APT::Update::Error-Mode=any"]))?;
     let shown = tools::run(apt("apt-cache", &config).args(["show", "--no-all-versions", kernel.package()]))?;
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    let package = dependency(&shown).with_context(|| format!("{} does not depend on a linux-image package:\n{shown}", kernel.package()))?;
+    let package = dependency(&shown)
+        .with_context(|| format!("{} does not depend on a linux-image package:\n{shown}", kernel.package()))?;
     eprintln!("kernels: downloading {package}:{}", kernel.architecture());
     tools::run(apt("apt-get", &config).args(["-q", "download", package]).current_dir(&root))?;
     let files = fs::read_dir(&root)?.filter_map(|entry| Some(entry.ok()?.path()));
-    files.into_iter().find(|file| file.extension().is_some_and(|e| e == "deb")).context("apt-get download left no package")
+    files
+        .into_iter()
+        .find(|file| file.extension().is_some_and(|e| e == "deb"))
+        .context("apt-get download left no package")
 }
 
 /// The kernel package in a meta package's `Depends:` line.
@@ -133,14 +139,15 @@ fn unpack(package: &Path, home: &Path) -> Result<String> {
     let tree = tempfile::tempdir_in(home)?;
     tools::run(tools::command("dpkg-deb").arg("-x").arg(package).arg(tree.path()))?;
     let boot = fs::read_dir(tree.path().join("boot")).context("the package has no /boot")?;
-    let mut images = boot.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz-"))
-    });
+    let mut images = boot
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz-")));
     let (Some(image), None) = (images.next(), images.next()) else {
         bail!("{}: not exactly one /boot/vmlinuz-*", package.display());
     };
     fs::rename(image, home.join("vmlinuz.new"))?;
-    let fields = tools::run(tools::command("dpkg-deb").arg("-W").arg("--showformat=${Package} ${Version}").arg(package))?;
+    let fields =
+        tools::run(tools::command("dpkg-deb").arg("-W").arg("--showformat=${Package} ${Version}").arg(package))?;
     Ok(String::from_utf8_lossy(&fields.stdout).into_owned())
 }
 
@@ -150,7 +157,8 @@ mod tests {
 
     #[test]
     fn the_kernel_package_is_found_in_the_meta_package() {
-        let shown = "Package: linux-image-armmp\nVersion: 6.1.1\nDepends: linux-image-6.1.0-37-armmp (= 6.1.140-1), x\n";
+        let shown =
+            "Package: linux-image-armmp\nVersion: 6.1.1\nDepends: linux-image-6.1.0-37-armmp (= 6.1.140-1), x\n";
         assert_eq!(dependency(shown), Some("linux-image-6.1.0-37-armmp"));
         assert_eq!(dependency("Package: a\nDepends: b\n"), None);
         assert_eq!(dependency("Package: a\n"), None);

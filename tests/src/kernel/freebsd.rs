@@ -52,8 +52,9 @@ impl Kernel {
     /// Reads a kernel; an error says what the file is instead.
     pub fn read(file: &Path) -> Result<Kernel> {
         let content = fs::read(file).with_context(|| format!("cannot read the kernel {}", file.display()))?;
-        let (cpu, version) = identify(&content)
-            .map_err(|what| anyhow::anyhow!("{} is not a FreeBSD kernel: it is {what}\n{WHERE_TO_GET_ONE}", file.display()))?;
+        let (cpu, version) = identify(&content).map_err(|what| {
+            anyhow::anyhow!("{} is not a FreeBSD kernel: it is {what}\n{WHERE_TO_GET_ONE}", file.display())
+        })?;
         Ok(Kernel { content, cpu, version })
     }
 }
@@ -63,7 +64,9 @@ fn identify(content: &[u8]) -> Result<(Cpu, String), String> {
     let magic = |bytes: &[u8]| content.starts_with(bytes);
     match () {
         () if content.is_empty() => return Err("empty".into()),
-        () if magic(b"\xfd7zXZ\0") => return Err("compressed with xz; if it is kernel.txz, take boot/kernel/kernel out of it".into()),
+        () if magic(b"\xfd7zXZ\0") => {
+            return Err("compressed with xz; if it is kernel.txz, take boot/kernel/kernel out of it".into());
+        }
         () if magic(b"\x1f\x8b") => return Err("compressed with gzip; unpack it first".into()),
         () if magic(b"\x28\xb5\x2f\xfd") => return Err("compressed with zstd; unpack it first".into()),
         () if !magic(&elf::ELFMAG) => return Err("not an ELF file".into()),
@@ -79,7 +82,13 @@ fn identify(content: &[u8]) -> Result<(Cpu, String), String> {
     let cpu = match (class, machine) {
         (elf::ELFCLASS64, elf::EM_X86_64) => Cpu::Amd64,
         (elf::ELFCLASS32, elf::EM_386) => Cpu::I386,
-        _ => return Err(format!("for machine {machine}, class {class} (wanted: amd64 {} or i386 {})", elf::EM_X86_64, elf::EM_386)),
+        _ => {
+            return Err(format!(
+                "for machine {machine}, class {class} (wanted: amd64 {} or i386 {})",
+                elf::EM_X86_64,
+                elf::EM_386
+            ));
+        }
     };
     if kind != elf::ET_EXEC {
         return Err(format!("of ELF type {kind}, and not an executable ({})", elf::ET_EXEC));
@@ -105,7 +114,14 @@ fn find(content: &[u8], wanted: &[u8]) -> Option<usize> {
 /// Boots `kernel` with the program `init` of its port as the first process and runs `jobs` in their order.
 ///
 /// As [`super::linux::run`]; the image is built in `work`.
-pub fn run(kernel: &Kernel, init: &Path, jobs: &[Job], timeout: u64, work: &Path, ended: &mut dyn FnMut(&Outcome)) -> Result<Boot> {
+pub fn run(
+    kernel: &Kernel,
+    init: &Path,
+    jobs: &[Job],
+    timeout: u64,
+    work: &Path,
+    ended: &mut dyn FnMut(&Outcome),
+) -> Result<Boot> {
     tools::need(&["qemu-system-x86_64"], &[])?;
     let image = work.join("cd.iso");
     make_image(kernel, init, jobs, timeout, work, &image)?;
@@ -126,7 +142,10 @@ fn machine(image: &Path) -> Command {
 pub fn make_image(kernel: &Kernel, init: &Path, jobs: &[Job], timeout: u64, work: &Path, image: &Path) -> Result<()> {
     tools::need(
         &["makefs", "grub-mkrescue", "xorriso", "mformat"],
-        &[(&Path::new(grub::MODULES).join("bsd.mod"), "grub-pc-bin"), (&Path::new(grub::MODULES).join("relocator.mod"), "grub-pc-bin")],
+        &[
+            (&Path::new(grub::MODULES).join("bsd.mod"), "grub-pc-bin"),
+            (&Path::new(grub::MODULES).join("relocator.mod"), "grub-pc-bin"),
+        ],
     )?;
     check_program(init, kernel.cpu)?;
     for job in jobs {
@@ -198,7 +217,12 @@ fn check_program(program: &Path, cpu: Cpu) -> Result<()> {
     let content = fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
     let shown = program.display();
     ensure!(content.starts_with(&elf::ELFMAG) && content.len() > 20, "{shown} is not an ELF file");
-    ensure!(content[7] == elf::ELFOSABI_FREEBSD, "{shown}: its OS ABI is {}, and FreeBSD's is {}", content[7], elf::ELFOSABI_FREEBSD);
+    ensure!(
+        content[7] == elf::ELFOSABI_FREEBSD,
+        "{shown}: its OS ABI is {}, and FreeBSD's is {}",
+        content[7],
+        elf::ELFOSABI_FREEBSD
+    );
     let fits = match content[4] {
         elf::ELFCLASS32 => u16::from_le_bytes([content[18], content[19]]) == elf::EM_386,
         elf::ELFCLASS64 => cpu == Cpu::Amd64 && u16::from_le_bytes([content[18], content[19]]) == elf::EM_X86_64,

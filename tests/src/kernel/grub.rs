@@ -44,7 +44,9 @@ fn mend_file(file: &Path) -> Result<()> {
     match mend_relocator(&mut module).with_context(|| format!("{} is not as expected", file.display()))? {
         Jump::Right => {}
         Jump::Mended { from, to } => {
-            eprintln!("grub: the 64-bit jump in a copy of relocator.mod reads its target {from} bytes ahead and not {to}: mended");
+            eprintln!(
+                "grub: the 64-bit jump in a copy of relocator.mod reads its target {from} bytes ahead and not {to}: mended"
+            );
             fs::write(file, module)?;
         }
     }
@@ -70,7 +72,10 @@ enum Jump {
 /// Found by the symbol and not by its offset in one build; a module whose jump is right stays as it is.
 fn mend_relocator(module: &mut [u8]) -> Result<Jump> {
     let elf = ElfFile32::<LittleEndian>::parse(&*module)?;
-    let symbol = elf.symbols().find(|symbol| symbol.name() == Ok("grub_relocator64_rip")).context("no symbol grub_relocator64_rip")?;
+    let symbol = elf
+        .symbols()
+        .find(|symbol| symbol.name() == Ok("grub_relocator64_rip"))
+        .context("no symbol grub_relocator64_rip")?;
     let section = elf.section_by_index(symbol.section_index().context("the symbol has no section")?)?;
     let code = section.data()?;
     let target = usize::try_from(symbol.address())?;
@@ -79,7 +84,8 @@ fn mend_relocator(module: &mut [u8]) -> Result<Jump> {
     const JUMP: [u8; 3] = [0xfc, 0xff, 0x25];
     let start = target.saturating_sub(16);
     let before = code.get(start..target).context("the symbol lies outside its section")?;
-    let at = start + before.windows(3).rposition(|bytes| bytes == JUMP).context("no jump before grub_relocator64_rip")? + 3;
+    let at =
+        start + before.windows(3).rposition(|bytes| bytes == JUMP).context("no jump before grub_relocator64_rip")? + 3;
     if section.relocations().any(|(offset, _)| offset == at as u64) {
         return Ok(Jump::Right); // the displacement is filled in when GRUB loads the module
     }

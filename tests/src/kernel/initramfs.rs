@@ -77,7 +77,9 @@ mod tests {
         assert_eq!(text.find("t/a\0"), Some(112 + 110)); // a header, "t\0", and a header
         assert!(text.contains("\x0012345\0\0\0070701"));
 
-        let Ok(mut cpio) = Command::new("cpio").arg("-t").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else {
+        let Ok(mut cpio) =
+            Command::new("cpio").arg("-t").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
+        else {
             return;
         };
         cpio.stdin.take().unwrap().write_all(&bytes).unwrap();

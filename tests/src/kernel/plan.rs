@@ -30,8 +30,13 @@ pub fn plan(jobs: &[Job], timeout: u64) -> Result<Plan> {
     let mut stack = Stack::Inherited;
     for job in jobs {
         ensure!(names.insert(&job.name), "two jobs are named {:?}", job.name);
-        ensure!(!job.name.is_empty() && !job.name.contains(char::is_whitespace) && !job.name.starts_with(['#', '!', '\'', '"']),
-            "{:?} cannot name a job: white space, or a first character with a meaning of its own", job.name);
+        ensure!(
+            !job.name.is_empty()
+                && !job.name.contains(char::is_whitespace)
+                && !job.name.starts_with(['#', '!', '\'', '"']),
+            "{:?} cannot name a job: white space, or a first character with a meaning of its own",
+            job.name
+        );
         if job.stack != stack {
             stack = job.stack;
             match stack {
@@ -93,7 +98,10 @@ mod tests {
              !stack -\n\
              c - /t/0/limits\n";
         assert_eq!(plan.text, expected);
-        assert_eq!(plan.programs, [("/t/0/limits".into(), "/x/386/limits".into()), ("/t/1/limits".into(), "/x/amd64/limits".into())]);
+        assert_eq!(
+            plan.programs,
+            [("/t/0/limits".into(), "/x/386/limits".into()), ("/t/1/limits".into(), "/x/amd64/limits".into())]
+        );
     }
 
     #[test]

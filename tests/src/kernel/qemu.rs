@@ -31,7 +31,13 @@ pub struct Boot {
 ///
 /// A job that the console does not tell the end of has [`crate::job::End::Missing`] as its end. The boot as a whole is an error
 /// when every job was told of, but the machine did not end as it should.
-pub fn boot(mut machine: Command, jobs: &[Job], patience: Duration, log: &Path, ended: &mut dyn FnMut(&Outcome)) -> Result<Boot> {
+pub fn boot(
+    mut machine: Command,
+    jobs: &[Job],
+    patience: Duration,
+    log: &Path,
+    ended: &mut dyn FnMut(&Outcome),
+) -> Result<Boot> {
     machine.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // SAFETY: between fork and exec only prctl is called, which is a bare system call.
     unsafe { machine.pre_exec(die_with_parent) };
@@ -58,7 +64,11 @@ pub fn boot(mut machine: Command, jobs: &[Job], patience: Duration, log: &Path, 
             }
             Err(RecvTimeoutError::Disconnected) => break None,
             Err(RecvTimeoutError::Timeout) => {
-                break Some(format!("no line for {} s, so QEMU was ended; console: {}", patience.as_secs(), log.display()));
+                break Some(format!(
+                    "no line for {} s, so QEMU was ended; console: {}",
+                    patience.as_secs(),
+                    log.display()
+                ));
             }
         }
     };
@@ -71,7 +81,12 @@ pub fn boot(mut machine: Command, jobs: &[Job], patience: Duration, log: &Path, 
         None => {
             let status = qemu.0.wait()?;
             let complaints = complaints.join().unwrap_or_default();
-            format!("QEMU ended, {status}; console: {}{}{}", log.display(), if complaints.is_empty() { "" } else { "; " }, complaints.trim())
+            format!(
+                "QEMU ended, {status}; console: {}{}{}",
+                log.display(),
+                if complaints.is_empty() { "" } else { "; " },
+                complaints.trim()
+            )
         }
     };
     let total = start.elapsed();

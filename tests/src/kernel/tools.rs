@@ -50,7 +50,11 @@ pub fn need(tools: &[&str], files: &[(&Path, &str)]) -> Result<()> {
     let mut packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
     packages.sort_unstable();
     packages.dedup();
-    bail!("missing: {}\n  install with: sudo apt-get install --no-install-recommends {}", names.join(", "), packages.join(" "));
+    bail!(
+        "missing: {}\n  install with: sudo apt-get install --no-install-recommends {}",
+        names.join(", "),
+        packages.join(" ")
+    );
 }
 
 /// A command for `tool`, wherever it is.
@@ -79,7 +83,8 @@ mod tests {
 
     #[test]
     fn missing_tools_are_named_with_their_packages() {
-        let error = need(&["no-such-tool", "sh"], &[(Path::new("/no/such/file"), "some-package")]).unwrap_err().to_string();
+        let error =
+            need(&["no-such-tool", "sh"], &[(Path::new("/no/such/file"), "some-package")]).unwrap_err().to_string();
         assert!(error.contains("missing: no-such-tool, /no/such/file\n"), "{error}");
         assert!(error.ends_with("apt-get install --no-install-recommends no-such-tool some-package"), "{error}");
         need(&["sh"], &[(Path::new("/"), "base-files")]).unwrap();
