@@ -1,6 +1,9 @@
-//! The first process of a machine: runs a plan and turns the machine off. Linux and FreeBSD, without a heap.
+//! Runs a plan: programs under limits, one after the other. Linux and FreeBSD, without a heap.
 //!
-//! The plan is the file `/plan`, read line by line:
+//! As the first process of a machine it runs the file `/plan` and turns the machine off. Otherwise `init PLAN` runs
+//! the file PLAN, and exits with 0, or 2 if there was something in it that made no sense.
+//!
+//! The plan is read line by line:
 //!
 //! ```text
 //! # a comment
@@ -9,8 +12,8 @@
 //! !stack BYTES                     RLIMIT_STACK for the programs below; also `unlimited`, and `-` for none set
 //! ```
 //!
-//! Words are separated by blanks; one that begins with `'` or `"` goes on to the next such quote. Numbers are decimal, or
-//! hexadecimal after `0x`; `k`, `m` and `g` after a decimal one multiply it by 2^10, 2^20 and 2^30.
+//! Words are separated by blanks; one that begins with `'` or `"` goes on to the next such quote. Numbers are
+//! decimal, or hexadecimal after `0x`; `k`, `m` and `g` after a decimal one multiply it by 2^10, 2^20 and 2^30.
 //!
 //! For each program the console shows, each on a line of its own,
 //!
@@ -20,8 +23,8 @@
 //! --- NAME exit=STATUS             or signal=NUMBER, or TIMEOUT
 //! ```
 //!
-//! between `init: up` and `ALL DONE`. A program that could not be started exits with 127 after a line that says why; a line of
-//! the plan that makes no sense is named and has no result.
+//! between `init: up` and `ALL DONE`. A program that could not be started exits with 127 after a line that says why;
+//! a line of the plan that makes no sense is named and has no result.
 #![no_std]
 #![no_main]
 
@@ -31,7 +34,7 @@ use core::ptr;
 
 use heapless::Vec;
 use rt0::sys::{self, Errno, Rlimit, Timespec};
-use rt0::{eprintln, println};
+use rt0::{Args, eprintln, println};
 
 rt0::entry!(main);
 
@@ -42,27 +45,44 @@ const WORDS: usize = 64;
 
 const SIGKILL: i32 = 9;
 
-fn main() -> i32 {
-    let pid = sys::getpid();
-    if pid != 1 {
-        eprintln!("init: it turns off the machine at its end, so it runs as process 1 only, and this is process {pid}");
-        return 2;
+fn main(args: Args) -> i32 {
+    let first = sys::getpid() == 1;
+    if first {
+        system::open_console();
     }
-    system::open_console();
+    let plan = match (first, args.get(1), args.len()) {
+        (true, ..) => c"/plan",
+        (false, Some(plan), 2) => plan,
+        _ => {
+            eprintln!(
+                "usage: init PLAN (runs a plan), or as process 1 of a machine (runs /plan and turns the machine off)"
+            );
+            return 2;
+        }
+    };
     // Whatever the kernel has begun to print, our lines begin at the margin.
     println!("\ninit: up");
-    match sys::open(c"/plan", sys::O_RDONLY | sys::O_CLOEXEC, 0) {
+    let status = match sys::open(plan, sys::O_RDONLY | sys::O_CLOEXEC, 0) {
         Ok(fd) => run_plan(Lines::new(fd)),
-        Err(errno) => println!("init: /plan: {errno}"),
-    }
+        Err(errno) => {
+            println!("init: {}: {errno}", plan.to_str().unwrap_or("the plan"));
+            2
+        }
+    };
     println!("ALL DONE");
+    if first {
+        turn_off();
+    }
+    status
+}
+
+fn turn_off() {
     // The driver of the console still has the last line to send.
     let _ = sys::nanosleep(Timespec { seconds: 0, nanoseconds: 100_000_000 });
     system::prepare_power_off();
     let errno = sys::reboot(sys::REBOOT_POWER_OFF);
     println!("init: power off: {errno}");
     sys::reboot(sys::REBOOT_RESTART);
-    1
 }
 
 /// What holds for the programs below a line that begins with `!`.
@@ -73,25 +93,28 @@ struct Settings {
     stack: Option<Rlimit>,
 }
 
-fn run_plan(mut lines: Lines) {
+/// Runs the lines; answers the status to exit with.
+fn run_plan(mut lines: Lines) -> i32 {
+    let mut status = 0;
     let mut settings = Settings { timeout: 0, stack: None };
     let mut number = 0;
     loop {
         number += 1;
         let result = match lines.next() {
-            Ok(None) => return,
+            Ok(None) => return status,
             Ok(Some(line)) => run_line(line, &mut settings),
             Err(Unreadable::Kernel(errno)) => {
                 println!("init: reading the plan: {errno}");
-                return;
+                return 2;
             }
             Err(Unreadable::TooLong) => {
                 println!("init: plan, line {number}: longer than {LINE} bytes");
-                return;
+                return 2;
             }
         };
         if let Err(wrong) = result {
             println!("init: plan, line {number}: {wrong}");
+            status = 2;
         }
     }
 }
@@ -206,7 +229,8 @@ fn sleep(seconds: u64) -> i32 {
     0
 }
 
-/// Splits a line, whose last byte is its end, into words. The blanks and quotes behind words become the NULs that end them.
+/// Splits a line, whose last byte is its end, into words. The blanks and quotes behind words become the NULs that end
+/// them.
 fn split(line: &mut [u8]) -> Result<Vec<&CStr, WORDS>, &'static str> {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0);
     let mut starts: Vec<usize, WORDS> = Vec::new();
@@ -320,17 +344,19 @@ mod system {
         }
     }
 
-    /// FreeBSD waits five seconds before it turns off, so that a disk may write its cache: `kern.shutdown.poweroff_delay`.
+    /// FreeBSD waits five seconds before it turns off, so that a disk may write its cache:
+    /// `kern.shutdown.poweroff_delay`.
     pub(crate) fn prepare_power_off() {
         let name = b"kern.shutdown.poweroff_delay";
-        // sys/sys/sysctl.h: CTL_SYSCTL, CTL_SYSCTL_NAME2OID finds a name's numbers, of which there are CTL_MAXNAME at most.
+        // sys/sys/sysctl.h: CTL_SYSCTL, CTL_SYSCTL_NAME2OID finds a name's numbers, of which there are CTL_MAXNAME at
+        // most.
         let name_to_oid = [0i32, 3];
         let mut oid = [0i32; 24];
         let mut oid_size = size_of_val(&oid);
         let delay = 0i32;
         let none = core::ptr::null_mut::<u8>();
-        // SAFETY: __sysctl(name, words, old, &old_size, new, new_size): the kernel reads `name_to_oid` and `name`, and writes at
-        // most `oid_size` bytes to `oid`.
+        // SAFETY: __sysctl(name, words, old, &old_size, new, new_size): the kernel reads `name_to_oid` and `name`,
+        // and writes at most `oid_size` bytes to `oid`.
         let found = unsafe {
             sys::syscall(
                 nr::SYSCTL,

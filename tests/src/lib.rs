@@ -4,8 +4,10 @@ pub mod freebsd;
 pub mod job;
 pub mod kernel;
 pub mod linux_runner;
+pub mod machine;
 pub mod native;
 pub mod port;
+pub mod suite;
 pub mod sweep;
 pub mod tracer;
 

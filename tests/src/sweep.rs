@@ -1,7 +1,7 @@
 //! Limit sweeps: which limits a port is tried under, and what must hold of what the program `limits` then says.
 //!
-//! One table for every port and every executor. The expectations come from the specification of the arena (what it may take, what
-//! it must reach, how it is laid out) and not from the library's own arithmetic.
+//! One table for every port and every executor. The expectations come from the specification of the arena (what it
+//! may take, what it must reach, how it is laid out) and not from the library's own arithmetic.
 
 use crate::job::{End, Job, Outcome, Stack};
 use crate::port::Port;
@@ -12,9 +12,9 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// Limits at which some rule changes: the document's (81, 129: where its code began and ceased to wrap around), the default
-/// allowance's (256 MiB: a quarter becomes 64 MiB), and those from which a full-size arena fits, of 32-bit ports without and with
-/// the allowance (576, 640) and of 64-bit ones by the document's rule (1088).
+/// Limits at which some rule changes: the document's (81, 129: where its code began and ceased to wrap around), the
+/// default allowance's (256 MiB: a quarter becomes 64 MiB), and those from which a full-size arena fits, of 32-bit
+/// ports without and with the allowance (576, 640) and of 64-bit ones by the document's rule (1088).
 const THRESHOLDS: [u64; 6] = [81 * MIB, 129 * MIB, 256 * MIB, 576 * MIB, 640 * MIB, 1088 * MIB];
 /// The same for a full-size arena on 64-bit ports, without and with the allowance.
 const THRESHOLDS_64: [u64; 2] = [17 * GIB, 17 * GIB + 64 * MIB];
@@ -73,7 +73,8 @@ impl Flags {
         match self {
             Flags::Plain => vec![],
             Flags::Tight => vec!["--allowance=0".into()],
-            // First and last byte of each chunk: some chunks, not all pages, as the machine may have less memory than the limit.
+            // First and last byte of each chunk: some chunks, not all pages, as the machine may have less memory than
+            // the limit.
             Flags::Filled => vec!["--allowance=0".into(), "--no-bitmap".into(), format!("--fill={}", chunk(limit))],
         }
     }
@@ -132,10 +133,11 @@ pub fn runs(port: Port, program: &Path, extent: Extent, seed: u64) -> Vec<Run> {
 }
 
 /// What `limits` printed: `key=value` lines.
-struct Report<'a>(BTreeMap<&'a str, &'a str>);
+pub struct Report<'a>(BTreeMap<&'a str, &'a str>);
 
 impl<'a> Report<'a> {
-    fn parse(output: &'a str) -> Result<Self, String> {
+    /// Reads them; a line of another kind, or a key twice, is an error that says so.
+    pub fn parse(output: &'a str) -> Result<Self, String> {
         let mut values = BTreeMap::new();
         for line in output.lines() {
             let (key, value) = line.split_once('=').ok_or_else(|| format!("not key=value: {line:?}"))?;
@@ -146,11 +148,13 @@ impl<'a> Report<'a> {
         Ok(Report(values))
     }
 
-    fn text(&self, key: &str) -> Result<&'a str, String> {
+    /// The value of `key`.
+    pub fn text(&self, key: &str) -> Result<&'a str, String> {
         self.0.get(key).copied().ok_or_else(|| format!("no line {key}="))
     }
 
-    fn number(&self, key: &str) -> Result<u64, String> {
+    /// The value of `key`, decimal or with `0x`.
+    pub fn number(&self, key: &str) -> Result<u64, String> {
         let text = self.text(key)?;
         let parsed = match text.strip_prefix("0x") {
             Some(digits) => u64::from_str_radix(digits, 16),
@@ -199,7 +203,7 @@ fn check_report(run: &Run, output: &str, broken: &mut Vec<String>) -> Result<(),
     let page = report.number("page")?;
     let (arena, bitmap, base) = (report.number("arena")?, report.number("bitmap")?, report.number("base")?);
     must(page.is_power_of_two() && page >= 4096, format!("a page of {page} bytes"));
-    let multiple = |size: u64| size % page.max(1) == 0;
+    let multiple = |size: u64| size.is_multiple_of(page.max(1));
     must(
         multiple(arena) && multiple(bitmap) && multiple(base),
         format!("not whole pages: arena {arena}, bitmap {bitmap}, base {base:#x}"),
@@ -259,7 +263,8 @@ fn check_report(run: &Run, output: &str, broken: &mut Vec<String>) -> Result<(),
     Ok(())
 }
 
-/// The share of a limit that arena and bitmap have to make arena, in bytes: of 64 MiB or more, up to a full-size arena.
+/// The share of a limit that arena and bitmap have to make arena, in bytes: of 64 MiB or more, up to a full-size
+/// arena.
 fn least_arena(port: Port, flags: Flags, limit: u64) -> Option<u64> {
     let per_mille = if port.bits() == 64 { 935 } else { 880 };
     (flags == Flags::Tight && limit >= 64 * MIB).then(|| (limit * per_mille / 1000).min(full_arena(port)))
@@ -282,8 +287,8 @@ pub fn check_all(runs: &[Run], outcomes: &[Outcome]) -> Vec<String> {
     if runs.len() != outcomes.len() {
         broken.push(format!("{} outcomes of {} runs", outcomes.len(), runs.len()));
     }
-    // Of the runs before with the same flags and stack: the name and the arena.
-    let mut before: BTreeMap<(Flags, String), (&str, u64)> = BTreeMap::new();
+    // The runs so far, by flags and stack.
+    let mut series: BTreeMap<(Flags, String), Vec<(u64, u64)>> = BTreeMap::new();
     for (run, outcome) in runs.iter().zip(outcomes) {
         if run.job.name != outcome.name {
             broken.push(format!("the outcome of {} stands at the place of {}", outcome.name, run.job.name));
@@ -291,20 +296,24 @@ pub fn check_all(runs: &[Run], outcomes: &[Outcome]) -> Vec<String> {
         }
         broken.extend(check(run, outcome));
         let arena = Report::parse(&outcome.output).and_then(|report| report.number("arena"));
-        if let (Ok(arena), Some(_)) = (arena, run.job.limit) {
-            let series = (run.flags, format!("{:?}", run.job.stack));
-            if let Some((name, larger)) = before.insert(series, (&run.job.name, arena))
-                && larger > arena
-            {
-                broken.push(format!(
-                    "{}: an arena of {arena} bytes, and {larger} under the smaller limit of {name}",
-                    run.job.name
-                ));
-            }
+        let (Ok(arena), Some(limit)) = (arena, run.job.limit) else { continue };
+        let before = series.entry((run.flags, format!("{:?}", run.job.stack))).or_default();
+        if let Some((smaller, larger)) = before.iter().rev().find(|(smaller, _)| smaller + JITTER <= limit)
+            && *larger > arena
+        {
+            broken.push(format!(
+                "{}: an arena of {arena} bytes, and {larger} under the smaller limit {smaller}",
+                run.job.name
+            ));
         }
+        before.push((limit, arena));
     }
     broken
 }
+
+/// By how much the footprint of one program may differ from one run to the next: the kernel chooses where on the
+/// stack's first pages its strings lie.
+const JITTER: u64 = 32 * KIB;
 
 #[cfg(test)]
 mod tests {
@@ -331,8 +340,8 @@ mod tests {
         };
         let limit = limit.map_or("none".into(), |limit| limit.to_string());
         let output = format!(
-            "port={}\npage=4096\nlimit={limit}\nsource=rlimit\nfootprint={footprint}\nallowance={allowance}\npolicy=fit\n\
-             arena={arena}\nbitmap={bitmap}\nbase=0x10000000\ntries=1\ncalls=2\n{filled}",
+            "port={}\npage=4096\nlimit={limit}\nsource=rlimit\nfootprint={footprint}\nallowance={allowance}\n\
+             policy=fit\narena={arena}\nbitmap={bitmap}\nbase=0x10000000\ntries=1\ncalls=2\n{filled}",
             run.port
         );
         Outcome { name: run.job.name.clone(), output, end: End::Exit(0) }

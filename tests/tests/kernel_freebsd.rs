@@ -1,5 +1,5 @@
-//! The way of a FreeBSD kernel from a file to its first instruction, shown with stand-ins for the kernel: programs of a few
-//! bytes that GRUB takes for FreeBSD's and that write a whole plan's output on the serial line.
+//! The way of a FreeBSD kernel from a file to its first instruction, shown with stand-ins for the kernel: programs of
+//! a few bytes that GRUB takes for FreeBSD's and that write a whole plan's output on the serial line.
 //!
 //! Real kernels are not on every machine: `make test-freebsd KERNEL=<file>` is for those.
 
@@ -45,7 +45,8 @@ fn code(cpu: Cpu) -> Vec<u8> {
     code
 }
 
-/// An ELF executable with one segment, at the address where FreeBSD's kernel begins, and the symbol table that GRUB asks for.
+/// An ELF executable with one segment, at the address where FreeBSD's kernel begins, and the symbol table that GRUB
+/// asks for.
 struct StandIn {
     cpu: Cpu,
     bytes: Vec<u8>,
@@ -154,7 +155,7 @@ fn a_kernel_is_booted_and_followed() {
         assert_eq!((kernel.cpu, kernel.version.as_str()), (cpu, "FreeBSD 0.1-STANDIN"));
         let init = program(work.path(), "init", cpu);
         let jobs = [Job::new("a", program(work.path(), "x", cpu), &[])];
-        let boot = freebsd::run(&kernel, &init, &jobs, 1, work.path(), &mut |_| ()).unwrap();
+        let boot = freebsd::run(&kernel, &init, &jobs, 1, &mut |_| ()).unwrap();
         assert_eq!(
             (boot.outcomes[0].end.clone(), boot.outcomes[0].output.as_str()),
             (End::Exit(3), "x=1\n"),
@@ -174,8 +175,8 @@ fn a_kernel_that_grub_does_not_take_ends_the_machine() {
     let kernel = Kernel::read(&stand_in.write(work.path())).unwrap();
     let init = program(work.path(), "init", Cpu::Amd64);
     let jobs = [Job::new("a", &init, &[])];
-    let boot = freebsd::run(&kernel, &init, &jobs, 1, work.path(), &mut |_| ()).unwrap();
-    let console = fs::read_to_string(work.path().join("console.log")).unwrap();
+    let boot = freebsd::run(&kernel, &init, &jobs, 1, &mut |_| ()).unwrap();
+    let console = &boot.console;
     assert!(
         console.contains("GRUB: loading the kernel")
             && console.contains("error: ")

@@ -32,15 +32,33 @@ fn hello_says_hello() {
 #[test]
 fn limits_answers_what_it_does_not_know_with_its_usage() {
     let wrong = [
-        "--bogus", "--policy", "--policy=", "--policy=best", "--allowance", "--allowance=", "--allowance=x",
-        "--allowance=-1", "--allowance=99999999999999999999", "--fill=", "--fill=0", "--fill=x", "--no-bitmap=1", "", "-",
-        "--help", "extra",
+        "--bogus",
+        "--policy",
+        "--policy=",
+        "--policy=best",
+        "--allowance",
+        "--allowance=",
+        "--allowance=x",
+        "--allowance=-1",
+        "--allowance=99999999999999999999",
+        "--fill=",
+        "--fill=0",
+        "--fill=x",
+        "--no-bitmap=1",
+        "",
+        "-",
+        "--help",
+        "extra",
     ];
     for port in PORTS {
         for arg in wrong {
             let outcome = run(port, "limits", &[arg], None);
             assert_eq!(outcome.end, End::Exit(2), "{port} {arg:?}");
-            assert!(outcome.output.contains("usage: limits") && outcome.output.lines().count() == 1, "{:?}", outcome.output);
+            assert!(
+                outcome.output.contains("usage: limits") && outcome.output.lines().count() == 1,
+                "{:?}",
+                outcome.output
+            );
             assert!(outcome.output.contains(&format!("{arg:?}")), "which argument? {:?}", outcome.output);
         }
     }
@@ -64,10 +82,14 @@ fn a_limit_that_nothing_fits_into_is_told_in_one_line() {
                     failures += 1;
                     assert_eq!(end, End::Exit(2), "{port} {args:?} {limit}: {output:?}");
                     assert!(output.starts_with("rt0: cannot reserve arena virtual address space: "), "{output:?}");
-                    assert!(output.contains(&format!("limit {limit} (RLIMIT_AS)")) && output.contains("footprint "), "{output:?}");
+                    assert!(
+                        output.contains(&format!("limit {limit} (RLIMIT_AS)")) && output.contains("footprint "),
+                        "{output:?}"
+                    );
                     assert_eq!(output.lines().count(), 1, "{output:?}");
                     // What it says would do does, and it is at most a few pages more than the least.
-                    let would_do: u64 = output.split("a limit of ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+                    let would_do: u64 =
+                        output.split("a limit of ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
                     assert!(would_do > limit, "{output:?}");
                     assert_eq!(run(port, "limits", args, Some(would_do)).end, End::Exit(0), "{output:?}");
                 }
@@ -99,7 +121,9 @@ fn hello_makes_two_system_calls() {
 
 #[test]
 fn before_main_there_are_getrlimit_and_mmap_and_nothing_else() {
-    for (port, [getrlimit, mmap]) in [(Port::linux_386, ["ugetrlimit", "mmap2"]), (Port::linux_amd64, ["getrlimit", "mmap"])] {
+    for (port, [getrlimit, mmap]) in
+        [(Port::linux_386, ["ugetrlimit", "mmap2"]), (Port::linux_amd64, ["getrlimit", "mmap"])]
+    {
         let calls = strace(port, "limits");
         assert_eq!(calls[..3], [getrlimit, mmap, "write"], "{port}");
         assert!(calls[2..calls.len() - 1].iter().all(|call| call == "write"), "{port}: {calls:?}");

@@ -3,14 +3,13 @@
 //! It is what `make run` runs. linux_386 and linux_amd64 run on this kernel, linux_arm on Debian's in QEMU; FreeBSD's
 //! run under the runner, a test double of its kernel, and the table says so.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 use rt0_tests::job::{End, Job, Outcome};
-use rt0_tests::kernel::{Kernel, linux};
-use rt0_tests::native;
+use rt0_tests::kernel::linux::Kernel;
+use rt0_tests::machine::Machine;
 use rt0_tests::port::Port;
 use rt0_tests::sweep::Report;
 
@@ -80,28 +79,23 @@ fn table(port: Port) -> Result<()> {
         })
         .collect();
 
-    // Rows appear as their runs end: GO's first, then FIT's.
+    let machine = match port {
+        Port::linux_386 | Port::linux_amd64 => Machine::Native,
+        Port::linux_arm => Machine::Linux(Kernel::Armhf),
+        Port::freebsd_386 | Port::freebsd_amd64 => bail!("built, ELF checked; not run here"),
+    };
+    eprintln!("{port}: running on {machine}");
+    let place = machine.to_string();
+    // A row appears as soon as its two runs have ended: GO's is the first.
     let mut go = None;
     let mut broken = Ok(());
-    let mut place = String::new();
-    let mut row = |outcome: &Outcome, place: &str| match go.take() {
+    machine.run(dist, &jobs, PATIENCE, &mut |outcome| match go.take() {
         None => go = Some(outcome.clone()),
-        Some(go) => match format_row(port, &go, outcome, place) {
+        Some(go) => match format_row(port, &go, outcome, &place) {
             Ok(row) => println!("{row}"),
             Err(error) => broken = Err(error),
         },
-    };
-    match port {
-        Port::linux_386 | Port::linux_amd64 => {
-            native::run(&jobs, PATIENCE, &mut |outcome| row(outcome, "this kernel"))?;
-        }
-        Port::linux_arm => {
-            eprintln!("{port}: booting Debian's armmp kernel in QEMU (fetched the first time; a boot takes some 20 s)");
-            write!(place, "Debian's armmp in QEMU")?;
-            linux::run(Kernel::Armhf, &port.program(dist, "init"), &jobs, PATIENCE, &mut |outcome| row(outcome, &place))?;
-        }
-        Port::freebsd_386 | Port::freebsd_amd64 => bail!("built, ELF checked; not run here"),
-    }
+    })?;
     broken
 }
 

@@ -4,7 +4,8 @@ use crate::job::{End, Job, Outcome};
 
 /// Follows the console of one boot.
 ///
-/// The lines have to come in the plan's order; a job whose lines are not both there is missing, whatever else is said.
+/// The lines have to come in the plan's order; a job whose lines are not both there is missing, whatever else is
+/// said.
 pub struct Console<'a> {
     jobs: &'a [Job],
     outcomes: Vec<Outcome>,
@@ -68,12 +69,21 @@ impl<'a> Console<'a> {
         self.up
     }
 
+    /// Whether `init` has said its last line.
+    pub fn done(&self) -> bool {
+        self.done
+    }
+
+    /// Whether there is nothing more to come.
+    pub fn complete(&self) -> bool {
+        self.done && self.outcomes.len() == self.jobs.len()
+    }
+
     /// Ends the console: one outcome for each job, and what went wrong with the boot itself, if anything.
     ///
     /// `ending` says how the machine ended; it becomes the reason of what is missing.
     pub fn finish(self, ending: &str) -> (Vec<Outcome>, Option<String>) {
-        let complete = self.done && self.outcomes.len() == self.jobs.len();
-        if complete {
+        if self.complete() {
             return (self.outcomes, None);
         }
         let fault = match (self.panic, self.up, self.done) {
@@ -127,7 +137,8 @@ mod tests {
 
     #[test]
     fn a_whole_boot() {
-        let text = "SeaBIOS\r\n[1.0] noiseinit: up\r\n=== a\r\nx=1\r\n--- a exit=0\r\n=== b\r\nno end--- b signal=11\r\n\
+        let text = "SeaBIOS\r\n[1.0] noiseinit: up\r\n=== a\r\nx=1\r\n--- a exit=0\r\n=== b\r\n\
+                    no end--- b signal=11\r\n\
                     [2.0] noise=== c\r\n--- c TIMEOUT\r\nALL DONE\r\n";
         let (outcomes, fault) = follow(text);
         assert_eq!(fault, None);

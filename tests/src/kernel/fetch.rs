@@ -17,7 +17,8 @@ const SUITE: &str = "bookworm";
 const MIRROR: &str = "http://deb.debian.org/debian";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Pauses before the second and later attempts: a mirror in the middle of its synchronisation answers with hash mismatches.
+/// Pauses before the second and later attempts: a mirror in the middle of its synchronisation answers with hash
+/// mismatches.
 const PAUSES: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(20), Duration::from_secs(60)];
 
 /// A kernel image and what it is.

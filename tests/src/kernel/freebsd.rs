@@ -113,20 +113,14 @@ fn find(content: &[u8], wanted: &[u8]) -> Option<usize> {
 
 /// Boots `kernel` with the program `init` of its port as the first process and runs `jobs` in their order.
 ///
-/// As [`super::linux::run`]; the image is built in `work`.
-pub fn run(
-    kernel: &Kernel,
-    init: &Path,
-    jobs: &[Job],
-    timeout: u64,
-    work: &Path,
-    ended: &mut dyn FnMut(&Outcome),
-) -> Result<Boot> {
+/// As [`super::linux::run`].
+pub fn run(kernel: &Kernel, init: &Path, jobs: &[Job], timeout: u64, ended: &mut dyn FnMut(&Outcome)) -> Result<Boot> {
     tools::need(&["qemu-system-x86_64"], &[])?;
-    let image = work.join("cd.iso");
-    make_image(kernel, init, jobs, timeout, work, &image)?;
+    let work = tempfile::tempdir()?;
+    let image = work.path().join("cd.iso");
+    make_image(kernel, init, jobs, timeout, work.path(), &image)?;
     // A kernel that panics waits 15 s before it gives up; one that boots slowly says little for a while.
-    qemu::boot(machine(&image), jobs, Duration::from_secs(timeout + 120), &work.join("console.log"), ended)
+    qemu::boot(machine(&image), jobs, Duration::from_secs(timeout + 120), &super::log("freebsd")?, ended)
 }
 
 /// The machine that boots `image`.
@@ -138,7 +132,8 @@ fn machine(image: &Path) -> Command {
     qemu
 }
 
-/// Makes the CD: GRUB, the kernel, and the memory disk with `init` and the plan's programs.
+/// Makes the CD: GRUB, the kernel, and the memory disk with `init` and the plan's programs. What it is made of stays
+/// in `work`.
 pub fn make_image(kernel: &Kernel, init: &Path, jobs: &[Job], timeout: u64, work: &Path, image: &Path) -> Result<()> {
     tools::need(
         &["makefs", "grub-mkrescue", "xorriso", "mformat"],
@@ -159,7 +154,8 @@ pub fn make_image(kernel: &Kernel, init: &Path, jobs: &[Job], timeout: u64, work
     grub::make_image(&tree, image)
 }
 
-/// What GRUB does. A kernel that it does not take ends the machine (`reboot` under -no-reboot) in place of a prompt that nobody answers.
+/// What GRUB does. A kernel that it does not take ends the machine (`reboot` under -no-reboot) in place of a prompt
+/// that nobody answers.
 const GRUB_CFG: &str = "\
 serial --unit=0 --speed=115200
 terminal_input serial

@@ -45,7 +45,7 @@ fn mend_file(file: &Path) -> Result<()> {
         Jump::Right => {}
         Jump::Mended { from, to } => {
             eprintln!(
-                "grub: the 64-bit jump in a copy of relocator.mod reads its target {from} bytes ahead and not {to}: mended"
+                "grub: the 64-bit jump in a copy of relocator.mod reads its target {from} bytes ahead, not {to}: mended"
             );
             fs::write(file, module)?;
         }
@@ -64,10 +64,10 @@ enum Jump {
 
 /// Mends the jump into a 64-bit kernel in GRUB's relocator.mod for i386-pc.
 ///
-/// The last instruction of grub-core/lib/i386/relocator64.S is `cld; jmp *jump_addr(%rip)`, and behind it stands the address,
-/// the variable `grub_relocator64_rip`. Debian's 2.06-13+deb12u2 has eight bytes of displacement in place of four (written
-/// as `.byte 0xff, 0x25; .quad 0`): the jump takes four of them and the low half of the address for its target, and every boot
-/// of an amd64 kernel ends in a triple fault. A displacement of 4 leads over the superfluous bytes to the address.
+/// The last instruction of grub-core/lib/i386/relocator64.S is `cld; jmp *jump_addr(%rip)`, and behind it stands the
+/// address, the variable `grub_relocator64_rip`. Debian's 2.06-13+deb12u2 has eight bytes of displacement in place of
+/// four (written as `.byte 0xff, 0x25; .quad 0`): the jump reads its target four bytes too early, and every boot of an
+/// amd64 kernel ends in a triple fault. A displacement of 4 leads over the superfluous bytes to the address.
 ///
 /// Found by the symbol and not by its offset in one build; a module whose jump is right stays as it is.
 fn mend_relocator(module: &mut [u8]) -> Result<Jump> {

@@ -1,7 +1,8 @@
 //! Debian's kernels, each with the machine that QEMU boots it on.
 
+use super::plan::{self, Plan};
 use super::qemu::{self, Boot};
-use super::{fetch, initramfs, plan, tools};
+use super::{fetch, initramfs, tools};
 use crate::job::{Job, Outcome};
 use anyhow::{Context, Result};
 use std::fs;
@@ -75,25 +76,41 @@ impl Kernel {
 ///
 /// # Errors
 ///
-/// Tools or files that are missing, a kernel that cannot be had, a boot that does not end as it should. A single job that fails is
-/// not an error here: its [`Outcome`] says so.
+/// Tools or files that are missing, a kernel that cannot be had, a boot that does not end as it should. A single job
+/// that fails is not an error here: its [`Outcome`] says so.
 pub fn run(kernel: Kernel, init: &Path, jobs: &[Job], timeout: u64, ended: &mut dyn FnMut(&Outcome)) -> Result<Boot> {
+    let plan = plan::plan(jobs, timeout)?;
+    // A slow host takes most of a minute to boot under TCG; after that a line comes at least every `timeout`.
+    run_plan(kernel, init, &plan, jobs, Duration::from_secs(timeout + 120), ended)
+}
+
+/// [`run`] for a plan that is written already; it has lines for `jobs`, in their order.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_plan(
+    kernel: Kernel,
+    init: &Path,
+    plan: &Plan,
+    jobs: &[Job],
+    patience: Duration,
+    ended: &mut dyn FnMut(&Outcome),
+) -> Result<Boot> {
     tools::need(&[kernel.qemu()], &[])?;
+    let archive = pack(init, plan)?;
     let image = fetch::fetch(kernel)?;
     let work = tempfile::tempdir()?;
     let initrd = work.path().join("initrd");
-    fs::write(&initrd, pack(init, jobs, timeout)?)?;
+    fs::write(&initrd, archive)?;
     let mut machine = kernel.machine();
     machine.arg("-kernel").arg(&image.file).arg("-initrd").arg(&initrd).arg("-append").arg(kernel.command_line());
-    let log = super::cache().join("kernels").join(format!("{}.log", kernel.architecture()));
-    // A slow host takes most of a minute to boot under TCG; after that a line comes at least every `timeout`.
-    qemu::boot(machine, jobs, Duration::from_secs(timeout + 120), &log, ended)
+    qemu::boot(machine, jobs, patience, &super::log(kernel.architecture())?, ended)
 }
 
 /// The first root file system: `/init`, `/plan`, and the plan's programs under `/t`.
-fn pack(init: &Path, jobs: &[Job], timeout: u64) -> Result<Vec<u8>> {
+fn pack(init: &Path, plan: &Plan) -> Result<Vec<u8>> {
     let read = |file: &Path| fs::read(file).with_context(|| format!("cannot read {}", file.display()));
-    let plan = plan::plan(jobs, timeout)?;
     let mut archive = initramfs::Archive::default();
     archive.folder("/dev");
     archive.device("/dev/console", 5, 1);

@@ -5,7 +5,7 @@
 use crate::job::{Job, Stack};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The longest line that `init` reads, in bytes.
@@ -21,11 +21,26 @@ pub struct Plan {
     pub programs: Vec<(String, PathBuf)>,
 }
 
-/// Writes the plan for `jobs`; `timeout` is what each may take, in seconds.
+/// The plan for `jobs` on another machine; `timeout` is what each may take, in seconds.
 pub fn plan(jobs: &[Job], timeout: u64) -> Result<Plan> {
-    let mut text = format!("!timeout {timeout}\n");
     let mut programs = Vec::new();
-    let mut places: HashMap<&Path, String> = HashMap::new();
+    let mut places: HashMap<PathBuf, String> = HashMap::new();
+    let mut place = |file: &Path| {
+        let next = programs.len();
+        let place = places.entry(file.into()).or_insert_with(|| {
+            let place = format!("/t/{next}/{}", file.file_name().unwrap_or_default().to_string_lossy());
+            programs.push((place.clone(), file.into()));
+            place
+        });
+        place.clone()
+    };
+    let text = write(jobs, timeout, &mut place)?;
+    Ok(Plan { text, programs })
+}
+
+/// Writes a plan; `place` is where a program is on the machine that runs it.
+pub fn write(jobs: &[Job], timeout: u64, place: &mut dyn FnMut(&Path) -> String) -> Result<String> {
+    let mut text = format!("!timeout {timeout}\n");
     let mut names = HashSet::new();
     let mut stack = Stack::Inherited;
     for job in jobs {
@@ -45,15 +60,10 @@ pub fn plan(jobs: &[Job], timeout: u64) -> Result<Plan> {
                 Stack::Bytes(bytes) => writeln!(text, "!stack {bytes}")?,
             }
         }
-        let place = places.entry(&job.program).or_insert_with(|| {
-            let name = job.program.file_name().unwrap_or_default().to_string_lossy();
-            let place = format!("/t/{}/{name}", programs.len());
-            programs.push((place.clone(), job.program.clone()));
-            place
-        });
+        let program = quoted(&place(&job.program)).with_context(|| format!("job {}", job.name))?;
         let start = text.len();
         let limit = job.limit.map_or("-".into(), |bytes| bytes.to_string());
-        write!(text, "{} {limit} {place}", job.name)?;
+        write!(text, "{} {limit} {program}", job.name)?;
         for arg in &job.args {
             write!(text, " {}", quoted(arg).with_context(|| format!("job {}", job.name))?)?;
         }
@@ -61,10 +71,11 @@ pub fn plan(jobs: &[Job], timeout: u64) -> Result<Plan> {
         ensure!(job.args.len() + 3 <= WORDS_MAX, "job {}: more than {} arguments", job.name, WORDS_MAX - 3);
         text.push('\n');
     }
-    Ok(Plan { text, programs })
+    Ok(text)
 }
 
-/// An argument as a word of the plan. There is no escape character: a word is bare, or in quotes that it does not contain.
+/// An argument as a word of the plan. There is no escape character: a word is bare, or in quotes that it does not
+/// contain.
 fn quoted(arg: &str) -> Result<String> {
     if arg.contains(['\n', '\r', '\0']) {
         bail!("an argument of a plan is one line: {arg:?}");
@@ -76,6 +87,71 @@ fn quoted(arg: &str) -> Result<String> {
         () if !arg.contains('"') => Ok(format!("\"{arg}\"")),
         () => bail!("an argument of a plan has one kind of quotes at most: {arg:?}"),
     }
+}
+
+/// Reads jobs out of a plan whose programs are files of this machine.
+///
+/// The language is that of `init`, but for `!timeout`, which is one for the whole plan here.
+pub fn parse(text: &str) -> Result<Vec<Job>> {
+    let mut jobs = Vec::new();
+    let mut stack = Stack::Inherited;
+    for (index, line) in text.lines().enumerate() {
+        let at = || format!("line {}", index + 1);
+        let words = split(line).with_context(at)?;
+        match words.as_slice() {
+            [] => {}
+            [word, value] if word == "!stack" => {
+                stack = match value.as_str() {
+                    "-" => Stack::Inherited,
+                    "unlimited" => Stack::Unlimited,
+                    bytes => Stack::Bytes(number(bytes).with_context(at)?),
+                }
+            }
+            [word, ..] if word.starts_with('!') => {
+                bail!("{}: {word} is no setting here; there is !stack with one value", at())
+            }
+            [name, limit, program, args @ ..] => {
+                let limit = if limit == "-" { None } else { Some(number(limit).with_context(at)?) };
+                jobs.push(Job { name: name.clone(), limit, stack, program: program.into(), args: args.to_vec() });
+            }
+            _ => bail!("{}: NAME LIMIT PROGRAM is the least a line has", at()),
+        }
+    }
+    Ok(jobs)
+}
+
+/// The words of a line.
+fn split(line: &str) -> Result<Vec<String>> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while !(rest.is_empty() || words.is_empty() && rest.starts_with('#')) {
+        let (word, after) = match rest.chars().next().filter(|first| matches!(first, '\'' | '"')) {
+            Some(quote) => rest[1..].split_once(quote).context("a quote without its second")?,
+            None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
+        };
+        words.push(word.into());
+        rest = after.trim_start();
+    }
+    Ok(words)
+}
+
+/// Decimal, perhaps with k, m or g, or 0x and hexadecimal.
+fn number(text: &str) -> Result<u64> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => {
+            let digits = text.trim_end_matches(['k', 'm', 'g']);
+            let shift = match &text[digits.len()..] {
+                "" => 0,
+                "k" => 10,
+                "m" => 20,
+                "g" => 30,
+                _ => 64,
+            };
+            digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1u64.checked_shl(shift)?))
+        }
+    };
+    parsed.with_context(|| format!("{text:?} is not a number: decimal, perhaps with k, m or g, or 0x and hexadecimal"))
 }
 
 #[cfg(test)]
@@ -102,6 +178,22 @@ mod tests {
             plan.programs,
             [("/t/0/limits".into(), "/x/386/limits".into()), ("/t/1/limits".into(), "/x/amd64/limits".into())]
         );
+    }
+
+    #[test]
+    fn a_plan_is_read_as_it_is_written() {
+        let text = "# comment\n\n a 0x100000 /x/p 'two words' \"it's\" '' # \n\
+                    !stack unlimited\nb 2g /x/q\n!stack 64k\nc - /x/p\n";
+        let mut expected = vec![
+            Job::new("a", "/x/p", &["two words", "it's", "", "#"]).limited(1 << 20),
+            Job::new("b", "/x/q", &[]).limited(2 << 30),
+            Job::new("c", "/x/p", &[]),
+        ];
+        (expected[1].stack, expected[2].stack) = (Stack::Unlimited, Stack::Bytes(65536));
+        assert_eq!(parse(text).unwrap(), expected);
+        for wrong in ["a -", "a 1x /p", "a 1kk /p", "a - 'p", "!stack", "!what 1", "a 99999999999g /p"] {
+            assert!(parse(wrong).unwrap_err().to_string().starts_with("line 1"), "{wrong}");
+        }
     }
 
     #[test]

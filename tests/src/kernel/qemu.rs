@@ -1,10 +1,10 @@
 //! QEMU: a machine that runs until its plan is done, or has said nothing for too long.
 
 use super::console::Console;
-use crate::job::{Job, Outcome};
+use crate::job::{End, Job, Outcome};
 use anyhow::{Context, Result, bail};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -21,15 +21,19 @@ pub struct Boot {
     pub to_init: Option<Duration>,
     /// From the start of QEMU to its end.
     pub total: Duration,
-    /// Lines on the console.
-    pub lines: usize,
+    /// All that was said on the console.
+    pub console: String,
 }
+
+/// How long a machine that is done may take to turn itself off.
+const POWER_OFF: Duration = Duration::from_secs(20);
 
 /// Runs `machine`, a QEMU whose first serial port is its standard output, and follows the plan of `jobs` on it.
 ///
-/// `patience` is the longest silence. The console is kept in `log`. `ended` is told of each job as it ends.
+/// `patience` is the longest silence. When something is missing, the console is kept in the file `log`, and the
+/// reasons name it. `ended` is told of each job as it ends.
 ///
-/// A job that the console does not tell the end of has [`crate::job::End::Missing`] as its end. The boot as a whole is an error
+/// A job that the console does not tell the end of has [`End::Missing`] as its end. The boot as a whole is an error
 /// when every job was told of, but the machine did not end as it should.
 pub fn boot(
     mut machine: Command,
@@ -46,57 +50,49 @@ pub fn boot(
     let mut qemu = Running(child);
     let lines = read_lines(&mut qemu.0)?;
     let complaints = read_all(&mut qemu.0)?;
-    let mut log_file = File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
 
-    let mut console = Console::new(jobs);
-    let (mut to_init, mut count) = (None, 0);
-    let ending = loop {
-        match lines.recv_timeout(patience) {
+    let mut follower = Console::new(jobs);
+    let (mut to_init, mut console) = (None, String::new());
+    let silent = loop {
+        match lines.recv_timeout(if follower.done() { POWER_OFF } else { patience }) {
             Ok(line) => {
-                count += 1;
-                writeln!(log_file, "{line}")?;
-                if let Some(outcome) = console.line(&line) {
+                console.push_str(&line);
+                console.push('\n');
+                if let Some(outcome) = follower.line(&line) {
                     ended(outcome);
                 }
-                if to_init.is_none() && console.up() {
+                if to_init.is_none() && follower.up() {
                     to_init = Some(start.elapsed());
                 }
             }
-            Err(RecvTimeoutError::Disconnected) => break None,
-            Err(RecvTimeoutError::Timeout) => {
-                break Some(format!(
-                    "no line for {} s, so QEMU was ended; console: {}",
-                    patience.as_secs(),
-                    log.display()
-                ));
-            }
+            Err(RecvTimeoutError::Disconnected) => break false,
+            Err(RecvTimeoutError::Timeout) => break true,
         }
     };
-    let ending = match ending {
-        Some(silence) => {
-            qemu.0.kill().context("cannot end QEMU")?;
-            qemu.0.wait()?;
-            silence
-        }
-        None => {
-            let status = qemu.0.wait()?;
-            let complaints = complaints.join().unwrap_or_default();
-            format!(
-                "QEMU ended, {status}; console: {}{}{}",
-                log.display(),
-                if complaints.is_empty() { "" } else { "; " },
-                complaints.trim()
-            )
-        }
-    };
+    if silent {
+        qemu.0.kill().context("cannot end QEMU")?;
+    }
+    let status = qemu.0.wait()?;
     let total = start.elapsed();
-    let (outcomes, fault) = console.finish(&ending);
-    if let Some(fault) = fault
-        && !outcomes.iter().any(|outcome| matches!(outcome.end, crate::job::End::Missing(_)))
-    {
+    if follower.complete() {
+        let (outcomes, _) = follower.finish("");
+        return Ok(Boot { outcomes, to_init, total, console });
+    }
+
+    fs::write(log, &console).with_context(|| format!("cannot write {}", log.display()))?;
+    let complaints = complaints.join().unwrap_or_default();
+    let how = if silent {
+        format!("no line for {} s, so QEMU was ended", patience.as_secs())
+    } else {
+        format!("QEMU ended, {status}")
+    };
+    let (outcomes, fault) =
+        follower.finish(&format!("{how}; console: {}; QEMU: {:?}", log.display(), complaints.trim()));
+    let missing = outcomes.iter().any(|outcome| matches!(outcome.end, End::Missing(_)));
+    if let (Some(fault), false) = (fault, missing) {
         bail!("{fault}");
     }
-    Ok(Boot { outcomes, to_init, total, lines: count })
+    Ok(Boot { outcomes, to_init, total, console })
 }
 
 /// A child that does not outlive the reference to it.
@@ -146,7 +142,6 @@ fn read_all(qemu: &mut Child) -> Result<thread::JoinHandle<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::End;
 
     /// A shell script stands for QEMU: what it prints is the console.
     fn machine(script: &str) -> Command {
@@ -180,6 +175,6 @@ mod tests {
         let whole = "echo init: up; echo === a; echo --- a exit=0";
         assert!(run(whole, Duration::from_secs(60)).unwrap_err().to_string().contains("did not reach its end"));
         let boot = run(&format!("{whole}; echo ALL DONE"), Duration::from_secs(60)).unwrap();
-        assert_eq!((boot.outcomes[0].end.clone(), boot.lines), (End::Exit(0), 4));
+        assert_eq!((boot.outcomes[0].end.clone(), boot.console.lines().count()), (End::Exit(0), 4));
     }
 }

@@ -1,0 +1,91 @@
+//! What jobs run on: this machine, a kernel of Debian's in QEMU, or a FreeBSD kernel of the user's.
+
+use crate::job::{Job, Outcome};
+use crate::kernel::{freebsd, linux};
+use crate::native;
+use crate::port::Port;
+use anyhow::Result;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Something that runs jobs and enforces their limits.
+#[derive(Clone, Debug)]
+pub enum Machine {
+    /// This machine's own kernel, Linux on x86-64.
+    Native,
+    /// A Linux kernel in QEMU.
+    Linux(linux::Kernel),
+    /// A FreeBSD kernel in QEMU.
+    FreeBsd(freebsd::Kernel),
+}
+
+impl Machine {
+    /// `native`, a Debian architecture, or the file of a FreeBSD kernel.
+    pub fn named(name: &str) -> Result<Machine> {
+        Ok(match linux::Kernel::ALL.into_iter().find(|kernel| kernel.architecture() == name) {
+            _ if name == "native" => Machine::Native,
+            Some(kernel) => Machine::Linux(kernel),
+            None => Machine::FreeBsd(freebsd::Kernel::read(Path::new(name))?),
+        })
+    }
+
+    /// The ports whose programs it runs; its own first.
+    pub fn ports(&self) -> &'static [Port] {
+        match self {
+            Machine::Native | Machine::Linux(linux::Kernel::Amd64) => &[Port::linux_amd64, Port::linux_386],
+            Machine::Linux(linux::Kernel::I386) => &[Port::linux_386],
+            Machine::Linux(linux::Kernel::Armhf) => &[Port::linux_arm],
+            Machine::FreeBsd(kernel) => match kernel.cpu {
+                freebsd::Cpu::Amd64 => &[Port::freebsd_amd64, Port::freebsd_386],
+                freebsd::Cpu::I386 => &[Port::freebsd_386],
+            },
+        }
+    }
+
+    /// Runs `jobs` in their order, each for `timeout` seconds at most, and answers one outcome for each.
+    ///
+    /// A kernel in QEMU is booted once, with the program `init` of its own port, from the folder `dist`. `ended` is
+    /// told of each job as it ends.
+    ///
+    /// # Errors
+    ///
+    /// Missing tools and files, a machine that cannot be had. A job that fails is no error: its outcome says so.
+    pub fn run(
+        &self,
+        dist: &Path,
+        jobs: &[Job],
+        timeout: u64,
+        ended: &mut dyn FnMut(&Outcome),
+    ) -> Result<Vec<Outcome>> {
+        let init = self.ports()[0].program(dist, "init");
+        let boot = match self {
+            Machine::Native => return native::run(jobs, timeout, ended),
+            Machine::Linux(kernel) => linux::run(*kernel, &init, jobs, timeout, ended)?,
+            Machine::FreeBsd(kernel) => freebsd::run(kernel, &init, jobs, timeout, ended)?,
+        };
+        let to_init = boot.to_init.map_or("never".into(), |time| format!("{:.1} s", time.as_secs_f64()));
+        eprintln!(
+            "{self}: init after {to_init}, {} jobs and {} lines after {:.1} s",
+            jobs.len(),
+            boot.console.lines().count(),
+            boot.total.as_secs_f64()
+        );
+        Ok(boot.outcomes)
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Machine::Native => write!(f, "this machine"),
+            Machine::Linux(kernel) => write!(f, "Linux {}", kernel.architecture()),
+            Machine::FreeBsd(kernel) => write!(f, "{kernel}"),
+        }
+    }
+}
+
+/// Where `make dist` writes the programs.
+pub fn default_dist() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the project");
+    root.join("dist")
+}
