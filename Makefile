@@ -77,7 +77,7 @@ test: lint dist layouts pie
 sweep: dist
 	@targets/install $(TEST_PACKAGES)
 	@cargo build --quiet -p rt0-tests --bins
-	@for machine in native i386 amd64 armhf; do \
+	@for machine in native i386 amd64 armhf runner; do \
 		target/debug/kernels suite $$machine --whole $(if $(SEED),--seed=$(SEED)) || exit; done
 
 test-freebsd: dist

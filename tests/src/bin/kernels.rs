@@ -19,7 +19,7 @@ usage: kernels fetch [ARCH...]            get Debian's kernels (i386, amd64, arm
        kernels freebsd [KERNEL]           the same on a FreeBSD kernel file
        kernels plan PORT...               the same as a plan for `init PLAN` on another machine, which has --dist too
        kernels check FILE PORT...         whether what that `init` printed, in FILE with 2>&1, is right; takes the plan's --seed
-MACHINE: native, a Debian architecture (in QEMU), or the file of a FreeBSD kernel (in QEMU)
+MACHINE: native, a Debian architecture (in QEMU), the file of a FreeBSD kernel (in QEMU), or runner, a test double of one
   --dist=FOLDER     programs, as `make dist` writes them (default: dist)
   --timeout=SECONDS for each program (default: 20)
   --whole           suite: every limit in place of a selection
