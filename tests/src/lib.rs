@@ -1,10 +1,12 @@
 //! Host side of rt0's proof: what runs a program under a limit, and what must then hold.
 
+pub mod fuzz;
 pub mod job;
 pub mod kernel;
 pub mod machine;
 pub mod native;
 pub mod port;
+pub mod specification;
 pub mod suite;
 pub mod sweep;
 
