@@ -175,8 +175,12 @@ fn check_from_elsewhere(options: &Options) -> Result<ExitCode> {
 
 /// Prints the result of a suite.
 fn report(what: &str, suite: &Suite, broken: &[String]) -> ExitCode {
-    for broken in broken.iter().take(50) {
+    const SHOWN: usize = 50;
+    for broken in broken.iter().take(SHOWN) {
         println!("FAILED {broken}");
+    }
+    if broken.len() > SHOWN {
+        println!("... and {} more", broken.len() - SHOWN);
     }
     println!("{what}; {} jobs, {} failures", suite.jobs.len(), broken.len());
     if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
