@@ -3,6 +3,7 @@
 pub mod job;
 pub mod kernel;
 pub mod machine;
+pub mod make;
 pub mod native;
 pub mod port;
 pub mod suite;
