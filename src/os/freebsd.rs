@@ -217,6 +217,8 @@ pub const REBOOT_RESTART: u32 = 0x4;
 
 /// The path that was executed (`sys/sys/elf_common.h`).
 pub const AT_EXECPATH: usize = 15;
+/// The entry with the path that was executed.
+pub(crate) const AT_PROGRAM_PATH: usize = AT_EXECPATH;
 /// The kernel's `__FreeBSD_version` (same file).
 pub const AT_OSRELDATE: usize = 18;
 

@@ -143,7 +143,7 @@ fn size(bytes: u64) -> String {
         _ => (1 << 30, "GiB"),
     };
     let tenths = (u128::from(bytes) * 10 / unit) as u64;
-    if tenths % 10 == 0 || tenths >= 1000 {
+    if tenths.is_multiple_of(10) || tenths >= 1000 {
         format!("{} {name}", tenths / 10)
     } else {
         format!("{}.{} {name}", tenths / 10, tenths % 10)
