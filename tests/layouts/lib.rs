@@ -2,7 +2,7 @@
 //! (FreeBSD) and `linux-raw-sys` (Linux). Nothing runs: that this compiles is the test.
 
 #![no_std]
-#![allow(dead_code, unused_imports, unused_macros, missing_docs, reason = "two of rt0's files, for their structures")]
+#![allow(dead_code, unused_imports, unused_macros, missing_docs, reason = "two files of rt0, for their structures")]
 
 #[path = "../../src/arch.rs"]
 mod arch;
@@ -12,11 +12,16 @@ mod os;
 use core::mem::{align_of, offset_of, size_of};
 use os::{RawRlimit, Timespec};
 
+#[cfg(all(target_os = "freebsd", target_pointer_width = "32"))]
+use libc::Elf32_Auxinfo as AuxiliaryEntry;
+#[cfg(all(target_os = "freebsd", target_pointer_width = "64"))]
+use libc::Elf64_Auxinfo as AuxiliaryEntry;
 #[cfg(target_os = "freebsd")]
 use libc::{c_long, rlimit, timespec};
 #[cfg(target_os = "linux")]
 use linux_raw_sys::{
     ctypes::c_long,
+    elf::Elf_auxv_t as AuxiliaryEntry,
     general::{__kernel_old_timespec as timespec, rlimit},
 };
 
@@ -57,10 +62,4 @@ const _: () = {
 };
 
 // The pairs of the auxiliary vector are two words each.
-#[cfg(target_os = "linux")]
-const _: () = assert!(size_of::<linux_raw_sys::elf::Elf_auxv_t>() == 2 * size_of::<usize>());
-#[cfg(target_os = "freebsd")]
-const _: () = assert!(size_of::<libc::Elf_Auxinfo>() == 2 * size_of::<usize>());
-
-/// What the compiler asserted, for a test to see that it was the port's.
-pub const PORT: &str = <arch::Current as arch::Port>::NAME;
+const _: () = assert!(size_of::<AuxiliaryEntry>() == 2 * size_of::<usize>());

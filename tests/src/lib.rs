@@ -6,6 +6,7 @@ pub mod job;
 pub mod kernel;
 pub mod linux_runner;
 pub mod machine;
+pub mod make;
 pub mod native;
 pub mod port;
 pub mod specification;

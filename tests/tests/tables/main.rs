@@ -6,6 +6,7 @@ mod consts;
 
 use anyhow::{Context, Result, ensure};
 use consts::Table;
+use rt0_tests::make::{make, root};
 use rt0_tests::port::Port;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -68,11 +69,6 @@ fn arm(port: Port) -> bool {
 }
 fn x86(port: Port) -> bool {
     bits32(port) && !arm(port)
-}
-
-/// The top of the repository.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository")
 }
 
 /// Where cargo keeps the source of a crate, and its version.
@@ -264,6 +260,13 @@ fn no_errno_is_missing() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The structures, as the compiler lays them out for each port: `tests/layouts` compiles only if they are those of
+/// `libc` and `linux-raw-sys`.
+#[test]
+fn layouts_of_structures() -> Result<()> {
+    make("layouts", &Port::ALL)
 }
 
 /// No row of the lists above has outlived what it was for.
