@@ -263,8 +263,8 @@ fn the_stack_grows_within_both_limits() {
         let stack = |bytes| Options { limit_stack: Some(Limit { soft: bytes, hard: bytes }), ..Options::default() };
         assert_eq!(use_of("4000000", &limited(10_000_000)), End::Exit(0), "{port}");
         assert_eq!(use_of("10000000", &limited(10_000_000)), End::Signal("SIGSEGV".into()), "{port}");
-        assert_eq!(use_of("4000000", &stack(6_000_000)), End::Exit(0), "{port}");
-        assert_eq!(use_of("4000000", &stack(3_000_000)), End::Signal("SIGSEGV".into()), "{port}");
+        assert_eq!(use_of("2000000", &stack(6_000_000)), End::Exit(0), "{port}");
+        assert_eq!(use_of("2000000", &stack(1_000_000)), End::Signal("SIGSEGV".into()), "{port}");
     }
 }
 
