@@ -67,18 +67,19 @@ run:
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/limits-table $(PORT)
 
-# The closing line counts the tests of all suites.
+# The closing line counts the tests of all suites and the runs of all ports.
 test: lint dist layouts pie
 	@targets/install $(TEST_PACKAGES)
-	@RT0_REQUIRE_ALL=1 cargo test --no-fail-fast -p rt0 -p rt0-tests 2>&1 | tee target/test.log; status=$$?; \
+	@cargo build --quiet -p rt0-tests --bins
+	@{ RT0_REQUIRE_ALL=1 cargo test --no-fail-fast -p rt0 -p rt0-tests; tests=$$?; \
+		target/debug/prove $(PORT); exit $$((tests | $$?)); } 2>&1 | tee target/test.log; status=$$?; \
 	awk '/^test result:/ { passed += $$4; failed += $$6 } \
 		END { print passed + 0 " passed, " failed + 0 " failed" }' target/test.log; exit $$status
 
 sweep: dist
 	@targets/install $(TEST_PACKAGES)
 	@cargo build --quiet -p rt0-tests --bins
-	@for machine in native i386 amd64 armhf; do \
-		target/debug/kernels suite $$machine --whole $(if $(SEED),--seed=$(SEED)) || exit; done
+	@target/debug/prove --whole $(if $(SEED),--seed=$(SEED)) $(PORT)
 
 test-freebsd: dist
 	@$(if $(KERNEL),targets/install $(TEST_PACKAGES))

@@ -53,7 +53,9 @@ impl Image {
     pub(super) fn parse(file: &[u8]) -> Result<Image> {
         match file {
             [0x7f, b'E', b'L', b'F', 1, 1, ..] => read::<FileHeader32<LittleEndian>>(file, elf::EM_386, Class::Bits32),
-            [0x7f, b'E', b'L', b'F', 2, 1, ..] => read::<FileHeader64<LittleEndian>>(file, elf::EM_X86_64, Class::Bits64),
+            [0x7f, b'E', b'L', b'F', 2, 1, ..] => {
+                read::<FileHeader64<LittleEndian>>(file, elf::EM_X86_64, Class::Bits64)
+            }
             _ => bail!("ENOEXEC: not a little-endian ELF file"),
         }
     }
@@ -99,6 +101,7 @@ fn read<Header: FileHeader<Endian = LittleEndian>>(file: &[u8], machine: u16, cl
     let mut osrel = None;
     let mut segments = Vec::new();
     let mut headers = 0;
+    let mut dynamic = false;
     for program_header in program_headers {
         if let Some(mut notes) = program_header.notes(endian, file)? {
             while let Some(note) = notes.next()? {
@@ -108,10 +111,12 @@ fn read<Header: FileHeader<Endian = LittleEndian>>(file: &[u8], machine: u16, cl
                 }
             }
         }
-        let (address, memory): (u64, u64) = (program_header.p_vaddr(endian).into(), program_header.p_memsz(endian).into());
-        let (offset, in_file): (u64, u64) = (program_header.p_offset(endian).into(), program_header.p_filesz(endian).into());
+        let (address, memory): (u64, u64) =
+            (program_header.p_vaddr(endian).into(), program_header.p_memsz(endian).into());
+        let (offset, in_file): (u64, u64) =
+            (program_header.p_offset(endian).into(), program_header.p_filesz(endian).into());
         match program_header.p_type(endian) {
-            elf::PT_INTERP => bail!("the runner has no dynamic linker, and the program asks for one"),
+            elf::PT_INTERP => dynamic = true,
             elf::PT_LOAD if memory > 0 => {
                 let executable = program_header.p_flags(endian) & elf::PF_X != 0;
                 let end = (address + memory).next_multiple_of(PAGE);
@@ -126,6 +131,9 @@ fn read<Header: FileHeader<Endian = LittleEndian>>(file: &[u8], machine: u16, cl
     }
     if header.e_ident().os_abi != OSABI_FREEBSD && osrel.is_none() {
         bail!("ENOEXEC: neither EI_OSABI 9 nor a FreeBSD ABI note, so FreeBSD does not take it for its own");
+    }
+    if dynamic {
+        bail!("it asks for a dynamic linker, and the runner has none");
     }
     if segments.is_empty() {
         bail!("ENOEXEC: nothing to load");
