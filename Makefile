@@ -1,9 +1,9 @@
-# rt0: `make help` says what there is. PORT=<port> picks one port (or several, quoted).
+# rt0: `make help` says what there is. PORT=<port> picks one port, or several: PORT='linux_386 linux_arm'.
 
+SHELL := /bin/bash -o pipefail
 PORTS := linux_386 linux_amd64 linux_arm freebsd_386 freebsd_amd64
 PORT ?= $(PORTS)
-PROGRAMS := $(basename $(notdir $(wildcard examples/*.rs)))
-PROGRAMS := $(filter-out build,$(PROGRAMS))
+PROGRAMS := $(filter-out build,$(basename $(notdir $(wildcard examples/*.rs))))
 
 # The standard targets of the ports, for toolchains that cannot build core.
 STANDARD_linux_386     := i686-unknown-linux-gnu
@@ -12,14 +12,21 @@ STANDARD_linux_arm     := armv7-unknown-linux-gnueabi
 STANDARD_freebsd_386   := i686-unknown-freebsd
 STANDARD_freebsd_amd64 := x86_64-unknown-freebsd
 
-.PHONY: help run test dist lint clean $(PORTS:%=dist-%)
+# Debian's packages that running and testing need beside a Rust toolchain.
+RUN_PACKAGES := qemu-system-arm
+TEST_PACKAGES := $(RUN_PACKAGES) qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
+	linux-libc-dev-armhf-cross linux-libc-dev
+
+.PHONY: help run test sweep test-freebsd dist layouts pie lint clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo 'make run             build for all ports and show, for each and each limit, what arena fits'
-	@echo 'make test            every test; sets up what it needs'
+	@echo 'make run             build each port and show what arena fits into which limit'
+	@echo 'make test            every test, on every port that can run; sets up what it needs'
+	@echo 'make sweep           every limit of the specification on every port (half an hour)'
+	@echo 'make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU'
 	@echo 'make dist            dist/<port>/bin/<program>, for: $(PROGRAMS)'
-	@echo 'make lint            format, clippy, warnings on every port'
+	@echo 'make lint            format, clippy, and no warning on any port'
 	@echo 'make clean           remove what was built'
 	@echo
 	@echo 'With PORT=<port>, one or more of: $(PORTS)'
@@ -29,29 +36,77 @@ ifneq ($(unknown),)
 $(error no port is named $(unknown); there are: $(PORTS))
 endif
 
-# Chosen once; remove the file to choose anew.
-TOOLCHAIN_FILE := target/toolchain.mk
+# The toolchain for the ports, chosen once: `make clean`, and it is chosen anew.
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)
-include $(TOOLCHAIN_FILE)
+include target/toolchain.mk
 endif
-$(TOOLCHAIN_FILE): targets/find-toolchain
+target/toolchain.mk: targets/find-toolchain
 	@mkdir -p $(@D)
 	@targets/find-toolchain > $@.new && mv $@.new $@
 
-# target_of PORT: what --target is given; out_of PORT: where its programs then are.
 target_of = $(if $(STANDARD),$(STANDARD_$1),targets/$1.json)
 out_of = target/$(if $(STANDARD),$(STANDARD_$1),$1)/release
-cargo_for = $(PORT_CARGO) $1 --release $(PORT_FLAGS) --target $(call target_of,$2) \
-	$(if $(PORT_LINKER),--config 'target.$2.linker="$(PORT_LINKER)"')
+port_cargo = $(PORT_CARGO) $2 --release $(PORT_FLAGS) --target $(call target_of,$1) \
+	$(if $(PORT_LINKER),--config 'target.$1.linker="$(PORT_LINKER)"')
+
+has_target = $(if $(STANDARD),$(if $(filter $(STANDARD_$1),$(STANDARD_TARGETS)),,\
+	echo "make: $1 needs: rustup target add $(STANDARD_$1)" >&2; exit 1))
+
+has_target = $(if $(STANDARD),$(if $(filter $(STANDARD_$1),$(STANDARD_TARGETS)),,\
+	echo "make: $1 needs: rustup target add $(STANDARD_$1)" >&2; exit 1))
 
 dist: $(PORT:%=dist-%)
-
-$(PORTS:%=dist-%): dist-%: $(TOOLCHAIN_FILE)
-	@$(if $(STANDARD),$(if $(filter $(STANDARD_$*),$(STANDARD_TARGETS)),,\
-		echo "make: $* needs: rustup target add $(STANDARD_$*)" >&2; exit 1))
+dist-%:
+	@$(call has_target,$*)
 	@mkdir -p dist/$*/bin
-	@$(call cargo_for,build,$*)
+	@$(call port_cargo,$*,build)
 	@cd $(call out_of,$*) && cp -u $(PROGRAMS) $(CURDIR)/dist/$*/bin/
+
+run:
+	@targets/install $(if $(filter linux_arm,$(PORT)),$(RUN_PACKAGES))
+	@cargo build --quiet -p rt0-tests --bins
+	@target/debug/limits-table $(PORT)
+
+# The closing line counts the tests of all suites and the runs of all ports.
+test: lint dist layouts pie
+	@targets/install $(TEST_PACKAGES)
+	@cargo build --quiet -p rt0-tests --bins
+	@{ RT0_REQUIRE_ALL=1 cargo test --no-fail-fast -p rt0 -p rt0-tests; tests=$$?; \
+		target/debug/prove $(PORT); exit $$((tests | $$?)); } 2>&1 | tee target/test.log; status=$$?; \
+	awk '/^test result:/ { passed += $$4; failed += $$6 } \
+		END { print passed + 0 " passed, " failed + 0 " failed" }' target/test.log; exit $$status
+
+sweep: dist
+	@targets/install $(TEST_PACKAGES)
+	@cargo build --quiet -p rt0-tests --bins
+	@target/debug/prove --whole $(if $(SEED),--seed=$(SEED)) $(PORT)
+
+test-freebsd: dist
+	@$(if $(KERNEL),targets/install $(TEST_PACKAGES))
+	@cargo build --quiet -p rt0-tests --bins
+	@target/debug/kernels freebsd $(KERNEL)
+
+# For the tests: that this compiles says that the layouts of structures are right.
+layouts: $(PORT:%=layouts-%)
+layouts-%:
+	@$(call has_target,$*)
+	@$(call port_cargo,$*,build) --quiet -p rt0-layouts
+
+# For the tests: dist/<port>/pie/<program>, static-PIEs. A standard target's programs are never.
+pie: $(if $(STANDARD),,$(patsubst %,pie-%,$(filter linux_386 linux_amd64,$(PORT))))
+pie-%:
+	@mkdir -p dist/$*/pie
+	@RUSTFLAGS=-Crelocation-model=pie $(call port_cargo,$*,build) --target-dir target/pie
+	@cd target/pie/$*/release && cp -u $(PROGRAMS) $(CURDIR)/dist/$*/pie/
+
+# Clippy sees the host's port; the compiler's own warnings count on every port.
+lint: $(PORT:%=warnings-%)
+	@cargo fmt --all --check
+	@cargo clippy --quiet -p rt0 -p rt0-tests --all-targets -- -D warnings
+	@cargo clippy --quiet -p rt0-examples -- -D warnings
+warnings-%:
+	@$(call has_target,$*)
+	@$(call port_cargo,$*,check) --quiet $(if $(STANDARD),,-Zwarnings --config 'build.warnings="deny"')
 
 clean:
 	rm -rf target dist

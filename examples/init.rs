@@ -338,7 +338,10 @@ mod system {
     use rt0::sys::{self, nr};
 
     /// FreeBSD starts process 1 without a descriptor; the first three to be opened are 0, 1 and 2.
+    ///
+    /// Drivers still attach meanwhile, and what the kernel says of them would fall between our lines.
     pub(crate) fn open_console() {
+        let _ = sys::nanosleep(sys::Timespec { seconds: 2, nanoseconds: 0 });
         for _ in 0..3 {
             let _ = sys::open(c"/dev/console", sys::O_RDWR, 0);
         }

@@ -163,7 +163,8 @@ fn protect() -> bool {
     let Ok(base) = map(64 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANON) else { return false };
     // SAFETY: these pages are ours; what is read was made readable.
     let zero = unsafe {
-        sys::mprotect(base.add(PAGE), PAGE, PROT_READ | PROT_WRITE).is_ok() && base.add(2 * PAGE - 8).cast::<u64>().read() == 0
+        sys::mprotect(base.add(PAGE), PAGE, PROT_READ | PROT_WRITE).is_ok()
+            && base.add(2 * PAGE - 8).cast::<u64>().read() == 0
     };
     // SAFETY: as above.
     let advised = unsafe { sys::madvise(base.add(PAGE), PAGE, sys::MADV_DONTNEED) } == Ok(());
@@ -260,7 +261,9 @@ fn guard(_: usize) {
 }
 
 fn dontneed() {
-    let Ok(base) = map(PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON) else { return println!("dontneed=no memory") };
+    let Ok(base) = map(PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON) else {
+        return println!("dontneed=no memory");
+    };
     // SAFETY: the page is ours, readable and writable.
     let value = unsafe {
         base.write_volatile(42);

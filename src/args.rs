@@ -17,7 +17,7 @@ use core::ffi::CStr;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::sys::PAGE_SIZE_MIN;
+use crate::sys::{AT_PROGRAM_PATH, PAGE_SIZE_MIN};
 
 /// Program headers of the program (Linux `include/uapi/linux/auxvec.h`; FreeBSD `sys/sys/elf_common.h`).
 pub const AT_PHDR: usize = 3;
@@ -66,10 +66,12 @@ pub fn page_size() -> usize {
 }
 
 impl Args {
+    /// The arguments on the initial stack that begins at `argc`.
+    ///
     /// # Safety
     ///
-    /// `argc` points to an initial stack as drawn above, which nobody changes.
-    pub(crate) unsafe fn new(argc: *const usize) -> Self {
+    /// `argc` points to an initial stack as drawn at the head of this file, which nobody ever changes or frees.
+    pub unsafe fn from_initial_stack(argc: *const usize) -> Self {
         Args { argc }
     }
 
@@ -141,13 +143,20 @@ impl Args {
         unsafe { word.add(1) }.cast()
     }
 
-    /// The lowest address of the initial stack and the first above the highest string in it.
-    pub(crate) fn extent(self) -> (usize, usize) {
-        let mut top = self.auxv_start().addr();
-        for string in self.iter().chain(self.env()) {
-            top = top.max(string.to_bytes_with_nul().as_ptr_range().end.addr());
+    /// The addresses of the first string's first byte and behind the last string's last: argument strings, environment
+    /// strings and the path of the program lie together at the top of the stack. The words below them do not count
+    /// here: the kernel puts them at a random distance, into stack that is mapped anyway.
+    pub(crate) fn strings_extent(self) -> (usize, usize) {
+        let path = self.auxv(AT_PROGRAM_PATH).map(|address| {
+            // SAFETY: the kernel put a C string there.
+            unsafe { CStr::from_ptr(ptr::with_exposed_provenance(address)) }
+        });
+        let (mut bottom, mut top) = (usize::MAX, 0);
+        for string in self.iter().chain(self.env()).chain(path) {
+            let bytes = string.to_bytes_with_nul().as_ptr_range();
+            (bottom, top) = (bottom.min(bytes.start.addr()), top.max(bytes.end.addr()));
         }
-        (self.argc.addr(), top)
+        (bottom.min(top), top)
     }
 }
 

@@ -35,5 +35,16 @@ cfg_if::cfg_if! {
 
         pub use args::{AT_ENTRY, AT_PAGESZ, AT_PHDR, AT_PHNUM, Args, Strings, args, env, page_size};
         pub use sys::exit;
+
+        /// The soft limit of this process's address space, bytes (`RLIMIT_AS`). `None`: there is none, or the kernel
+        /// would not say; [`malloc::source`] tells which.
+        pub fn address_space_limit() -> Option<u64> {
+            malloc::source().limit()
+        }
+    } else {
+        /// The soft limit of this process's address space: none. This operating system does not enforce one.
+        pub fn address_space_limit() -> Option<u64> {
+            None
+        }
     }
 }

@@ -164,9 +164,9 @@ fn image(page: u64) -> u64 {
 
 /// The stack and what the kernel maps of its own: what the linker's symbols do not see.
 fn kernel_part(page: u64) -> u64 {
-    let (bottom, top) = args().extent();
-    let stack = (top as u64).next_multiple_of(page) - (bottom as u64 & !(page - 1));
-    stack + STACK_AT_EXEC + MAPPED_AT_EXEC
+    let (bottom, top) = args().strings_extent();
+    let strings = (top as u64).next_multiple_of(page) - (bottom as u64 & !(page - 1));
+    strings + STACK_AT_EXEC + MAPPED_AT_EXEC
 }
 
 /// Asks the limit, plans, and makes the one reservation: two system calls where the kernel grants what was computed.

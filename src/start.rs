@@ -127,7 +127,7 @@ impl Termination for Never {
 #[inline(always)]
 pub unsafe fn run(stack: *const usize, program: impl FnOnce(Args) -> i32) -> ! {
     // SAFETY: the caller's promise.
-    let args = unsafe { Args::new(stack) };
+    let args = unsafe { Args::from_initial_stack(stack) };
     // SAFETY: the caller's promise.
     unsafe { relocate(args) };
     args.publish();

@@ -129,8 +129,8 @@ pub const RLIMIT_STACK: i32 = 3;
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) struct RawRlimit {
-    soft: i64,
-    hard: i64,
+    pub(crate) soft: i64,
+    pub(crate) hard: i64,
 }
 
 /// `RLIM_INFINITY` (`sys/sys/resource.h`). The kernel takes a negative limit for it as well
@@ -217,6 +217,8 @@ pub const REBOOT_RESTART: u32 = 0x4;
 
 /// The path that was executed (`sys/sys/elf_common.h`).
 pub const AT_EXECPATH: usize = 15;
+/// The entry with the path that was executed.
+pub(crate) const AT_PROGRAM_PATH: usize = AT_EXECPATH;
 /// The kernel's `__FreeBSD_version` (same file).
 pub const AT_OSRELDATE: usize = 18;
 

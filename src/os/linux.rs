@@ -160,8 +160,8 @@ pub const RLIMIT_STACK: i32 = 3;
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) struct RawRlimit {
-    soft: usize,
-    hard: usize,
+    pub(crate) soft: usize,
+    pub(crate) hard: usize,
 }
 
 /// `RLIM_INFINITY` (`include/uapi/asm-generic/resource.h`). A 32-bit process is told it for every limit from 4 GiB up.
@@ -251,6 +251,8 @@ pub const REBOOT_RESTART: u32 = 0x0123_4567;
 pub const AT_SYSINFO_EHDR: usize = 33;
 /// The path that was executed; its string is the highest on the stack (`include/uapi/linux/auxvec.h`).
 pub const AT_EXECFN: usize = 31;
+/// The entry with the path that was executed.
+pub(crate) const AT_PROGRAM_PATH: usize = AT_EXECFN;
 /// Sixteen random bytes (same file).
 pub const AT_RANDOM: usize = 25;
 

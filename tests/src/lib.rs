@@ -1,12 +1,15 @@
 //! Host side of rt0's proof: what runs a program under a limit, and what must then hold.
 
 pub mod freebsd;
+pub mod fuzz;
 pub mod job;
 pub mod kernel;
 pub mod linux_runner;
 pub mod machine;
+pub mod make;
 pub mod native;
 pub mod port;
+pub mod specification;
 pub mod suite;
 pub mod sweep;
 pub mod tracer;

@@ -238,7 +238,8 @@ impl Run<'_> {
             }
             from = from.max(range.end);
         }
-        let largest = (0..gaps.len()).max_by_key(|index| gaps[*index].end - gaps[*index].start).context("nothing is free")?;
+        let largest =
+            (0..gaps.len()).max_by_key(|index| gaps[*index].end - gaps[*index].start).context("nothing is free")?;
         let mut gap = gaps.swap_remove(largest);
         for _ in 0..count {
             gaps.push(gap.start..gap.start + PAGE);
@@ -273,7 +274,8 @@ impl Run<'_> {
     /// The program makes a call.
     fn enter(&mut self, tracee: Tracee, class: Class, registers: &mut Registers) {
         let number = class.truncate(registers.orig_rax);
-        let known = NAMES.iter().find(|(_, amd64, i386, _)| LinuxCall { amd64: *amd64, i386: *i386 }.number(class) == number);
+        let known =
+            NAMES.iter().find(|(_, amd64, i386, _)| LinuxCall { amd64: *amd64, i386: *i386 }.number(class) == number);
         let name = known.map_or_else(|| format!("call {number}"), |known| known.0.to_string());
         let mut arguments = linux_arguments(registers, class);
         let original = arguments;
@@ -299,7 +301,9 @@ impl Run<'_> {
             _ => false,
         };
         let range = arguments[0]..arguments[0].saturating_add(arguments[1]);
-        if replaces && let Some((part, _)) = self.space.overlaps(range).into_iter().find(|(_, kind)| *kind != Kind::Mapping) {
+        if replaces
+            && let Some((part, _)) = self.space.overlaps(range).into_iter().find(|(_, kind)| *kind != Kind::Mapping)
+        {
             self.violation(tracee, format!("{name} on what the program has not mapped, at {part:#x?}"));
             outcome = Outlook::Error(Errno::EINVAL as i32);
         }
@@ -337,7 +341,9 @@ impl Run<'_> {
         }
         let length = pending.arguments.get(1).copied().unwrap_or(0).next_multiple_of(PAGE);
         match pending.name.as_str() {
-            "mmap" if real >= 0 => self.space.insert(real.cast_unsigned()..real.cast_unsigned() + length, Kind::Mapping),
+            "mmap" if real >= 0 => {
+                self.space.insert(real.cast_unsigned()..real.cast_unsigned() + length, Kind::Mapping)
+            }
             "munmap" if answer == 0 => self.space.remove(pending.arguments[0]..pending.arguments[0] + length),
             _ => {}
         }
@@ -367,7 +373,12 @@ impl Run<'_> {
             error @ -4095..=-1 => Err(-error as i32),
             value => Ok(value.cast_unsigned()),
         };
-        let call = Call { pid: tracee.0.as_raw(), name: pending.name.clone(), arguments: pending.arguments.clone(), answer: result };
+        let call = Call {
+            pid: tracee.0.as_raw(),
+            name: pending.name.clone(),
+            arguments: pending.arguments.clone(),
+            answer: result,
+        };
         if self.options.trace {
             eprintln!("linux-runner: {}: {call}", tracee.0);
         }

@@ -56,7 +56,11 @@ fn hello_and_limits_run_from_every_entry_state() {
                     let block_mod = *block_mod;
                     let options = Options { block_mod, no_arguments, no_page_size, environment, ..Options::default() };
                     let hello = lawful(port, "hello", &[], &options);
-                    assert_eq!((hello.end.clone(), hello.output()), (End::Exit(0), "hello, world\n".into()), "{hello:?}");
+                    assert_eq!(
+                        (hello.end.clone(), hello.output()),
+                        (End::Exit(0), "hello, world\n".into()),
+                        "{hello:?}"
+                    );
                     let limits = lawful(port, "limits", &[], &options);
                     assert_eq!(limits.end, End::Exit(0), "{limits:?}");
                     assert_eq!(limits.value("port"), Some(port.to_string()));
@@ -108,8 +112,14 @@ fn the_kernel_counts_what_limits_says() {
             let outcome = lawful(port, "limits", &["--allowance=0", "--no-bitmap", "--fill"], &limited(limit));
             assert_eq!(outcome.end, End::Exit(0), "{outcome:?}");
             assert!(outcome.peak <= limit, "{port}: {} bytes of {limit}", outcome.peak);
-            let mapped: u64 = outcome.calls.iter().filter(|call| call.name == "mmap" && call.answer.is_ok()).map(|call| call.arguments[1]).sum();
-            let unmapped: u64 = outcome.calls.iter().filter(|call| call.name == "munmap").map(|call| call.arguments[1]).sum();
+            let mapped: u64 = outcome
+                .calls
+                .iter()
+                .filter(|call| call.name == "mmap" && call.answer.is_ok())
+                .map(|call| call.arguments[1])
+                .sum();
+            let unmapped: u64 =
+                outcome.calls.iter().filter(|call| call.name == "munmap").map(|call| call.arguments[1]).sum();
             let filled: u64 = outcome.value("filled").unwrap().parse().unwrap();
             assert_eq!(filled, mapped - unmapped, "{port} {limit}");
         }
@@ -228,7 +238,11 @@ fn what_is_linuxs_fails_loudly() {
         let limit = probe(port, &["rlimit", "10"], &limited(12345));
         assert!(matches!(limit.end, End::Refused(_)), "12345 bytes are too little to execute anything: {limit:?}");
         let limit = probe(port, &["rlimit", "10"], &limited(5_000_000_001));
-        assert_eq!(limit.output(), "soft=Some(5000000001) hard=Some(5000000001)\n", "{port}: a limit has 63 bits, on 386 too");
+        assert_eq!(
+            limit.output(),
+            "soft=Some(5000000001) hard=Some(5000000001)\n",
+            "{port}: a limit has 63 bits, on 386 too"
+        );
     }
 }
 
@@ -272,7 +286,8 @@ fn mappings_begin_above_the_room_for_data() {
 fn a_386_program_gets_what_the_address_space_holds() {
     let filled = |i386_kernel| {
         let options = Options { i386_kernel, ..Options::default() };
-        let outcome = lawful(Port::freebsd_386, "limits", &["--no-bitmap", "--allowance=0", "--fill=16777216"], &options);
+        let outcome =
+            lawful(Port::freebsd_386, "limits", &["--no-bitmap", "--allowance=0", "--fill=16777216"], &options);
         assert_eq!(outcome.end, End::Exit(0), "{outcome:?}");
         outcome.value("filled").unwrap().parse::<u64>().unwrap() / MIB
     };

@@ -4,69 +4,12 @@ use proptest::prelude::*;
 use rt0::memlimit::{self, Left, Width};
 use rt0::plan::{self, Plan};
 use rt0_tests::every_u32;
+use rt0_tests::specification::{as_document, check_plan, document, document_sizes, specified_plan};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const PAGES: [u64; 4] = [4 * KIB, 8 * KIB, 16 * KIB, 64 * KIB];
-
-/// The document's rule written down again from its C code, in its own types, with the one subtraction (`again` false)
-/// that the document describes or the two that the code makes. 0 is its "no limit".
-fn document(cur: u64, image: u64, again: bool) -> u64 {
-    if cur >= 0x7fff_ffff {
-        return 0;
-    }
-    let used = image + (64 << 20);
-    if used >= cur {
-        return 0;
-    }
-    let left = cur - used;
-    if left < (16 << 20) {
-        return 0;
-    }
-    if again { left.wrapping_sub(used) } else { left }
-}
-
-/// What its `mallocinit` makes of it: bitmap and arena.
-fn document_sizes(limit: u64, width: Width, page: u64) -> (u64, u64) {
-    let word = if width == Width::Bits64 { 8 } else { 4 };
-    if word == 8 && (limit == 0 || limit > (1 << 30)) {
-        let arena = 16 << 30;
-        return (arena / (word * 8 / 4), arena);
-    }
-    let mut bitmap = (512 << 20) / (word * 8 / 4);
-    let mut arena = 512 << 20;
-    if limit > 0 && arena + bitmap > limit {
-        bitmap = (limit / 9) & !(page - 1);
-        arena = bitmap * 8;
-    }
-    (bitmap, arena)
-}
-
-fn as_document(left: Left) -> u64 {
-    match left {
-        Left::Unlimited => 0,
-        Left::Bytes(bytes) => bytes,
-        Left::Exhausted => unreachable!("the document knows only two answers"),
-    }
-}
-
-fn check_plan(plan: Plan, given: u64, page: u64, width: Width) {
-    let per_byte = if width == Width::Bits64 { 16 } else { 8 };
-    assert!(plan.bitmap % page == 0 && plan.arena % page == 0 && plan.arena > 0, "{plan:?} of {given}");
-    assert!(plan.bitmap * per_byte >= plan.arena, "{plan:?}: the bitmap does not cover the arena");
-    assert!(plan.bitmap.checked_add(plan.arena).is_some_and(|total| total <= given), "{plan:?} of {given}");
-}
-
-/// The specification's plan, for what is left: `None` where nothing fits.
-fn specified_plan(left: u64, page: u64, width: Width) -> Option<Plan> {
-    let (full, per_byte) = if width == Width::Bits64 { (16 * GIB, 16) } else { (512 * MIB, 8) };
-    if left >= full + full / per_byte {
-        return Some(Plan { bitmap: full / per_byte, arena: full });
-    }
-    let bitmap = (left / (per_byte + 1)) & !(page - 1);
-    (bitmap > 0).then_some(Plan { bitmap, arena: bitmap * per_byte })
-}
 
 #[test]
 fn every_32_bit_plan_fits_and_is_the_specified_one() {
@@ -118,7 +61,7 @@ fn the_documents_code_wrapped_around() {
     let image = MIB;
     for mib in 1..=2047 {
         let limit = mib * MIB;
-        let left = document(limit, image, true) as u32 as u64; // a uintptr of 32 bits
+        let left = u64::from(document(limit, image, true) as u32); // a uintptr of 32 bits
         let (bitmap, arena) = document_sizes(left, Width::Bits32, 4096);
         let starts = bitmap + arena <= limit;
         match mib {

@@ -82,7 +82,7 @@ fn table(port: Port) -> Result<()> {
     let machine = match port {
         Port::linux_386 | Port::linux_amd64 => Machine::Native,
         Port::linux_arm => Machine::Linux(Kernel::Armhf),
-        Port::freebsd_386 | Port::freebsd_amd64 => bail!("built, ELF checked; not run here"),
+        Port::freebsd_386 | Port::freebsd_amd64 => Machine::Runner,
     };
     eprintln!("{port}: running on {machine}");
     let place = machine.to_string();
@@ -143,7 +143,7 @@ fn size(bytes: u64) -> String {
         _ => (1 << 30, "GiB"),
     };
     let tenths = (u128::from(bytes) * 10 / unit) as u64;
-    if tenths % 10 == 0 || tenths >= 1000 {
+    if tenths.is_multiple_of(10) || tenths >= 1000 {
         format!("{} {name}", tenths / 10)
     } else {
         format!("{}.{} {name}", tenths / 10, tenths % 10)

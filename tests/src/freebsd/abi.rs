@@ -111,13 +111,13 @@ pub(super) fn signal_from_linux(signal: Signal) -> i32 {
 
 /// FreeBSD's flags of open(2), `sys/sys/fcntl.h`, and Linux's for the same; the two lowest bits are the access mode.
 const OPEN_FLAGS: &[(u32, u32)] = &[
-    (0x0004, 0o4000),       // O_NONBLOCK
-    (0x0008, 0o2000),       // O_APPEND
-    (0x0100, 0o400_000),    // O_NOFOLLOW
-    (0x0200, 0o100),        // O_CREAT
-    (0x0400, 0o1000),       // O_TRUNC
-    (0x0800, 0o200),        // O_EXCL
-    (0x2_0000, 0o200_000),  // O_DIRECTORY
+    (0x0004, 0o4000),        // O_NONBLOCK
+    (0x0008, 0o2000),        // O_APPEND
+    (0x0100, 0o400_000),     // O_NOFOLLOW
+    (0x0200, 0o100),         // O_CREAT
+    (0x0400, 0o1000),        // O_TRUNC
+    (0x0800, 0o200),         // O_EXCL
+    (0x2_0000, 0o200_000),   // O_DIRECTORY
     (0x10_0000, 0o2000_000), // O_CLOEXEC
 ];
 

@@ -53,7 +53,9 @@ impl Image {
     pub(super) fn parse(file: &[u8]) -> Result<Image> {
         match file {
             [0x7f, b'E', b'L', b'F', 1, 1, ..] => read::<FileHeader32<LittleEndian>>(file, elf::EM_386, Class::Bits32),
-            [0x7f, b'E', b'L', b'F', 2, 1, ..] => read::<FileHeader64<LittleEndian>>(file, elf::EM_X86_64, Class::Bits64),
+            [0x7f, b'E', b'L', b'F', 2, 1, ..] => {
+                read::<FileHeader64<LittleEndian>>(file, elf::EM_X86_64, Class::Bits64)
+            }
             _ => bail!("ENOEXEC: not a little-endian ELF file"),
         }
     }
@@ -109,8 +111,10 @@ fn read<Header: FileHeader<Endian = LittleEndian>>(file: &[u8], machine: u16, cl
                 }
             }
         }
-        let (address, memory): (u64, u64) = (program_header.p_vaddr(endian).into(), program_header.p_memsz(endian).into());
-        let (offset, in_file): (u64, u64) = (program_header.p_offset(endian).into(), program_header.p_filesz(endian).into());
+        let (address, memory): (u64, u64) =
+            (program_header.p_vaddr(endian).into(), program_header.p_memsz(endian).into());
+        let (offset, in_file): (u64, u64) =
+            (program_header.p_offset(endian).into(), program_header.p_filesz(endian).into());
         match program_header.p_type(endian) {
             elf::PT_INTERP => dynamic = true,
             elf::PT_LOAD if memory > 0 => {

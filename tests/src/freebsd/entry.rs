@@ -11,9 +11,9 @@ use super::abi::{at, rlimit};
 use super::elf::{Image, PAGE};
 use super::kernel::{Context, GADGET, Kernel, Limit, Process, STACK_STEP};
 use super::linux;
-use crate::tracer::space::{Kind, Space};
 use crate::tracer::launch::mappings;
 use crate::tracer::poison;
+use crate::tracer::space::{Kind, Space};
 use crate::tracer::stack::{Block, place};
 use crate::tracer::tracee::{Class, Registers, Tracee};
 

@@ -12,7 +12,8 @@ use crate::tracer::report;
 
 /// Runs `jobs` in their order; each may take `timeout` seconds. `ended` is told of each as it ends.
 ///
-/// A job that breaks FreeBSD's rules, or that FreeBSD would not execute, has no end: [`End::Missing`] says why. The initial
+/// A job that breaks FreeBSD's rules has no end: [`End::Missing`] says which. One that FreeBSD would not execute ends with
+/// status 127, and its output says why. The initial
 /// block stands at another place mod 16 for each job, in turn.
 ///
 /// # Errors
@@ -50,8 +51,10 @@ fn run_one(job: &Job, timeout: u64, turn: u64) -> Result<Outcome> {
         _ if !outcome.violations.is_empty() => End::Missing(outcome.violations.join("; ")),
         report::End::Exit(status) => End::Exit(*status),
         report::End::Signal(name) => End::Signal(name.parse().map_or(0, signal_number)),
-        report::End::Refused(reason) => End::Missing(reason.clone()),
+        // What the program that called execve ends with, as `init` and shells do.
+        report::End::Refused(_) => End::Exit(127),
         report::End::TimedOut => End::Timeout,
     };
-    Ok(Outcome { name: job.name.clone(), output: outcome.output() + &outcome.errors(), end })
+    let refusal = if let report::End::Refused(reason) = &outcome.end { reason.as_str() } else { "" };
+    Ok(Outcome { name: job.name.clone(), output: outcome.output() + &outcome.errors() + refusal, end })
 }

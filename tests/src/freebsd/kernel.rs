@@ -10,9 +10,9 @@ use super::abi::{Errno, rlimit};
 use super::calls::Start;
 use super::elf::PAGE;
 use super::options::Options;
-use crate::tracer::space::{Kind, Space};
 use crate::tracer::faults::Faults;
 use crate::tracer::report::Call;
+use crate::tracer::space::{Kind, Space};
 use crate::tracer::tracee::{BadAddress, Class, LinuxCall, Registers, Tracee};
 
 /// Where the runner keeps one system call instruction in the program's address space: below everything FreeBSD hands out.

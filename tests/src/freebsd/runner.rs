@@ -210,7 +210,10 @@ impl Run<'_> {
         let instruction = tracee.read(registers.rip - 2, &mut code).map(|()| code);
         let wrong_instruction = instruction != Ok(class.system_call());
         if wrong_instruction {
-            let text = format!("call {number} at {:#x} by {code:02x?}, which is not how a program of this port calls FreeBSD", registers.rip);
+            let text = format!(
+                "call {number} at {:#x} by {code:02x?}, which is not how a program of this port calls FreeBSD",
+                registers.rip
+            );
             self.kernel.violation(context, text);
         }
         let row = calls::lookup(number);

@@ -1,16 +1,21 @@
 //! What `init` says on the console, line by line, and what it did not say.
 
 use crate::job::{End, Job, Outcome};
+use std::collections::HashMap;
 
 /// Follows the console of one boot.
 ///
-/// The lines have to come in the plan's order; a job whose lines are not both there is missing, whatever else is
-/// said.
+/// A kernel prints when it likes, so its words may stand before or behind ours on a line; what of ours they tear apart is
+/// missing, and the jobs that follow are not. A job whose lines are not both there is missing, whatever else is said.
 pub struct Console<'a> {
     jobs: &'a [Job],
-    outcomes: Vec<Outcome>,
-    /// The job between its `===` and its `---` line: its index and its output so far.
-    running: Option<(usize, String)>,
+    index: HashMap<&'a str, usize>,
+    /// Of the jobs before `next`, what was told.
+    outcomes: Vec<Option<Outcome>>,
+    /// The first job that has not begun; they begin in the plan's order.
+    next: usize,
+    /// The output so far of the job before `next`, if its `---` line is still to come.
+    running: Option<String>,
     up: bool,
     done: bool,
     panic: Option<String>,
@@ -19,49 +24,48 @@ pub struct Console<'a> {
 impl<'a> Console<'a> {
     /// Nothing said yet.
     pub fn new(jobs: &'a [Job]) -> Self {
-        Console { jobs, outcomes: Vec::new(), running: None, up: false, done: false, panic: None }
+        let index = jobs.iter().enumerate().map(|(index, job)| (job.name.as_str(), index)).collect();
+        let outcomes = vec![None; jobs.len()];
+        Console { jobs, index, outcomes, next: 0, running: None, up: false, done: false, panic: None }
     }
 
     /// Takes a line without its end; returns the job that it ended, if it did.
     pub fn line(&mut self, line: &str) -> Option<&Outcome> {
         let line = line.trim_end_matches('\r');
-        // A kernel's message or an unfinished line of output may stand before ours on the same line.
-        if self.running.is_none() {
-            self.between_jobs(line);
+        if self.panic.is_none() && is_panic(line) {
+            self.panic = Some(line.trim().into());
+        }
+        self.up |= line.ends_with("init: up");
+        if !self.up || self.done {
             return None;
         }
-        if is_panic(line) {
-            self.panic.get_or_insert_with(|| line.trim().into());
+        if let Some(begun) = self.begun(line) {
+            // A job that still runs, for all that was heard of it, stays untold.
+            self.next = begun + 1;
+            self.running = Some(String::new());
+            return None;
         }
-        let (index, output) = self.running.as_mut()?;
-        let name = &self.jobs[*index].name;
-        let ended = line.rfind(&format!("--- {name} ")).and_then(|at| {
-            let end = End::parse(&line[at + "---  ".len() + name.len()..])?;
-            Some((&line[..at], end))
-        });
-        let Some((rest, end)) = ended else {
+        let Some(output) = &mut self.running else {
+            self.done = line.ends_with("ALL DONE");
+            return None;
+        };
+        let job = self.next - 1;
+        let name = &self.jobs[job].name;
+        let Some((rest, end)) = ended(line, name) else {
             output.push_str(line);
             output.push('\n');
             return None;
         };
         output.push_str(rest);
-        let outcome = Outcome { name: name.clone(), output: std::mem::take(output), end };
-        self.running = None;
-        self.outcomes.push(outcome);
-        self.outcomes.last()
+        self.outcomes[job] = Some(Outcome { name: name.clone(), output: self.running.take()?, end });
+        self.outcomes[job].as_ref()
     }
 
-    fn between_jobs(&mut self, line: &str) {
-        self.up |= line.ends_with("init: up");
-        self.done |= self.up && line.ends_with("ALL DONE");
-        if is_panic(line) {
-            self.panic.get_or_insert_with(|| line.trim().into());
-        }
-        let next = self.outcomes.len();
-        if self.up && !self.done && self.jobs.get(next).is_some_and(|job| line.ends_with(&format!("=== {}", job.name)))
-        {
-            self.running = Some((next, String::new()));
-        }
+    /// The job that this line begins.
+    fn begun(&self, line: &str) -> Option<usize> {
+        let (_, words) = line.rsplit_once("=== ")?;
+        let index = *self.index.get(words.split_whitespace().next()?)?;
+        (index >= self.next).then_some(index)
     }
 
     /// Whether `init` has started.
@@ -74,33 +78,40 @@ impl<'a> Console<'a> {
         self.done
     }
 
-    /// Whether there is nothing more to come.
+    /// Whether everything has been said that there is to say.
     pub fn complete(&self) -> bool {
-        self.done && self.outcomes.len() == self.jobs.len()
+        self.done && self.outcomes.iter().all(Option::is_some)
     }
 
     /// Ends the console: one outcome for each job, and what went wrong with the boot itself, if anything.
     ///
     /// `ending` says how the machine ended; it becomes the reason of what is missing.
     pub fn finish(self, ending: &str) -> (Vec<Outcome>, Option<String>) {
-        if self.complete() {
-            return (self.outcomes, None);
-        }
+        let complete = self.complete();
         let fault = match (self.panic, self.up, self.done) {
             (Some(panic), ..) => format!("{panic} ({ending})"),
             (None, false, _) => format!("init did not start ({ending})"),
             (None, true, false) => format!("init did not reach its end ({ending})"),
             (None, true, true) => format!("init left jobs out ({ending})"),
         };
-        let mut outcomes = self.outcomes;
-        if let Some((index, output)) = self.running {
-            outcomes.push(Outcome { name: self.jobs[index].name.clone(), output, end: End::Missing(fault.clone()) });
-        }
-        for job in &self.jobs[outcomes.len()..] {
-            outcomes.push(Outcome { name: job.name.clone(), output: String::new(), end: End::Missing(fault.clone()) });
-        }
-        (outcomes, Some(fault))
+        let mut unfinished = self.running.map(|output| (self.next - 1, output));
+        let told = self.jobs.iter().zip(self.outcomes).enumerate().map(|(index, (job, outcome))| {
+            let output =
+                unfinished.take_if(|(running, _)| *running == index).map_or(String::new(), |(_, output)| output);
+            outcome.unwrap_or_else(|| Outcome { name: job.name.clone(), output, end: End::Missing(fault.clone()) })
+        });
+        (told.collect(), (!complete).then_some(fault))
     }
+}
+
+/// How the job `name` ended, if the line says so, and what stands before that.
+fn ended<'l>(line: &'l str, name: &str) -> Option<(&'l str, End)> {
+    let mark = format!("--- {name} ");
+    let at = line.rfind(&mark)?;
+    let words = &line[at + mark.len()..];
+    let length = words.find(|c: char| !(c.is_ascii_alphabetic() || c == '=')).unwrap_or(words.len());
+    let digits = words[length..].find(|c: char| !c.is_ascii_digit()).unwrap_or(words.len() - length);
+    Some((&line[..at], End::parse(&words[..length + digits])?))
 }
 
 /// Linux says "Kernel panic - not syncing: …", FreeBSD "panic: …".
@@ -183,9 +194,25 @@ mod tests {
     }
 
     #[test]
+    fn words_of_the_kernel_cost_only_what_they_tear_apart() {
+        let whole = "init: up\n=== a\n--- a exit=12\n=== b\n--- b exit=0\n=== c\n--- c exit=0\nALL DONE";
+        let noise = "random: crng init done\r\n";
+        for at in whole.find("=== a").unwrap()..whole.find("=== b").unwrap() {
+            let (outcomes, fault) = follow(&format!("{}{noise}{}", &whole[..at], &whole[at..]));
+            assert_eq!(ends(&outcomes[1..]), "ee", "noise at {at}");
+            let right = outcomes[0].end == End::Exit(12);
+            // Torn in the middle of the number: read short, but still no success.
+            let short = outcomes[0].end == End::Exit(1);
+            assert!(right || short || matches!(outcomes[0].end, End::Missing(_)), "{:?}", outcomes[0]);
+            assert_eq!(fault.is_none(), right || short);
+        }
+        assert_eq!(follow(&whole.replace("=12", "=12pid 7: killed")).0[0].end, End::Exit(12));
+    }
+
+    #[test]
     fn results_are_not_taken_from_somebody_else() {
         // A result out of order, one that nobody began, and a program that ends before init is up.
-        assert_eq!(ends(&follow("init: up\n=== b\n--- b exit=0\nALL DONE").0), "mmm");
+        assert_eq!(ends(&follow("init: up\n=== b\n--- b exit=0\n=== a\n--- a exit=0\nALL DONE").0), "mem");
         assert_eq!(ends(&follow("init: up\n--- a exit=0\nALL DONE").0), "mmm");
         assert_eq!(ends(&follow("=== a\n--- a exit=0\nALL DONE").0), "mmm");
         assert_eq!(ends(&follow("init: up\n=== a\n--- b exit=0\nALL DONE").0), "mmm");

@@ -75,7 +75,7 @@ mod tests {
         assert!(text.starts_with("070701000000010000")); // magic, ino 1, …
         assert_eq!(bytes.len() % 4, 0);
         assert_eq!(text.find("t/a\0"), Some(112 + 110)); // a header, "t\0", and a header
-        assert!(text.contains("\x0012345\0\0\0070701"));
+        assert!(text.contains("\x0012345\0\0\x00070701"));
 
         let Ok(mut cpio) =
             Command::new("cpio").arg("-t").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()

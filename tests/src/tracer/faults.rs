@@ -15,7 +15,9 @@ impl Nth {
     fn parse(text: &str) -> Result<Nth> {
         let number = |digits: &str| match digits.parse() {
             Ok(n @ 1..) => Ok(n),
-            _ => bail!("`{text}` does not say which call is meant: give a number from 1 on, or `3+` for it and later ones"),
+            _ => bail!(
+                "`{text}` does not say which call is meant: give a number from 1 on, or `3+` for it and later ones"
+            ),
         };
         match text.strip_suffix('+') {
             Some(digits) => Ok(Nth::From(number(digits)?)),
@@ -70,11 +72,15 @@ impl Fault {
         let effect = match effect.split_once('=') {
             Some(("at", address)) => Effect::At(number(address)?),
             Some(("short", bytes)) => Effect::Short(number(bytes)?),
-            Some(("off", bytes)) => Effect::Off(bytes.parse().with_context(|| format!("`{bytes}` is not a number of bytes"))?),
+            Some(("off", bytes)) => {
+                Effect::Off(bytes.parse().with_context(|| format!("`{bytes}` is not a number of bytes"))?)
+            }
             None if *effect == "unknown" => Effect::Unknown,
             _ => match effect.parse().ok().or_else(|| errno(effect)) {
                 Some(number @ 1..=4095) => Effect::Error(number),
-                _ => bail!("`{effect}` is neither an errno of this system nor unknown, at=ADDRESS, off=BYTES or short=BYTES"),
+                _ => bail!(
+                    "`{effect}` is neither an errno of this system nor unknown, at=ADDRESS, off=BYTES or short=BYTES"
+                ),
             },
         };
         Ok(Fault { call: (*call).to_string(), nth: Nth::parse(nth)?, effect })
@@ -140,7 +146,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_named() {
-        for (text, complaint) in [("mmap", "CALL:NTH:EFFECT"), ("mmap:0:ENOMEM", "from 1 on"), ("mmap:1:EWHAT", "`EWHAT`")] {
+        for (text, complaint) in
+            [("mmap", "CALL:NTH:EFFECT"), ("mmap:0:ENOMEM", "from 1 on"), ("mmap:1:EWHAT", "`EWHAT`")]
+        {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(complaint), "{text}: {error}");
         }

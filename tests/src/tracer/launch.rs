@@ -109,7 +109,8 @@ impl Launch {
         };
         // SAFETY: between fork and exec the closure makes plain system calls only; it neither allocates nor locks.
         unsafe { command.pre_exec(prepare) };
-        let mut child = command.spawn().with_context(|| format!("cannot execute {} under ptrace", program.display()))?;
+        let mut child =
+            command.spawn().with_context(|| format!("cannot execute {} under ptrace", program.display()))?;
         let pid = Pid::from_raw(child.id().cast_signed());
         let readers = [child.stdout.take().map(|pipe| read_all(pipe)), child.stderr.take().map(|pipe| read_all(pipe))];
         let first = waitpid(pid, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD))?;
@@ -149,7 +150,8 @@ impl Launched {
     pub fn finish(self) -> ([Vec<u8>; 2], bool) {
         let timed_out = self.watchdog.is_some_and(Watchdog::stop);
         drop(self.full_pipes);
-        let written = self.readers.map(|reader| reader.map_or_else(Vec::new, |thread| thread.join().unwrap_or_default()));
+        let written =
+            self.readers.map(|reader| reader.map_or_else(Vec::new, |thread| thread.join().unwrap_or_default()));
         (written, timed_out)
     }
 }

@@ -38,7 +38,10 @@ pub(super) fn mmap(kernel: &mut Kernel, context: Context, arguments: &Arguments)
     let (fd, offset) = (arguments.int(4), arguments.wide(5));
 
     if flags & LINUX_FLAGS != 0 || (flags & map::EXCL != 0 && flags & map::FIXED == 0) {
-        kernel.violation(context, format!("mmap flags {flags:#x} are Linux's: MAP_ANON is 0x1000 on FreeBSD, and 0x4000 is MAP_EXCL"));
+        kernel.violation(
+            context,
+            format!("mmap flags {flags:#x} are Linux's: MAP_ANON is 0x1000 on FreeBSD, and 0x4000 is MAP_EXCL"),
+        );
     }
     if flags & map::STACK != 0 {
         if fd != -1 || protection & 3 != 3 {
@@ -61,7 +64,8 @@ pub(super) fn mmap(kernel: &mut Kernel, context: Context, arguments: &Arguments)
         return Err(Errno::EINVAL);
     }
     let page_offset = offset % PAGE;
-    let size = length.checked_add(page_offset).and_then(|size| size.checked_next_multiple_of(PAGE)).ok_or(Errno::ENOMEM)?;
+    let size =
+        length.checked_add(page_offset).and_then(|size| size.checked_next_multiple_of(PAGE)).ok_or(Errno::ENOMEM)?;
     let size = if context.class == Class::Bits32 && size >> 32 != 0 { return Err(Errno::ENOMEM) } else { size };
     let align = alignment(context.class, flags)?;
 
@@ -81,7 +85,10 @@ pub(super) fn mmap(kernel: &mut Kernel, context: Context, arguments: &Arguments)
         }
         for (part, kind) in taken {
             if !matches!(kind, Kind::Mapping | Kind::Guard) {
-                kernel.violation(context, format!("mmap with MAP_FIXED replaces what is not the program's: {kind:?} at {part:#x?}"));
+                kernel.violation(
+                    context,
+                    format!("mmap with MAP_FIXED replaces what is not the program's: {kind:?} at {part:#x?}"),
+                );
                 return Err(Errno::EINVAL);
             }
         }
@@ -149,7 +156,12 @@ fn book(range: Range<u64>, step: Step) -> Step {
 
 /// What an mmap does whose answer a test has decided: a mapping at another address than asked for, or an answer that is
 /// off by some bytes.
-pub(crate) fn mmap_elsewhere(kernel: &mut Kernel, context: Context, arguments: &Arguments, effect: Effect) -> Result<Step, Errno> {
+pub(crate) fn mmap_elsewhere(
+    kernel: &mut Kernel,
+    context: Context,
+    arguments: &Arguments,
+    effect: Effect,
+) -> Result<Step, Errno> {
     match effect {
         Effect::At(address) => {
             let mut moved = arguments.clone();
@@ -162,7 +174,9 @@ pub(crate) fn mmap_elsewhere(kernel: &mut Kernel, context: Context, arguments: &
                 call,
                 linux_arguments,
                 Box::new(move |kernel, context, answer| match then(kernel, context, answer) {
-                    Step::Answer(Ok([address, second])) => Step::Answer(Ok([address.wrapping_add_signed(bytes), second])),
+                    Step::Answer(Ok([address, second])) => {
+                        Step::Answer(Ok([address.wrapping_add_signed(bytes), second]))
+                    }
                     other => other,
                 }),
             )),
@@ -198,10 +212,14 @@ pub(super) fn munmap(kernel: &mut Kernel, context: Context, arguments: &Argument
     }
     let range = pages(kernel, context, arguments)?;
     foreign(kernel, context, "munmap", &range, &[Kind::Mapping, Kind::Guard])?;
-    Ok(Step::linux_then(linux::MUNMAP, [range.start, range.end - range.start, 0, 0, 0, 0], move |kernel, context, _| {
-        kernel.process(context).space.remove(range);
-        Step::value(0)
-    }))
+    Ok(Step::linux_then(
+        linux::MUNMAP,
+        [range.start, range.end - range.start, 0, 0, 0, 0],
+        move |kernel, context, _| {
+            kernel.process(context).space.remove(range);
+            Step::value(0)
+        },
+    ))
 }
 
 /// `kern_mprotect`: no check against the limit; guards and holes are passed over in silence.

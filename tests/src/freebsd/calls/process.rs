@@ -162,7 +162,8 @@ pub(super) fn getrandom(_: &mut Kernel, _: Context, arguments: &Arguments) -> Re
 /// A few of sysctl's values, to be read only.
 pub(super) fn sysctl(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let Context { tracee, class, .. } = context;
-    let count = usize::try_from(arguments.word(1)).ok().filter(|count| (1..=24).contains(count)).ok_or(Errno::EINVAL)?;
+    let count =
+        usize::try_from(arguments.word(1)).ok().filter(|count| (1..=24).contains(count)).ok_or(Errno::EINVAL)?;
     let mut name = vec![0; count * 4];
     tracee.read(arguments.word(0), &mut name)?;
     let name: Vec<u32> = name.chunks_exact(4).map(|word| crate::tracer::tracee::word(word) as u32).collect();
@@ -175,11 +176,11 @@ pub(super) fn sysctl(kernel: &mut Kernel, context: Context, arguments: &Argument
         _ => tracee.read_words(class, length_at, 1)?[0] as usize,
     };
     let value: Vec<u8> = match name.as_slice() {
-        [1, 1] => b"FreeBSD\0".to_vec(),                               // kern.ostype
-        [1, 24] => kernel.options.osreldate.to_le_bytes().to_vec(),    // kern.osreldate
+        [1, 1] => b"FreeBSD\0".to_vec(),                                      // kern.ostype
+        [1, 24] => kernel.options.osreldate.to_le_bytes().to_vec(),           // kern.osreldate
         [1, 37] => (0..room.min(256)).map(|i| (i * 37 + 11) as u8).collect(), // kern.arandom, not random here
-        [6, 3] => 2_u32.to_le_bytes().to_vec(),                        // hw.ncpu
-        [6, 7] => 4096_u32.to_le_bytes().to_vec(),                     // hw.pagesize
+        [6, 3] => 2_u32.to_le_bytes().to_vec(),                               // hw.ncpu
+        [6, 7] => 4096_u32.to_le_bytes().to_vec(),                            // hw.pagesize
         _ => return Err(Errno::ENOENT),
     };
     let mut length = Vec::new();

@@ -131,14 +131,21 @@ pub(super) fn umtx_op(kernel: &mut Kernel, context: Context, arguments: &Argumen
                 super::read_timespec(context, timeout)?;
             }
             let wait = [object, FUTEX_WAIT, value & 0xffff_ffff, timeout, 0, 0];
-            Ok(Step::Linux(linux::FUTEX, wait, Box::new(|_, _, answer| match super::super::kernel::from_linux(answer) {
-                Err(Errno::EAGAIN) => Step::value(0),
-                other => Step::Answer(other),
-            })))
+            Ok(Step::Linux(
+                linux::FUTEX,
+                wait,
+                Box::new(|_, _, answer| match super::super::kernel::from_linux(answer) {
+                    Err(Errno::EAGAIN) => Step::value(0),
+                    other => Step::Answer(other),
+                }),
+            ))
         }
         16 => Ok(Step::linux_then(linux::FUTEX, [object, FUTEX_WAKE, value, 0, 0, 0], |_, _, _| Step::value(0))),
         other => {
-            kernel.violation(context, format!("_umtx_op {other}: the runner plays 15 (wait) and 16 (wake) of private words"));
+            kernel.violation(
+                context,
+                format!("_umtx_op {other}: the runner plays 15 (wait) and 16 (wake) of private words"),
+            );
             Err(Errno::EINVAL)
         }
     }

@@ -1,0 +1,96 @@
+//! Bodies of the fuzz targets: each takes any bytes and panics if something does not hold. `fuzz/` drives them with
+//! libFuzzer, `tests/tests/fuzz.rs` with random bytes.
+
+use std::ffi::CString;
+
+use rt0::memlimit::{self, Left, Width};
+use rt0::{Args, plan};
+
+use crate::specification::{as_document, check_plan, document, document_sizes, specified_plan};
+
+/// Numbers and strings out of bytes; zero and empty when these are used up.
+struct Input<'a>(&'a [u8]);
+
+impl Input<'_> {
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let (taken, rest) = self.0.split_at(self.0.len().min(N));
+        self.0 = rest;
+        let mut bytes = [0; N];
+        bytes[..taken.len()].copy_from_slice(taken);
+        bytes
+    }
+
+    fn number(&mut self) -> u64 {
+        // The first byte says how many bits: sizes of every magnitude are alike.
+        let [bits] = self.bytes();
+        u64::from_le_bytes(self.bytes()) >> (bits % 64)
+    }
+
+    fn string(&mut self) -> CString {
+        let [len] = self.bytes();
+        let (taken, rest) = self.0.split_at(self.0.len().min(usize::from(len)));
+        self.0 = rest;
+        CString::new(taken.iter().copied().filter(|&byte| byte != 0).collect::<Vec<u8>>()).expect("no NUL is left")
+    }
+}
+
+/// The limit rules and the plan, for any limit, footprint, allowance, page and width.
+pub fn rules(data: &[u8]) {
+    let mut input = Input(data);
+    let [width, page, fixed] = input.bytes();
+    let width = if width % 2 == 0 { Width::Bits32 } else { Width::Bits64 };
+    let page = 4096u64 << (page % 5);
+    let (limit, footprint, allowance) = (input.number(), input.number(), input.number());
+    let allowance = (fixed % 2 == 0).then_some(allowance);
+
+    match memlimit::fit(Some(limit), footprint, allowance, width) {
+        Left::Unlimited => assert!(limit > width.max()),
+        left => {
+            let bytes = if let Left::Bytes(bytes) = left { bytes } else { 0 };
+            let kept = allowance.unwrap_or_else(|| memlimit::default_allowance(limit));
+            let expected = i128::from(limit) - i128::from(footprint) - i128::from(kept);
+            assert_eq!(i128::from(bytes), expected.max(0));
+            let plan = plan::fit(left, page, width, true);
+            assert_eq!(plan, specified_plan(bytes, page, width));
+            if let Some(plan) = plan {
+                check_plan(plan, bytes, page, width);
+            }
+        }
+    }
+    let go = document(limit, footprint >> 1, false);
+    assert_eq!(as_document(memlimit::go(Some(limit), footprint >> 1)), go);
+    let plan = plan::go(memlimit::go(Some(limit), footprint >> 1), page, width);
+    assert_eq!((plan.bitmap, plan.arena), document_sizes(go, width, page));
+}
+
+/// An initial stack with any arguments, environment and auxiliary vector, read back.
+pub fn initial_stack(data: &[u8]) {
+    let mut input = Input(data);
+    let [argc, envc, auxc] = input.bytes::<3>().map(|count| usize::from(count % 32));
+    let args: Vec<CString> = (0..argc).map(|_| input.string()).collect();
+    let env: Vec<CString> = (0..envc).map(|_| input.string()).collect();
+    let auxv: Vec<[usize; 2]> = (0..auxc)
+        .map(|_| [usize::from(input.bytes::<1>()[0]), input.number() as usize])
+        .take_while(|[kind, _]| *kind != 0)
+        .collect();
+
+    let address = |string: &CString| string.as_ptr().expose_provenance();
+    let mut words = vec![argc];
+    words.extend(args.iter().map(address));
+    words.push(0);
+    words.extend(env.iter().map(address));
+    words.push(0);
+    words.extend(auxv.iter().flatten());
+    words.extend([0, 0]);
+
+    // SAFETY: the words are an initial stack, and they and the strings outlive what reads them here.
+    let read = unsafe { Args::from_initial_stack(words.as_ptr()) };
+    assert_eq!(read.len(), args.len());
+    assert!(read.iter().eq(args.iter().map(CString::as_c_str)));
+    assert!(read.env().eq(env.iter().map(CString::as_c_str)));
+    assert_eq!(read.get(argc), None);
+    for kind in 1..=255 {
+        let first = auxv.iter().find(|[found, _]| *found == kind).map(|[_, value]| *value);
+        assert_eq!(read.auxv(kind), first, "auxv entry {kind}");
+    }
+}
