@@ -45,16 +45,30 @@ fn run(port: Port, name: &str, arguments: &[&str], setup: &Setup) -> Outcome {
     let mut launch = setup.launch.clone();
     if port.is_freebsd() {
         let faults = setup.faults.iter().map(|text| Fault::parse(text, freebsd::errno_named).unwrap()).collect();
-        let limit = limit.map_or(Limit::INFINITE, |bytes| Limit { soft: bytes.cast_signed(), hard: bytes.cast_signed() });
+        let limit =
+            limit.map_or(Limit::INFINITE, |bytes| Limit { soft: bytes.cast_signed(), hard: bytes.cast_signed() });
         let holes = holes.map(|(count, size)| Holes { count, size });
-        let options =
-            freebsd::Options { launch, limit_as: limit, faults, holes, no_arguments, no_page_size, ..Default::default() };
+        let options = freebsd::Options {
+            launch,
+            limit_as: limit,
+            faults,
+            holes,
+            no_arguments,
+            no_page_size,
+            ..Default::default()
+        };
         freebsd::run(&program, arguments, &options).unwrap()
     } else {
         let faults = setup.faults.iter().map(|text| Fault::parse(text, linux_runner::errno_named).unwrap()).collect();
         launch.limits.extend(limit.map(|bytes| (nix::sys::resource::Resource::RLIMIT_AS, bytes)));
-        let options =
-            linux_runner::Options { launch, faults, holes, no_arguments, no_page_size, ..linux_runner::Options::default() };
+        let options = linux_runner::Options {
+            launch,
+            faults,
+            holes,
+            no_arguments,
+            no_page_size,
+            ..linux_runner::Options::default()
+        };
         linux_runner::run(&program, arguments, &options).unwrap()
     }
 }
@@ -120,7 +134,11 @@ fn the_nth_mmap_fails() {
     every_nth("mmap", &["--allowance=0"], |port, setup, _, arena| {
         // One refusal costs at most what was found by searching instead: the arena stays within a few pages of the whole.
         if !setup.faults[0].contains('+') {
-            let whole = arena_or_line(port, setup, &run(port, "limits", &["--allowance=0"], &Setup { limit: setup.limit, ..Setup::default() }));
+            let whole = arena_or_line(
+                port,
+                setup,
+                &run(port, "limits", &["--allowance=0"], &Setup { limit: setup.limit, ..Setup::default() }),
+            );
             let (arena, whole) = (arena.expect("an arena"), whole.expect("an arena"));
             assert!(arena <= whole && whole - arena <= whole / 64, "{port} {setup:?}: {arena} of {whole}");
         }
@@ -229,7 +247,9 @@ fn without_arguments_or_a_page_size() {
 fn nobody_takes_the_output() {
     for port in PORTS {
         for stream in [Stream::Closed, Stream::FullPipe] {
-            for streams in [[Stream::Capture, stream, Stream::Capture], [Stream::Capture, Stream::Capture, stream], [stream; 3]] {
+            for streams in
+                [[Stream::Capture, stream, Stream::Capture], [Stream::Capture, Stream::Capture, stream], [stream; 3]]
+            {
                 let mut setup = Setup { limit: Some(64 * MIB), ..Setup::default() };
                 setup.launch.streams = streams;
                 if stream == Stream::FullPipe {
@@ -255,7 +275,11 @@ fn short_and_interrupted_writes_lose_nothing() {
     for port in PORTS {
         for fault in ["write:1+:short=1", "write:1+:short=7", "write:1:EINTR", "write:3:EINTR"] {
             let outcome = run(port, "hello", &[], &Setup::failing(&[fault]));
-            assert_eq!((outcome.end.clone(), outcome.output()), (End::Exit(0), "hello, world\n".into()), "{port} {fault}");
+            assert_eq!(
+                (outcome.end.clone(), outcome.output()),
+                (End::Exit(0), "hello, world\n".into()),
+                "{port} {fault}"
+            );
             let whole = run(port, "limits", &[], &Setup::default()).output();
             assert_eq!(run(port, "limits", &[], &Setup::failing(&[fault])).output(), whole, "{port} {fault}");
         }
@@ -268,6 +292,10 @@ fn probe_calls_work_on_every_port_from_poisoned_registers() {
     for port in PORTS {
         let outcome = run(port, "probe", &["calls"], &Setup::default());
         assert_eq!(outcome.end, End::Exit(0), "{port}: {outcome:?}");
-        assert!(outcome.output().lines().count() == 10 && !outcome.output().contains("WRONG"), "{port}: {}", outcome.output());
+        assert!(
+            outcome.output().lines().count() == 10 && !outcome.output().contains("WRONG"),
+            "{port}: {}",
+            outcome.output()
+        );
     }
 }
