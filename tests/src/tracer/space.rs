@@ -133,7 +133,7 @@ impl Space {
             }
             match self.overlaps(start..end).last() {
                 None => return Some(start),
-                Some((taken, _)) => start = taken.end.checked_next_multiple_of(align)?,
+                Some((taken, _)) => start = self.entry_at(taken.start).1.end.checked_next_multiple_of(align)?,
             }
         }
     }
