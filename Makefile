@@ -14,9 +14,10 @@ STANDARD_freebsd_amd64 := x86_64-unknown-freebsd
 
 # Debian's packages that running and testing need beside a Rust toolchain.
 RUN_PACKAGES := qemu-system-arm
-TEST_PACKAGES := $(RUN_PACKAGES) qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso
+TEST_PACKAGES := $(RUN_PACKAGES) qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
+	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help run test sweep test-freebsd dist lint clean $(PORTS:%=dist-%)
+.PHONY: help run test sweep test-freebsd dist layouts others pie lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -48,11 +49,15 @@ out_of = target/$(if $(STANDARD),$(STANDARD_$1),$1)/release
 port_cargo = $(PORT_CARGO) $2 --release $(PORT_FLAGS) --target $(call target_of,$1) \
 	$(if $(PORT_LINKER),--config 'target.$1.linker="$(PORT_LINKER)"')
 
-dist: $(PORT:%=dist-%)
+has_target = $(if $(STANDARD),$(if $(filter $(STANDARD_$1),$(STANDARD_TARGETS)),,\
+	echo "make: $1 needs: rustup target add $(STANDARD_$1)" >&2; exit 1))
 
-$(PORTS:%=dist-%): dist-%:
-	@$(if $(STANDARD),$(if $(filter $(STANDARD_$*),$(STANDARD_TARGETS)),,\
-		echo "make: $* needs: rustup target add $(STANDARD_$*)" >&2; exit 1))
+has_target = $(if $(STANDARD),$(if $(filter $(STANDARD_$1),$(STANDARD_TARGETS)),,\
+	echo "make: $1 needs: rustup target add $(STANDARD_$1)" >&2; exit 1))
+
+dist: $(PORT:%=dist-%)
+dist-%:
+	@$(call has_target,$*)
 	@mkdir -p dist/$*/bin
 	@$(call port_cargo,$*,build)
 	@cd $(call out_of,$*) && cp -u $(PROGRAMS) $(CURDIR)/dist/$*/bin/
@@ -62,33 +67,50 @@ run:
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/limits-table $(PORT)
 
-# The closing line counts the tests of all suites.
-test: lint dist
+# The closing line counts the tests of all suites and the runs of all ports.
+test: lint dist layouts others pie
 	@targets/install $(TEST_PACKAGES)
-	@RT0_REQUIRE_ALL=1 cargo test --no-fail-fast -p rt0 -p rt0-tests 2>&1 | tee target/test.log; status=$$?; \
+	@cargo build --quiet -p rt0-tests --bins
+	@{ RT0_REQUIRE_ALL=1 RT0_PORTS="$(PORT)" cargo test --no-fail-fast -p rt0 -p rt0-tests; tests=$$?; \
+		target/debug/prove $(PORT); exit $$((tests | $$?)); } 2>&1 | tee target/test.log; status=$$?; \
 	awk '/^test result:/ { passed += $$4; failed += $$6 } \
 		END { print passed + 0 " passed, " failed + 0 " failed" }' target/test.log; exit $$status
 
 sweep: dist
 	@targets/install $(TEST_PACKAGES)
 	@cargo build --quiet -p rt0-tests --bins
-	@for machine in native i386 amd64 armhf; do \
-		target/debug/kernels suite $$machine --whole $(if $(SEED),--seed=$(SEED)) || exit; done
+	@target/debug/prove --whole $(if $(SEED),--seed=$(SEED)) $(PORT)
 
 test-freebsd: dist
 	@$(if $(KERNEL),targets/install $(TEST_PACKAGES))
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/kernels freebsd $(KERNEL)
 
+# For the tests: that this compiles says that the layouts of structures are right.
+layouts: $(PORT:%=layouts-%)
+layouts-%:
+	@$(call has_target,$*)
+	@$(call port_cargo,$*,build) --quiet -p rt0-layouts
+
+# For the tests: on operating systems without a port the library is there, with the rules alone.
+OTHERS := aarch64-apple-darwin x86_64-pc-windows-gnu
+others:
+	@$(if $(STANDARD),,$(PORT_CARGO) check --quiet -p rt0 -Zbuild-std=core $(OTHERS:%=--target %))
+
+# For the tests: dist/<port>/pie/<program>, static-PIEs. A standard target's programs are never.
+pie: $(if $(STANDARD),,$(patsubst %,pie-%,$(filter linux_386 linux_amd64,$(PORT))))
+pie-%:
+	@mkdir -p dist/$*/pie
+	@RUSTFLAGS=-Crelocation-model=pie $(call port_cargo,$*,build) --target-dir target/pie
+	@cd target/pie/$*/release && cp -u $(PROGRAMS) $(CURDIR)/dist/$*/pie/
+
 # Clippy sees the host's port; the compiler's own warnings count on every port.
-lint:
+lint: $(PORT:%=warnings-%)
 	@cargo fmt --all --check
 	@cargo clippy --quiet -p rt0 -p rt0-tests --all-targets -- -D warnings
 	@cargo clippy --quiet -p rt0-examples -- -D warnings
-	@for port in $(PORT); do \
-		$(MAKE) --no-print-directory check-$$port || exit; done
-
-check-%:
+warnings-%:
+	@$(call has_target,$*)
 	@$(call port_cargo,$*,check) --quiet $(if $(STANDARD),,-Zwarnings --config 'build.warnings="deny"')
 
 clean:

@@ -27,7 +27,7 @@ pub struct Region {
 pub enum ReserveError {
     /// The kernel refused.
     Kernel(Errno),
-    /// The kernel answered an address that is not a multiple of the page. It has been given back.
+    /// The kernel answered an address that is not a multiple of the page. What is there stays mapped.
     Unaligned(usize),
 }
 
@@ -54,9 +54,8 @@ pub fn reserve(len: usize) -> Result<Region, ReserveError> {
     match NonNull::new(base) {
         Some(base) if base.addr().get() % page_size() == 0 => Ok(Region { base, len }),
         _ => {
-            // What is not page-aligned cannot be unmapped either, by the kernel's own rule; if it can, it is ours.
-            // SAFETY: nobody knows of this mapping.
-            let _ = unsafe { sys::munmap(base, len) };
+            // It is not given back: FreeBSD rounds what munmap is told outward to whole pages (`sys/vm/vm_mmap.c`,
+            // `kern_munmap`), and the last of those would be somebody else's.
             Err(ReserveError::Unaligned(base.addr()))
         }
     }
@@ -115,13 +114,17 @@ fn largest(min: usize, max: usize, search: &mut Search) -> Result<Region, Reserv
             }
         }
     }
-    // Another thread may have taken some of it meanwhile: down by a page until it is granted, or nothing is left.
+    // Another thread may have taken some of it meanwhile: less, by ever larger steps, until it is granted or even the
+    // least is not.
+    let mut step = page;
     while granted >= min {
         match search.reserve(granted) {
             Ok(region) => return Ok(region),
             Err(refusal) => error = refusal,
         }
-        granted -= page;
+        let next = granted.saturating_sub(step).max(min);
+        granted = if granted > min { next } else { 0 };
+        step = step.saturating_mul(2);
     }
     Err(error)
 }

@@ -129,8 +129,8 @@ pub const RLIMIT_STACK: i32 = 3;
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) struct RawRlimit {
-    soft: i64,
-    hard: i64,
+    pub(crate) soft: i64,
+    pub(crate) hard: i64,
 }
 
 /// `RLIM_INFINITY` (`sys/sys/resource.h`). The kernel takes a negative limit for it as well

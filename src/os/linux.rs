@@ -160,8 +160,8 @@ pub const RLIMIT_STACK: i32 = 3;
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) struct RawRlimit {
-    soft: usize,
-    hard: usize,
+    pub(crate) soft: usize,
+    pub(crate) hard: usize,
 }
 
 /// `RLIM_INFINITY` (`include/uapi/asm-generic/resource.h`). A 32-bit process is told it for every limit from 4 GiB up.

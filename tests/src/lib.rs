@@ -1,15 +1,19 @@
 //! Host side of rt0's proof: what runs a program under a limit, and what must then hold.
 
+pub mod freebsd;
 pub mod fuzz;
 pub mod heap;
 pub mod job;
 pub mod kernel;
+pub mod linux_runner;
 pub mod machine;
+pub mod make;
 pub mod native;
 pub mod port;
 pub mod specification;
 pub mod suite;
 pub mod sweep;
+pub mod tracer;
 
 /// Calls `check` with every 32-bit number, on all cores.
 pub fn every_u32(check: impl Fn(u64) + Sync) {

@@ -1,5 +1,7 @@
-//! What jobs run on: this machine, a kernel of Debian's in QEMU, or a FreeBSD kernel of the user's.
+//! What jobs run on: this machine, a kernel of Debian's in QEMU, a FreeBSD kernel of the user's, or the runner, which is a
+//! test double of one.
 
+use crate::freebsd::run_jobs;
 use crate::job::{Job, Outcome};
 use crate::kernel::{freebsd, linux};
 use crate::native;
@@ -17,13 +19,16 @@ pub enum Machine {
     Linux(linux::Kernel),
     /// A FreeBSD kernel in QEMU.
     FreeBsd(freebsd::Kernel),
+    /// A test double of FreeBSD's kernel, under ptrace.
+    Runner,
 }
 
 impl Machine {
-    /// `native`, a Debian architecture, or the file of a FreeBSD kernel.
+    /// `native`, `runner`, a Debian architecture, or the file of a FreeBSD kernel.
     pub fn named(name: &str) -> Result<Machine> {
         Ok(match linux::Kernel::ALL.into_iter().find(|kernel| kernel.architecture() == name) {
             _ if name == "native" => Machine::Native,
+            _ if name == "runner" => Machine::Runner,
             Some(kernel) => Machine::Linux(kernel),
             None => Machine::FreeBsd(freebsd::Kernel::read(Path::new(name))?),
         })
@@ -35,6 +40,7 @@ impl Machine {
             Machine::Native | Machine::Linux(linux::Kernel::Amd64) => &[Port::linux_amd64, Port::linux_386],
             Machine::Linux(linux::Kernel::I386) => &[Port::linux_386],
             Machine::Linux(linux::Kernel::Armhf) => &[Port::linux_arm],
+            Machine::Runner => &[Port::freebsd_amd64, Port::freebsd_386],
             Machine::FreeBsd(kernel) => match kernel.cpu {
                 freebsd::Cpu::Amd64 => &[Port::freebsd_amd64, Port::freebsd_386],
                 freebsd::Cpu::I386 => &[Port::freebsd_386],
@@ -60,6 +66,7 @@ impl Machine {
         let init = self.ports()[0].program(dist, "init");
         let boot = match self {
             Machine::Native => return native::run(jobs, timeout, ended),
+            Machine::Runner => return run_jobs(jobs, timeout, ended),
             Machine::Linux(kernel) => linux::run(*kernel, &init, jobs, timeout, ended)?,
             Machine::FreeBsd(kernel) => freebsd::run(kernel, &init, jobs, timeout, ended)?,
         };
@@ -78,6 +85,7 @@ impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Machine::Native => write!(f, "this machine"),
+            Machine::Runner => write!(f, "runner (test double)"),
             Machine::Linux(kernel) => write!(f, "Linux {}", kernel.architecture()),
             Machine::FreeBsd(kernel) => write!(f, "{kernel}"),
         }

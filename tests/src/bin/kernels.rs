@@ -19,7 +19,7 @@ usage: kernels fetch [ARCH...]            get Debian's kernels (i386, amd64, arm
        kernels freebsd [KERNEL]           the same on a FreeBSD kernel file
        kernels plan PORT...               the same as a plan for `init PLAN` on another machine, which has --dist too
        kernels check FILE PORT...         whether what that `init` printed, in FILE with 2>&1, is right; takes the plan's --seed
-MACHINE: native, a Debian architecture (in QEMU), or the file of a FreeBSD kernel (in QEMU)
+MACHINE: native, a Debian architecture (in QEMU), the file of a FreeBSD kernel (in QEMU), or runner, a test double of one
   --dist=FOLDER     programs, as `make dist` writes them (default: dist)
   --timeout=SECONDS for each program (default: 20)
   --whole           suite: every limit in place of a selection
@@ -175,8 +175,12 @@ fn check_from_elsewhere(options: &Options) -> Result<ExitCode> {
 
 /// Prints the result of a suite.
 fn report(what: &str, suite: &Suite, broken: &[String]) -> ExitCode {
-    for broken in broken.iter().take(50) {
+    const SHOWN: usize = 50;
+    for broken in broken.iter().take(SHOWN) {
         println!("FAILED {broken}");
+    }
+    if broken.len() > SHOWN {
+        println!("... and {} more", broken.len() - SHOWN);
     }
     println!("{what}; {} jobs, {} failures", suite.jobs.len(), broken.len());
     if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

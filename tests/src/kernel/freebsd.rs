@@ -17,7 +17,7 @@ pub const WHERE_TO_GET_ONE: &str = "\
 A FreeBSD kernel file is needed: KERNEL=<file>, amd64 (GENERIC, runs both ports) or i386 (runs freebsd_386).
 It is `boot/kernel/kernel` in kernel.txz of a release, for example
   https://archive.freebsd.org/old-releases/amd64/11.1-RELEASE/kernel.txz
-  https://download.freebsd.org/releases/amd64/
+  https://archive.freebsd.org/old-releases/i386/11.1-RELEASE/kernel.txz
 and comes out with: tar -xJf kernel.txz ./boot/kernel/kernel
 Kernels of 10.4 and 11.1, amd64 and i386, are known to boot this way.";
 
@@ -76,9 +76,6 @@ fn identify(content: &[u8]) -> Result<(Cpu, String), String> {
     let [class, osabi] = [content.get(4), content.get(7)].map(|byte| byte.copied().unwrap_or(0));
     let half = |at: usize| content.get(at..at + 2).map_or(0, |bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
     let (kind, machine) = (half(16), half(18));
-    if osabi != elf::ELFOSABI_FREEBSD {
-        return Err(format!("an ELF file for OS ABI {osabi} (FreeBSD is {})", elf::ELFOSABI_FREEBSD));
-    }
     let cpu = match (class, machine) {
         (elf::ELFCLASS64, elf::EM_X86_64) => Cpu::Amd64,
         (elf::ELFCLASS32, elf::EM_386) => Cpu::I386,
@@ -90,12 +87,15 @@ fn identify(content: &[u8]) -> Result<(Cpu, String), String> {
             ));
         }
     };
-    if kind != elf::ET_EXEC {
-        return Err(format!("of ELF type {kind}, and not an executable ({})", elf::ET_EXEC));
-    }
     // Every kernel is linked with this interpreter (sys/conf/kern.pre.mk), no program is.
     if find(content, b"/red/herring\0").is_none() {
-        return Err("a FreeBSD program".into());
+        return Err(match osabi {
+            elf::ELFOSABI_FREEBSD => "a FreeBSD program".into(),
+            other => format!("a program for OS ABI {other} (FreeBSD is {})", elf::ELFOSABI_FREEBSD),
+        });
+    }
+    if kind != elf::ET_EXEC {
+        return Err(format!("of ELF type {kind}, and not an executable ({})", elf::ET_EXEC));
     }
     Ok((cpu, version(content).unwrap_or_else(|| "FreeBSD".into())))
 }

@@ -1,0 +1,64 @@
+//! The structures that rt0 shares with a kernel, as the compiler lays them out for a port, against those of `libc`
+//! (FreeBSD) and `linux-raw-sys` (Linux). Nothing runs: that this compiles is the test.
+
+#![no_std]
+#![allow(dead_code, unused_imports, unused_macros, missing_docs, reason = "two files of rt0, for their structures")]
+
+#[path = "../../src/arch.rs"]
+mod arch;
+#[path = "../../src/os.rs"]
+mod os;
+
+use core::mem::{align_of, offset_of, size_of};
+use os::{RawRlimit, Timespec};
+
+#[cfg(all(target_os = "freebsd", target_pointer_width = "32"))]
+use libc::Elf32_Auxinfo as AuxiliaryEntry;
+#[cfg(all(target_os = "freebsd", target_pointer_width = "64"))]
+use libc::Elf64_Auxinfo as AuxiliaryEntry;
+#[cfg(target_os = "freebsd")]
+use libc::{c_long, rlimit, timespec};
+#[cfg(target_os = "linux")]
+use linux_raw_sys::{
+    ctypes::c_long,
+    elf::Elf_auxv_t as AuxiliaryEntry,
+    general::{__kernel_old_timespec as timespec, rlimit},
+};
+
+/// Both structures have the same size and alignment, and the fields, in their order, the same places and sizes.
+macro_rules! same_layout {
+    ($ours:ident { $($our_field:ident),* }, $theirs:ident { $($their_field:ident),* }) => {
+        const _: () = {
+            assert!(size_of::<$ours>() == size_of::<$theirs>(), "another size");
+            assert!(align_of::<$ours>() == align_of::<$theirs>(), "another alignment");
+            $(assert!(offset_of!($ours, $our_field) == offset_of!($theirs, $their_field), "a field elsewhere");)*
+            $(let ours = field_size(|it: &$ours| &raw const it.$our_field);
+            let theirs = field_size(|it: &$theirs| &raw const it.$their_field);
+            assert!(ours == theirs, "a field of another size");)*
+        };
+    };
+}
+
+/// The size of what a function that is never called points to.
+const fn field_size<S, F>(_: fn(&S) -> *const F) -> usize {
+    size_of::<F>()
+}
+
+same_layout!(RawRlimit { soft, hard }, rlimit { rlim_cur, rlim_max });
+same_layout!(Timespec { seconds, nanoseconds }, timespec { tv_sec, tv_nsec });
+
+// Words: an argument of a system call, `long` and a pointer are one size on every port.
+const _: () = assert!(size_of::<arch::Arg>() == size_of::<c_long>());
+const _: () = assert!(size_of::<usize>() == size_of::<*const ()>());
+const _: () = assert!(size_of::<arch::Arg>() == size_of::<usize>());
+
+// FreeBSD's limits are signed, and its file offsets two words on 386.
+#[cfg(target_os = "freebsd")]
+const _: () = {
+    assert!(libc::rlim_t::MIN < 0);
+    assert!(size_of::<libc::off_t>() == 8);
+    let _signed: fn(RawRlimit) -> libc::rlim_t = |raw| raw.soft;
+};
+
+// The pairs of the auxiliary vector are two words each.
+const _: () = assert!(size_of::<AuxiliaryEntry>() == 2 * size_of::<usize>());

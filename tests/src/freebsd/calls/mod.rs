@@ -1,0 +1,175 @@
+//! The system calls: FreeBSD's table (`sys/kern/syscalls.master`) as far as it is played here.
+
+mod files;
+mod memory;
+mod process;
+mod thread;
+
+pub(super) use files::write_some;
+pub(super) use memory::mmap_elsewhere;
+pub(super) use thread::Start;
+
+use super::abi::Errno;
+use super::kernel::{Context, Kernel, Step};
+use crate::tracer::tracee::{BadAddress, Class, Registers};
+
+/// What plays a call.
+pub(super) type Play = fn(&mut Kernel, Context, &Arguments) -> Result<Step, Errno>;
+
+/// One row of the table.
+#[derive(Clone, Copy)]
+pub(super) struct Row {
+    /// The call's number.
+    pub number: u64,
+    /// Its name.
+    pub name: &'static str,
+    /// How many arguments it takes, a 64-bit one counted as one.
+    pub arguments: usize,
+    /// What it does, for those that are played here.
+    pub play: Option<Play>,
+}
+
+const fn row(number: u64, name: &'static str, arguments: usize, play: Play) -> Row {
+    Row { number, name, arguments, play: Some(play) }
+}
+
+/// A call that FreeBSD has and this runner has not: no SIGSYS, but an end of the run that says so.
+const fn unplayed(number: u64, name: &'static str) -> Row {
+    Row { number, name, arguments: 6, play: None }
+}
+
+/// The table, by number.
+pub(super) const TABLE: &[Row] = &[
+    row(1, "exit", 1, process::exit),
+    row(2, "fork", 0, process::fork),
+    row(3, "read", 3, files::read),
+    row(4, "write", 3, files::write),
+    row(5, "open", 3, files::open),
+    row(6, "close", 1, files::close),
+    row(7, "wait4", 4, process::wait4),
+    row(20, "getpid", 0, process::getpid),
+    row(37, "kill", 2, process::kill),
+    row(39, "getppid", 0, process::getppid),
+    row(36, "sync", 0, process::nothing),
+    row(41, "dup", 1, files::dup),
+    row(54, "ioctl", 3, files::ioctl),
+    row(55, "reboot", 1, process::refused),
+    row(59, "execve", 3, process::execve),
+    row(73, "munmap", 2, memory::munmap),
+    row(74, "mprotect", 3, memory::mprotect),
+    row(75, "madvise", 3, memory::madvise),
+    row(78, "mincore", 3, memory::mincore),
+    row(90, "dup2", 2, files::dup2),
+    unplayed(92, "fcntl"),
+    unplayed(116, "gettimeofday"),
+    row(147, "setsid", 0, process::setsid),
+    unplayed(165, "sysarch"),
+    unplayed(183, "seteuid"),
+    row(194, "getrlimit", 2, process::getrlimit),
+    row(195, "setrlimit", 2, process::setrlimit),
+    row(202, "__sysctl", 6, process::sysctl),
+    row(232, "clock_gettime", 2, process::clock_gettime),
+    row(240, "nanosleep", 2, process::nanosleep),
+    row(331, "sched_yield", 0, thread::sched_yield),
+    unplayed(340, "sigprocmask"),
+    row(378, "nmount", 3, process::refused),
+    row(416, "sigaction", 3, process::sigaction),
+    row(431, "thr_exit", 1, thread::exit),
+    row(432, "thr_self", 1, thread::current),
+    row(433, "thr_kill", 2, thread::kill),
+    row(454, "_umtx_op", 5, thread::umtx_op),
+    row(455, "thr_new", 2, thread::new),
+    row(477, "mmap", 6, memory::mmap),
+    unplayed(478, "lseek"),
+    row(499, "openat", 4, files::openat),
+    unplayed(542, "pipe2"),
+    row(563, "getrandom", 3, process::getrandom),
+];
+
+/// The row of a number.
+#[must_use]
+pub(super) fn lookup(number: u64) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.number == number)
+}
+
+/// A call's arguments, as the kernel fetches them (`cpu_fetch_syscall_args`): from registers and then the stack in a 64-bit
+/// program, all from the stack in a 32-bit one. Either way the first word on the stack is none.
+#[derive(Clone, Debug)]
+pub(super) struct Arguments {
+    class: Class,
+    words: Vec<u64>,
+}
+
+impl Arguments {
+    /// Fetches the arguments of the call at which the thread has stopped.
+    ///
+    /// # Errors
+    /// When the stack cannot be read: EFAULT.
+    pub(super) fn fetch(context: Context, registers: &Registers) -> Result<Arguments, BadAddress> {
+        let Context { tracee, class, .. } = context;
+        let on_stack = |count| tracee.read_words(class, registers.rsp + class.word() as u64, count);
+        let words = match class {
+            Class::Bits32 => on_stack(8)?,
+            Class::Bits64 => {
+                let Registers { rdi, rsi, rdx, r10, r8, r9, .. } = *registers;
+                let mut words = vec![rdi, rsi, rdx, r10, r8, r9];
+                words.extend(on_stack(1)?);
+                words
+            }
+        };
+        Ok(Arguments { class, words })
+    }
+
+    /// An address, a size or another word, counted from 0.
+    #[must_use]
+    pub(super) fn word(&self, index: usize) -> u64 {
+        self.words[index]
+    }
+
+    /// A C `int`.
+    #[must_use]
+    pub(super) fn int(&self, index: usize) -> i32 {
+        self.words[index] as u32 as i32
+    }
+
+    /// A 64-bit argument at `index`, for which a 32-bit program passes two words, low one first.
+    #[must_use]
+    pub(super) fn wide(&self, index: usize) -> u64 {
+        match self.class {
+            Class::Bits32 => self.words[index] | self.words[index + 1] << 32,
+            Class::Bits64 => self.words[index],
+        }
+    }
+
+    /// The words that `row`'s call takes, for the record.
+    #[must_use]
+    pub(super) fn taken(&self, row: &Row) -> Vec<u64> {
+        self.words.iter().copied().take(row.arguments).collect()
+    }
+}
+
+/// A timespec at `address`: seconds and nanoseconds, a word each in either class.
+fn read_timespec(context: Context, address: u64) -> Result<(u64, u64), Errno> {
+    let words = context.tracee.read_words(context.class, address, 2)?;
+    Ok((words[0], words[1]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_unique_and_those_of_the_table() {
+        for row in TABLE {
+            assert_eq!(TABLE.iter().filter(|other| other.number == row.number).count(), 1, "{}", row.name);
+        }
+        assert_eq!(lookup(477).map(|row| row.name), Some("mmap"));
+        assert_eq!(lookup(9).map(|row| row.name), None);
+    }
+
+    #[test]
+    fn a_wide_argument_is_two_words_without_padding() {
+        let arguments = Arguments { class: Class::Bits32, words: vec![0, 1, 2, 3, 4, 0x1000, 7, 0] };
+        assert_eq!(arguments.wide(5), 0x7_0000_1000);
+    }
+}

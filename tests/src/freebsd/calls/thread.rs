@@ -1,0 +1,152 @@
+//! Threads and what they sleep on.
+
+use super::super::abi::Errno;
+use super::super::kernel::{Context, Kernel, Step};
+use super::super::linux;
+use super::Arguments;
+use crate::tracer::poison;
+use crate::tracer::tracee::{Class, Registers};
+
+/// FreeBSD's thread ids begin where its process ids end.
+const FIRST_TID: u64 = 100_000;
+
+pub(super) fn sched_yield(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
+    Ok(Step::linux(linux::SCHED_YIELD, [0; 6]))
+}
+
+/// A word with FreeBSD's id of a thread.
+fn tid_bytes(class: Class, tid: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    class.push(&mut bytes, tid + FIRST_TID);
+    bytes
+}
+
+pub(super) fn current(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+    let tid = u64::from(context.tracee.0.as_raw().cast_unsigned());
+    context.tracee.write(arguments.word(0), &tid_bytes(context.class, tid))?;
+    Ok(Step::value(0))
+}
+
+pub(super) fn kill(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+    let tid = arguments.word(0).checked_sub(FIRST_TID).ok_or(Errno::ESRCH)?;
+    let signal = super::super::abi::signal_to_linux(arguments.int(1)).ok_or(Errno::EINVAL)? as u64;
+    Ok(Step::linux(linux::TGKILL, [u64::from(context.process.cast_unsigned()), tid, signal, 0, 0, 0]))
+}
+
+/// `struct thr_param` (`sys/sys/thr.h`), as far as it is played.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    function: u64,
+    argument: u64,
+    stack_end: u64,
+    tls: u64,
+    tid_places: [u64; 2],
+}
+
+impl Start {
+    /// Writes the new thread's id where the old one wants it, before the new one runs.
+    ///
+    /// # Errors
+    /// EFAULT.
+    pub(crate) fn announce(&self, context: Context, tid: u64) -> Result<(), Errno> {
+        for place in self.tid_places.into_iter().filter(|place| *place != 0) {
+            context.tracee.write(place, &tid_bytes(context.class, tid))?;
+        }
+        Ok(())
+    }
+
+    /// Sets a new thread's registers as `cpu_set_upcall` does, and poison in all others.
+    ///
+    /// # Errors
+    /// When the stack that was given is none, or the thread is gone.
+    pub(crate) fn begin(self, context: Context) -> Result<(), Errno> {
+        let Context { tracee, class, .. } = context;
+        let mut registers: Registers = tracee.registers().map_err(|_| Errno::ESRCH)?;
+        poison::general(&mut registers, class);
+        registers.orig_rax = u64::MAX;
+        registers.rip = self.function;
+        registers.rbp = 0;
+        match class {
+            Class::Bits64 => {
+                registers.rsp = (self.stack_end & !15) - 8;
+                registers.rdi = self.argument;
+                registers.fs_base = self.tls;
+            }
+            Class::Bits32 => {
+                registers.rsp = ((self.stack_end - 4) & !15) - 4;
+                tracee.write(registers.rsp + 4, &(self.argument as u32).to_le_bytes())?;
+            }
+        }
+        tracee.set_registers(registers).map_err(|_| Errno::ESRCH)
+    }
+}
+
+/// `kern_thr_new`. The new thread begins when it first stops.
+pub(super) fn new(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+    // CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM
+    const FLAGS: u64 = 0x100 | 0x200 | 0x400 | 0x800 | 0x1_0000 | 0x4_0000;
+    let Context { tracee, class, .. } = context;
+    let words = tracee.read_words(class, arguments.word(0), 8)?;
+    let [function, argument, stack, size, tls, _, child_tid, parent_tid] = words[..] else {
+        return Err(Errno::EINVAL);
+    };
+    if class == Class::Bits32 && tls != 0 {
+        kernel.violation(context, "thr_new: the runner plays no thread-local storage of 32-bit programs");
+        return Err(Errno::EINVAL);
+    }
+    let tid_places = [child_tid, parent_tid];
+    kernel.starting.insert(tracee, Start { function, argument, stack_end: stack + size, tls, tid_places });
+    Ok(Step::linux_then(linux::CLONE, [FLAGS, 0, 0, 0, 0, 0], |_, _, _| Step::value(0)))
+}
+
+/// `sys_thr_exit`: the word at `state` becomes 1, and who waits for it is woken.
+pub(super) fn exit(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+    let state = arguments.word(0);
+    let leave = Step::linux(linux::EXIT, [0; 6]);
+    if state == 0 {
+        return Ok(leave);
+    }
+    let mut one = Vec::new();
+    context.class.push(&mut one, 1);
+    context.tracee.write(state, &one)?;
+    let everyone = i32::MAX.unsigned_abs().into();
+    Ok(Step::linux_then(linux::FUTEX, [state, FUTEX_WAKE, everyone, 0, 0, 0], |_, _, _| leave))
+}
+
+/// `FUTEX_WAIT | FUTEX_PRIVATE_FLAG` and `FUTEX_WAKE | FUTEX_PRIVATE_FLAG`.
+const FUTEX_WAIT: u64 = 128;
+const FUTEX_WAKE: u64 = 129;
+
+/// `UMTX_OP_WAIT_UINT_PRIVATE` (15) and `UMTX_OP_WAKE_PRIVATE` (16). Who finds another value than the expected one does not
+/// sleep and is told nothing of it; who wakes is not told how many.
+pub(super) fn umtx_op(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+    let (object, value) = (arguments.word(0), arguments.word(2));
+    let timeout = arguments.word(4);
+    if object % 4 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    match arguments.int(1) {
+        15 => {
+            if timeout != 0 {
+                super::read_timespec(context, timeout)?;
+            }
+            let wait = [object, FUTEX_WAIT, value & 0xffff_ffff, timeout, 0, 0];
+            Ok(Step::Linux(
+                linux::FUTEX,
+                wait,
+                Box::new(|_, _, answer| match super::super::kernel::from_linux(answer) {
+                    Err(Errno::EAGAIN) => Step::value(0),
+                    other => Step::Answer(other),
+                }),
+            ))
+        }
+        16 => Ok(Step::linux_then(linux::FUTEX, [object, FUTEX_WAKE, value, 0, 0, 0], |_, _, _| Step::value(0))),
+        other => {
+            kernel.violation(
+                context,
+                format!("_umtx_op {other}: the runner plays 15 (wait) and 16 (wake) of private words"),
+            );
+            Err(Errno::EINVAL)
+        }
+    }
+}

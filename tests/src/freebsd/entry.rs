@@ -1,0 +1,235 @@
+//! execve: from what Linux has loaded to what FreeBSD's program finds at its first instruction.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::abi::{at, rlimit};
+use super::elf::{Image, PAGE};
+use super::kernel::{Context, GADGET, Kernel, Limit, Process, STACK_STEP};
+use super::linux;
+use crate::tracer::launch::mappings;
+use crate::tracer::poison;
+use crate::tracer::space::{Kind, Space};
+use crate::tracer::stack::{Block, place};
+use crate::tracer::tracee::{Class, Registers, Tracee};
+
+/// Where a position-independent program is loaded (`ET_DYN_LOAD_ADDR`, `sys/{amd64,i386}/include/elf.h`).
+fn dynamic_base(class: Class) -> u64 {
+    match class {
+        Class::Bits32 => 0x100_1000,
+        Class::Bits64 => 0x102_1000,
+    }
+}
+
+/// The end of a program's addresses (`VM_MAXUSER_ADDRESS`, `FREEBSD32_MAXUSER_ADDRESS`). The page below it is the shared
+/// page, and the stack ends where that begins.
+fn end_of_addresses(class: Class, i386_kernel: bool) -> u64 {
+    match class {
+        Class::Bits64 => 0x8000_0000_0000,
+        Class::Bits32 if i386_kernel => 0xbfc0_0000,
+        Class::Bits32 => 0xffff_f000,
+    }
+}
+
+/// Hard limits a kernel has of itself: RLIMIT_DATA (`maxdsiz`) and RLIMIT_STACK (`maxssiz`).
+fn kernel_limits(class: Class) -> (u64, u64) {
+    match class {
+        Class::Bits32 => (512 << 20, 64 << 20),
+        Class::Bits64 => (32 << 30, 512 << 20),
+    }
+}
+
+/// The strings a program is started with.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Strings {
+    pub arguments: Vec<Vec<u8>>,
+    pub environment: Vec<Vec<u8>>,
+}
+
+/// Makes of a process that Linux has just executed a program for one that FreeBSD has: its address space, stack and
+/// registers. `old` is the process before, whose limits it keeps.
+///
+/// # Errors
+/// When the kernel would refuse the program, or Linux does not do as it is told.
+pub(super) fn execute(kernel: &mut Kernel, tracee: Tracee, old: Option<&Process>, strings: &Strings) -> Result<()> {
+    let class = tracee.class()?;
+    let context = Context { tracee, process: tracee.0.as_raw(), class };
+    let image = Image::parse(&fs::read(format!("/proc/{}/exe", tracee.0))?)?;
+    ensure!(image.class == class, "the program is not what Linux has loaded");
+    let base = if image.position_independent { dynamic_base(class) } else { 0 };
+    let process = new_process(kernel, class, &image, base, old)?;
+    arrange(&process, &image, base, tracee)?;
+    kernel.processes.insert(context.process, process);
+    start(kernel, context, &image, base, strings)
+}
+
+/// The process as the kernel books it.
+fn new_process(kernel: &Kernel, class: Class, image: &Image, base: u64, old: Option<&Process>) -> Result<Process> {
+    let options = kernel.options;
+    let (data, stack) = kernel_limits(class);
+    let end = end_of_addresses(class, options.i386_kernel);
+    let stack_top = end - PAGE;
+    let limits = old.map_or_else(
+        || {
+            let mut limits = [Limit::INFINITE; rlimit::COUNT];
+            limits[rlimit::AS] = options.limit_as;
+            limits[rlimit::DATA] = options.limit_data.unwrap_or(Limit::INFINITE);
+            limits[rlimit::STACK] = options.limit_stack.unwrap_or(Limit::INFINITE);
+            limits
+        },
+        |old| old.limits,
+    );
+    let mut process = Process {
+        space: Space::new(PAGE..end),
+        limits,
+        data_start: image.data_start() + base,
+        stack_top,
+        has_note: image.osrel.is_some(),
+        ignores_sigsys: old.is_some_and(|old| old.ignores_sigsys),
+    };
+    // `elf64_machdep.c`'s and `ia32_sysvec.c`'s fixlimit: no process has more than the kernel's own limits.
+    for (resource, maximum) in [(rlimit::DATA, data), (rlimit::STACK, stack)] {
+        let clamp = |limit: i64| limit.min(maximum.cast_signed());
+        let Limit { soft, hard } = process.limits[resource];
+        process.limits[resource] = Limit { soft: clamp(soft), hard: clamp(hard) };
+    }
+    let space = &mut process.space;
+    for segment in &image.segments {
+        space.insert(segment.start + base..segment.end + base, Kind::Image);
+    }
+    space.insert(end - PAGE..end, Kind::SharedPage);
+    space.insert(stack_top - stack..stack_top, Kind::StackGap);
+    let first = STACK_STEP.min(process.limits[rlimit::STACK].bytes().next_multiple_of(PAGE));
+    space.insert(stack_top - first..stack_top, Kind::Stack);
+    let (size, limit) = (space.size(), process.limits[rlimit::AS].bytes());
+    if size > limit {
+        bail!("ENOMEM: the program, its stack and the shared page are {size} bytes, and RLIMIT_AS is {limit}");
+    }
+    if let Some(holes) = options.holes {
+        let mut from = process.search_start();
+        for _ in 0..holes.count {
+            process.space.insert(from..from + PAGE, Kind::Foreign);
+            from += PAGE + holes.size;
+        }
+        let to = stack_top - stack;
+        ensure!(from < to, "there is no room for {} holes of {} bytes", holes.count, holes.size);
+        process.space.insert(from..to, Kind::Foreign);
+        process.space.insert(PAGE..2 * PAGE, Kind::Foreign);
+    }
+    Ok(process)
+}
+
+/// Makes Linux's mappings those of the process: the image where FreeBSD loads it, the stack, the runner's gadget.
+fn arrange(process: &Process, image: &Image, base: u64, tracee: Tracee) -> Result<()> {
+    let class = image.class;
+    let entry = tracee.registers()?.rip;
+    let loaded_at = entry - image.entry;
+    let (first, last) = image.span();
+    let (first, last) = (first + loaded_at, last + loaded_at);
+    ensure!(first > GADGET, "the program is linked at {first:#x}, where the runner keeps its gadget; link it higher");
+
+    let original = tracee.patch(entry, class.system_call())?;
+    let call = |gadget, call, arguments| -> Result<u64> {
+        let answer = tracee.inject(gadget, call, arguments)?;
+        ensure!(!(-4095..0).contains(&answer), "Linux refuses to arrange the address space: errno {}", -answer);
+        Ok(answer.cast_unsigned())
+    };
+    call(entry, linux::MMAP, linux::map_anonymous(GADGET, PAGE, linux::PROT_READ | linux::PROT_EXEC))?;
+    tracee.patch(GADGET, class.system_call())?;
+    tracee.patch(entry, original)?;
+    for (start, end) in mappings(tracee)? {
+        let in_image = start >= first && end <= last;
+        let of_the_host = start >= 1 << 63; // the vsyscall page
+        if in_image && base != 0 {
+            let target = start - loaded_at + base;
+            let move_fixed = 1 | 2; // MREMAP_MAYMOVE | MREMAP_FIXED
+            call(GADGET, linux::MREMAP, [start, end - start, end - start, move_fixed, target, 0])?;
+        } else if !in_image && start != GADGET && !of_the_host {
+            call(GADGET, linux::MUNMAP, [start, end - start, 0, 0, 0, 0])?;
+        }
+    }
+    let stack = process.stack_low();
+    let protection = linux::PROT_READ | linux::PROT_WRITE;
+    call(GADGET, linux::MMAP, linux::map_anonymous(stack, process.stack_top - stack, protection))?;
+    Ok(())
+}
+
+/// Builds the initial stack (`exec_copyout_strings`, `freebsd_fixup`) and sets the registers (`exec_setregs`).
+fn start(kernel: &mut Kernel, context: Context, image: &Image, base: u64, strings: &Strings) -> Result<()> {
+    let Context { tracee, class, .. } = context;
+    let options = kernel.options;
+    let process = kernel.process(context);
+    let mut top = process.stack_top - 4 * class.word() as u64; // struct ps_strings
+    let mut put = |bytes: &[u8]| -> Result<u64> {
+        top -= bytes.len() as u64;
+        tracee.write(top, bytes).ok().context("the initial stack does not fit")?;
+        Ok(top)
+    };
+    let path = fs::read_link(format!("/proc/{}/exe", tracee.0))?;
+    let path = PathBuf::into_os_string(path);
+    let mut put_string = |string: &[u8]| put(&[string, b"\0"].concat());
+    let execution_path = put_string(&OsString::into_vec(path))?;
+    let environment = strings.environment.iter().map(|string| put_string(string)).collect::<Result<_>>()?;
+    let arguments = strings.arguments.iter().map(|string| put_string(string)).collect::<Result<_>>()?;
+    top &= !15;
+    let canary = top - 64;
+    tracee.write(canary, &[0x5a; 64]).ok().context("the initial stack does not fit")?;
+    let sizes = canary - 16;
+    let mut size_list = Vec::new();
+    class.push(&mut size_list, PAGE);
+    class.push(&mut size_list, 2 << 20);
+    tracee.write(sizes, &size_list).ok().context("the initial stack does not fit")?;
+
+    let mut auxiliary = vec![
+        (at::PHDR, image.headers + base),
+        (at::PHENT, image.header_size),
+        (at::PHNUM, image.header_count),
+        (at::PAGESZ, PAGE),
+        (at::FLAGS, 0),
+        (at::ENTRY, image.entry + base),
+        (at::BASE, base),
+        (at::EXECPATH, execution_path),
+        (at::OSRELDATE, u64::from(options.osreldate)),
+        (at::CANARY, canary),
+        (at::CANARYLEN, 64),
+        (at::NCPUS, 2),
+        (at::PAGESIZES, sizes),
+        (at::PAGESIZESLEN, 2 * class.word() as u64),
+        (at::STACKPROT, 3),
+        // What is a pointer to random bytes on Linux is a set of CPU features here.
+        (at::HWCAP, poison::value(class, 30)),
+    ];
+    auxiliary.retain(|(kind, _)| !(options.no_page_size && *kind == at::PAGESZ));
+    let block = Block { arguments, environment, auxiliary }.bytes(class);
+    let remainder = options.block_mod / class.word() as u64 * class.word() as u64;
+    let address = place(sizes, block.len(), remainder);
+    tracee.write(address, &block).ok().context("the initial stack does not fit")?;
+
+    let mut registers = tracee.registers()?;
+    poison::general(&mut registers, class);
+    registers.rip = image.entry + base;
+    enter(&mut registers, class, address);
+    // What is below the block is nothing a program may read anything into.
+    let mut below = Vec::new();
+    class.push(&mut below, poison::value(class, 31));
+    tracee.write(address - below.len() as u64, &below).ok().context("the initial stack does not fit")?;
+    poison::vectors(tracee)?;
+    tracee.set_registers(registers)?;
+    Ok(())
+}
+
+/// The two registers that the entry contract is about.
+fn enter(registers: &mut Registers, class: Class, block: u64) {
+    registers.orig_rax = u64::MAX;
+    match class {
+        Class::Bits32 => registers.rsp = block,
+        Class::Bits64 => {
+            registers.rdi = block;
+            registers.rsp = ((block - 8) & !15) + 8;
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The state of the kernel that is played: processes, their limits, and how a call is answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+
+use super::abi::{Errno, rlimit};
+use super::calls::Start;
+use super::elf::PAGE;
+use super::options::Options;
+use crate::tracer::faults::Faults;
+use crate::tracer::report::Call;
+use crate::tracer::space::{Kind, Space};
+use crate::tracer::tracee::{BadAddress, Class, LinuxCall, Registers, Tracee};
+
+/// Where the runner keeps one system call instruction in the program's address space: below everything FreeBSD hands out.
+pub(super) const GADGET: u64 = 0x1_0000;
+
+/// What a call returns: the result and the second result, or the error.
+pub(super) type Answer = Result<[u64; 2], Errno>;
+
+/// What is to happen next in a call.
+pub(super) enum Step {
+    /// The call returns.
+    Answer(Answer),
+    /// A Linux call is made in the program's name, and what it answered decides on.
+    Linux(LinuxCall, [u64; 6], Then),
+    /// The call does not return: a signal ends the process.
+    Kill(Signal),
+}
+
+/// What to do with a Linux call's answer.
+pub(super) type Then = Box<dyn FnOnce(&mut Kernel, Context, i64) -> Step>;
+
+impl Step {
+    /// The call succeeds with this result.
+    #[must_use]
+    pub(super) fn value(value: u64) -> Step {
+        Step::Answer(Ok([value, 0]))
+    }
+
+    /// A Linux call whose result is FreeBSD's too, its errors translated.
+    #[must_use]
+    pub(super) fn linux(call: LinuxCall, arguments: [u64; 6]) -> Step {
+        Step::Linux(call, arguments, Box::new(|_, _, answer| Step::Answer(from_linux(answer))))
+    }
+
+    /// A Linux call, and what comes after it has succeeded.
+    #[must_use]
+    pub(super) fn linux_then(
+        call: LinuxCall,
+        arguments: [u64; 6],
+        then: impl FnOnce(&mut Kernel, Context, u64) -> Step + 'static,
+    ) -> Step {
+        let then = move |kernel: &mut Kernel, context: Context, answer: i64| match from_linux(answer) {
+            Ok([value, _]) => then(kernel, context, value),
+            error => Step::Answer(error),
+        };
+        Step::Linux(call, arguments, Box::new(then))
+    }
+}
+
+impl From<Errno> for Step {
+    fn from(errno: Errno) -> Step {
+        Step::Answer(Err(errno))
+    }
+}
+
+impl From<BadAddress> for Errno {
+    fn from(_: BadAddress) -> Errno {
+        Errno::EFAULT
+    }
+}
+
+/// Linux's answer as FreeBSD's.
+pub(super) fn from_linux(answer: i64) -> Answer {
+    match answer {
+        error @ -4095..=-1 => Err(Errno::from_linux(-error as i32)),
+        value => Ok([value.cast_unsigned(), 0]),
+    }
+}
+
+/// Which thread of which process makes a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context {
+    /// The thread.
+    pub tracee: Tracee,
+    /// Its process.
+    pub process: i32,
+    /// The width of its words.
+    pub class: Class,
+}
+
+/// A limit, as FreeBSD keeps it: signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// What holds.
+    pub soft: i64,
+    /// Up to where the process may raise it.
+    pub hard: i64,
+}
+
+impl Limit {
+    /// None at all.
+    pub const INFINITE: Limit = Limit { soft: rlimit::INFINITY, hard: rlimit::INFINITY };
+
+    /// The soft limit in bytes.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
+        u64::try_from(self.soft).unwrap_or(u64::MAX)
+    }
+}
+
+/// A process.
+#[derive(Clone, Debug)]
+pub(super) struct Process {
+    /// Its address space.
+    pub space: Space,
+    /// Its limits, by resource.
+    pub limits: [Limit; rlimit::COUNT],
+    /// First page of the data segment, `vm_daddr`.
+    pub data_start: u64,
+    /// Highest address of the stack, exclusive.
+    pub stack_top: u64,
+    /// Whether the executable has an ABI note: without one a touch of an inaccessible page is SIGBUS.
+    pub has_note: bool,
+    /// Whether SIGSYS is ignored, so that unknown calls answer ENOSYS.
+    pub ignores_sigsys: bool,
+}
+
+impl Process {
+    /// Where mmap(0) starts to search: `vm_daddr` + hard RLIMIT_DATA (`sys/vm/vm_mmap.c`, `kern_mmap`).
+    #[must_use]
+    pub(super) fn search_start(&self) -> u64 {
+        let data = u64::try_from(self.limits[rlimit::DATA].hard).unwrap_or(u64::MAX);
+        self.data_start.saturating_add(data).checked_next_multiple_of(PAGE).unwrap_or(u64::MAX / PAGE * PAGE)
+    }
+
+    /// The lowest address that the stack has grown to.
+    #[must_use]
+    pub(super) fn stack_low(&self) -> u64 {
+        let parts = self.space.all().into_iter().filter(|(_, kind)| *kind == Kind::Stack);
+        parts.map(|(range, _)| range.start).min().unwrap_or(self.stack_top)
+    }
+}
+
+/// The kernel that is played, and what it has seen.
+pub(super) struct Kernel<'a> {
+    /// How it was asked to behave.
+    pub options: &'a Options,
+    /// Its processes, by pid.
+    pub processes: BTreeMap<i32, Process>,
+    /// The failures to come.
+    pub faults: Faults,
+    /// Threads that are about to be made, by the thread that makes them.
+    pub starting: BTreeMap<Tracee, Start>,
+    /// Threads in whose process Linux has executed another program, not yet arranged.
+    pub starting_program: BTreeSet<Tracee>,
+    /// The calls made.
+    pub calls: Vec<Call>,
+    /// What no right program does.
+    pub violations: Vec<String>,
+    /// Why the kernel would not execute a program, from the last such refusal.
+    pub refused: Option<String>,
+    /// The largest size of any address space.
+    pub peak: u64,
+}
+
+impl Kernel<'_> {
+    /// The process of a call.
+    pub(super) fn process(&mut self, context: Context) -> &mut Process {
+        self.processes.get_mut(&context.process).expect("a thread that makes a call has a process")
+    }
+
+    /// Records what no right program does.
+    pub(super) fn violation(&mut self, context: Context, text: impl AsRef<str>) {
+        let line = format!("process {}: {}", context.process, text.as_ref());
+        if self.options.trace {
+            eprintln!("freebsd-runner: violation: {line}");
+        }
+        self.violations.push(line);
+    }
+
+    /// Extends the stack to `address` if that is where it may grow, as `vm_map_growstack` does.
+    pub(super) fn grow_stack(&mut self, context: Context, address: u64) -> Option<Range<u64>> {
+        let page = address / PAGE * PAGE;
+        let process = self.process(context);
+        let in_gap = process.space.overlaps(page..page + PAGE).first().is_some_and(|(_, kind)| *kind == Kind::StackGap);
+        if !in_gap {
+            return None;
+        }
+        let low = process.stack_low();
+        let grown = process.stack_top - low;
+        let allowed = process.limits[rlimit::STACK].bytes() / PAGE * PAGE;
+        if process.stack_top - page > allowed {
+            return None;
+        }
+        let gap_start = process.space.all().into_iter().rev().find(|(range, _)| range.end == low)?.0.start;
+        let amount = (low - page).next_multiple_of(STACK_STEP).min(low - gap_start).min(allowed - grown);
+        if process.space.size() + amount > process.limits[rlimit::AS].bytes() {
+            return None;
+        }
+        process.space.insert(low - amount..low, Kind::Stack);
+        Some(low - amount..low)
+    }
+}
+
+/// `sgrowsiz`: by how much the stack grows, and how much of it there is at first (`sys/{amd64,i386}/include/vmparam.h`).
+pub(super) const STACK_STEP: u64 = 128 << 10;
+
+/// Sets the registers to what the program finds after a call: the answer, and poison in all that the kernel destroys.
+pub(super) fn answer(registers: &mut Registers, class: Class, answer: Answer) {
+    use crate::tracer::poison;
+    registers.eflags |= poison::ARITHMETIC_FLAGS;
+    let (first, second) = match answer {
+        Ok([first, second]) => {
+            registers.eflags &= !poison::CARRY;
+            (first, second)
+        }
+        Err(errno) => (u64::from(errno.0.unsigned_abs()), poison::value(class, 20)),
+    };
+    registers.rax = class.truncate(first);
+    // Calls with one result leave in the second what the program had there; it may not count on that.
+    registers.rdx = if second == 0 { poison::value(class, 21) } else { class.truncate(second) };
+    if class == Class::Bits64 {
+        registers.rcx = poison::value(class, 22);
+        registers.r11 = poison::value(class, 23);
+        registers.r8 = poison::value(class, 24);
+        registers.r9 = poison::value(class, 25);
+        registers.r10 = poison::value(class, 26);
+    }
+    registers.orig_rax = u64::MAX;
+}
+
+/// Whether FreeBSD would execute the file at `path`, seen from the runner.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn read_program(path: &Path) -> anyhow::Result<super::elf::Image> {
+    use anyhow::Context as _;
+    let file = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    super::elf::Image::parse(&file)
+}

@@ -1,0 +1,69 @@
+//! How a program is run: everything that can be asked of the runner.
+
+use super::kernel::Limit;
+use crate::tracer::faults::Fault;
+use crate::tracer::launch::Launch;
+
+/// The kernel that is played, and the state in which it starts the program.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The program's streams and the time it may take.
+    pub launch: Launch,
+    /// RLIMIT_AS.
+    pub limit_as: Limit,
+    /// RLIMIT_DATA; `None` for the kernel's own: 32 GiB for a 64-bit program, 512 MiB for a 32-bit one.
+    pub limit_data: Option<Limit>,
+    /// RLIMIT_STACK; `None` for the kernel's own: 512 MiB and 64 MiB.
+    pub limit_stack: Option<Limit>,
+    /// Where the initial block begins, mod 16: 0, 4, 8 or 12 for a 32-bit program. For a 64-bit one 0 or 8, to which others
+    /// are rounded down; rsp is 8 mod 16, so it is 8 bytes below the block or at it.
+    pub block_mod: u64,
+    /// `argv[0]` instead of the program's path.
+    pub argument_0: Option<Vec<u8>>,
+    /// No arguments at all, not even `argv[0]`.
+    pub no_arguments: bool,
+    /// The environment, `NAME=value` each.
+    pub environment: Vec<Vec<u8>>,
+    /// Leave AT_PAGESZ out.
+    pub no_page_size: bool,
+    /// AT_OSRELDATE: the kernel's `__FreeBSD_version`.
+    pub osreldate: u32,
+    /// A 32-bit program runs under an i386 kernel, with 3 GiB of addresses, instead of under an amd64 one, with 4.
+    pub i386_kernel: bool,
+    /// The failures to inject.
+    pub faults: Vec<Fault>,
+    /// Leave only this many free ranges of this many bytes for mmap.
+    pub holes: Option<Holes>,
+    /// Print calls and violations to standard error as they happen.
+    pub trace: bool,
+}
+
+/// An address space with something in all of it but a few places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holes {
+    /// How many there are.
+    pub count: u64,
+    /// Bytes of each.
+    pub size: u64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            launch: Launch::default(),
+            limit_as: Limit::INFINITE,
+            limit_data: None,
+            limit_stack: None,
+            block_mod: 0,
+            argument_0: None,
+            no_arguments: false,
+            environment: Vec::new(),
+            no_page_size: false,
+            osreldate: 1_101_001,
+            i386_kernel: false,
+            faults: Vec::new(),
+            holes: None,
+            trace: false,
+        }
+    }
+}

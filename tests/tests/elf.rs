@@ -1,0 +1,301 @@
+//! The files that `make dist` writes: what a kernel reads of a program before the program runs.
+
+use anyhow::{Context, Result, ensure};
+use object::elf::*;
+use object::read::elf::{Dyn, ElfFile, ElfFile32, ElfFile64, FileHeader, ProgramHeader, SectionHeader, Sym};
+use object::{Endianness, FileKind};
+use rt0_tests::job::{End, Job};
+use rt0_tests::make::{make, root};
+use rt0_tests::native;
+use rt0_tests::port::{Port, chosen};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// `sys/sys/elf_common.h`.
+const NT_FREEBSD_ABI_TAG: u32 = 1;
+
+/// What of a program is checked, in one shape for both widths.
+#[derive(Default)]
+struct Program {
+    class: u8,
+    machine: u16,
+    os_abi: u8,
+    kind: u16,
+    flags: u32,
+    entry: u64,
+    segments: Vec<Segment>,
+    /// Notes in PT_NOTE segments: where in the file the segment ends, name, type.
+    notes: Vec<(u64, String, u32)>,
+    /// Tags of the dynamic section.
+    dynamic: Vec<u64>,
+    sections: Vec<Section>,
+    /// Name, value.
+    symbols: Vec<(String, u64)>,
+}
+
+#[derive(Debug)]
+struct Segment {
+    kind: u32,
+    flags: u32,
+    offset: u64,
+    address: u64,
+    size: u64,
+    align: u64,
+}
+
+struct Section {
+    kind: u32,
+    flags: u64,
+    size: u64,
+}
+
+impl Program {
+    fn read(file: &Path) -> Result<Program> {
+        let data = fs::read(file)?;
+        match FileKind::parse(&*data)? {
+            FileKind::Elf32 => Self::from(&ElfFile32::parse(&*data)?),
+            FileKind::Elf64 => Self::from(&ElfFile64::parse(&*data)?),
+            other => anyhow::bail!("{other:?}, no ELF file"),
+        }
+    }
+
+    fn from<Elf: FileHeader<Endian = Endianness>>(file: &ElfFile<'_, Elf>) -> Result<Program> {
+        let (header, endian, data) = (file.elf_header(), file.endian(), file.data());
+        let mut program = Program {
+            class: header.e_ident().class,
+            machine: header.e_machine(endian),
+            os_abi: header.e_ident().os_abi,
+            kind: header.e_type(endian),
+            flags: header.e_flags(endian),
+            entry: header.e_entry(endian).into(),
+            ..Program::default()
+        };
+        ensure!(endian == Endianness::Little, "{endian:?} endian");
+        for segment in file.elf_program_headers() {
+            program.segments.push(Segment {
+                kind: segment.p_type(endian),
+                flags: segment.p_flags(endian),
+                offset: segment.p_offset(endian).into(),
+                address: segment.p_vaddr(endian).into(),
+                size: segment.p_memsz(endian).into(),
+                align: segment.p_align(endian).into(),
+            });
+            if let Some(mut notes) = segment.notes(endian, data)? {
+                let end = segment.p_offset(endian).into() + segment.p_filesz(endian).into();
+                while let Some(note) = notes.next()? {
+                    let name = String::from_utf8_lossy(note.name()).into_owned();
+                    program.notes.push((end, name, note.n_type(endian)));
+                }
+            }
+            if let Some(entries) = segment.dynamic(endian, data)? {
+                program.dynamic.extend(entries.iter().map(|entry| entry.d_tag(endian).into()));
+            }
+        }
+        for section in file.elf_section_table().iter() {
+            program.sections.push(Section {
+                kind: section.sh_type(endian),
+                flags: section.sh_flags(endian).into(),
+                size: section.sh_size(endian).into(),
+            });
+        }
+        let symbols = file.elf_symbol_table();
+        for symbol in symbols.iter() {
+            let name = String::from_utf8_lossy(symbol.name(endian, symbols.strings())?).into_owned();
+            program.symbols.push((name, symbol.st_value(endian).into()));
+        }
+        Ok(program)
+    }
+
+    fn of_kind(&self, kind: u32) -> impl Iterator<Item = &Segment> {
+        self.segments.iter().filter(move |segment| segment.kind == kind)
+    }
+
+    /// Bytes that a loaded program occupies, of every section.
+    fn loaded(&self) -> u64 {
+        self.sections
+            .iter()
+            .filter(|section| section.flags & u64::from(SHF_ALLOC) != 0)
+            .map(|section| section.size)
+            .sum()
+    }
+
+    /// Bytes of address space from the first page to the last.
+    fn image(&self) -> u64 {
+        let first = self.of_kind(PT_LOAD).map(|segment| segment.address / 4096 * 4096).min();
+        let last = self.of_kind(PT_LOAD).map(|segment| (segment.address + segment.size).next_multiple_of(4096)).max();
+        last.unwrap_or(0) - first.unwrap_or(0)
+    }
+
+    fn has_symbol_like(&self, word: &str) -> Option<&str> {
+        self.symbols.iter().map(|(name, _)| &**name).find(|name| name.to_lowercase().contains(word))
+    }
+
+    /// What holds for a program of `port`, moved or not.
+    fn check(&self, port: Port) -> Result<()> {
+        let (class, machine) = match port {
+            Port::linux_386 | Port::freebsd_386 => (ELFCLASS32, EM_386),
+            Port::linux_amd64 | Port::freebsd_amd64 => (ELFCLASS64, EM_X86_64),
+            Port::linux_arm => (ELFCLASS32, EM_ARM),
+        };
+        ensure!((self.class, self.machine) == (class, machine), "class {}, machine {}", self.class, self.machine);
+        let os_abi = if port.is_freebsd() { ELFOSABI_FREEBSD } else { ELFOSABI_NONE };
+        ensure!(self.os_abi == os_abi, "EI_OSABI is {}, this kernel wants {os_abi}", self.os_abi);
+        if port == Port::linux_arm {
+            ensure!(self.flags & EF_ARM_EABIMASK == EF_ARM_EABI_VER5, "flags {:#x}: not EABI 5", self.flags);
+            ensure!(self.flags & EF_ARM_ABI_FLOAT_HARD == 0, "flags {:#x}: wants a floating-point unit", self.flags);
+        }
+
+        // Static: nobody else has to be loaded, nothing has to be set up but what `_start` does.
+        ensure!(self.of_kind(PT_INTERP).next().is_none(), "it wants a dynamic linker");
+        ensure!(!self.dynamic.contains(&u64::from(DT_NEEDED)), "it wants a library");
+        ensure!(self.of_kind(PT_TLS).next().is_none(), "it wants thread-local storage");
+        let never_called =
+            |section: &&Section| [SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY].contains(&section.kind);
+        ensure!(self.sections.iter().find(never_called).is_none(), "it wants constructors or destructors to be called");
+
+        let mut stacks = self.of_kind(PT_GNU_STACK);
+        let stack = stacks.next().context("no PT_GNU_STACK: the kernel makes the stack executable")?;
+        ensure!(stack.flags & PF_X == 0, "the stack is executable");
+        for segment in &self.segments {
+            ensure!(segment.flags & (PF_W | PF_X) != PF_W | PF_X, "writable and executable: {segment:x?}");
+        }
+        let loads = self.of_kind(PT_LOAD).count();
+        ensure!((1..=2).contains(&loads), "{loads} segments to load");
+        for segment in self.of_kind(PT_LOAD) {
+            ensure!(segment.align == 4096, "aligned to {}: {segment:x?}", segment.align);
+            ensure!(segment.offset % 4096 == segment.address % 4096, "not to be mapped from the file: {segment:x?}");
+        }
+        let here = |segment: &&Segment| (segment.address..segment.address + segment.size).contains(&self.entry);
+        let entered =
+            self.of_kind(PT_LOAD).find(here).with_context(|| format!("nothing at entry {:#x}", self.entry))?;
+        ensure!(entered.flags & PF_X != 0, "the entry point {:#x} is not executable", self.entry);
+        let start = self.symbols.iter().find(|(name, _)| name == "_start").context("no symbol _start")?.1;
+        ensure!(self.entry == start, "it begins at {:#x}, `_start` is {start:#x}", self.entry);
+
+        // The kernel looks for the note in the first page (`sys/kern/imgact_elf.c`, `__elfN(parse_notes)`).
+        let tags: Vec<_> = self.notes.iter().filter(|(_, name, _)| name == "FreeBSD").collect();
+        match (port.is_freebsd(), &tags[..]) {
+            (false, []) => {}
+            (true, [(end, _, NT_FREEBSD_ABI_TAG)]) if *end <= 4096 => {}
+            _ => anyhow::bail!("notes for FreeBSD: {tags:?}"),
+        }
+        Ok(())
+    }
+}
+
+/// The programs of `dist/<port>/<folder>`.
+fn programs(port: Port, folder: &str) -> Result<Vec<(String, PathBuf)>> {
+    let folder = root().join("dist").join(port.to_string()).join(folder);
+    let entries = fs::read_dir(&folder).with_context(|| format!("{}; `make dist` makes it", folder.display()))?;
+    let mut programs = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        programs.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
+    }
+    programs.sort();
+    ensure!(programs.iter().any(|(name, _)| name == "hello"), "no hello in {}; `make dist` makes it", folder.display());
+    Ok(programs)
+}
+
+/// `IMAGE_BASE` of the port's linker script.
+fn image_base(port: Port) -> Result<u64> {
+    let script = fs::read_to_string(root().join(format!("linker/{port}.ld")))?;
+    let value =
+        script.split_once("IMAGE_BASE = 0x").and_then(|(_, rest)| rest.split_once(';')).context("IMAGE_BASE")?.0;
+    Ok(u64::from_str_radix(value, 16)?)
+}
+
+#[test]
+fn every_program_is_what_its_kernel_wants() -> Result<()> {
+    for port in chosen(&Port::ALL) {
+        let programs = programs(port, "bin")?;
+        for (_, file) in &programs {
+            let check = || {
+                let program = Program::read(file)?;
+                program.check(port)?;
+                ensure!(program.kind == ET_EXEC, "type {}, no ET_EXEC", program.kind);
+                ensure!(
+                    program.of_kind(PT_DYNAMIC).next().is_none(),
+                    "a dynamic section in a program that is not moved"
+                );
+                let base = program.of_kind(PT_LOAD).map(|segment| segment.address).min();
+                ensure!(base == Some(image_base(port)?), "the image is at {base:x?}");
+                anyhow::Ok(())
+            };
+            check().with_context(|| file.display().to_string())?;
+        }
+        println!("{port}: {}", programs.iter().map(|(name, _)| &**name).collect::<Vec<_>>().join(", "));
+    }
+    Ok(())
+}
+
+#[test]
+fn hello_is_under_1_kib_and_has_nothing_of_a_heap() -> Result<()> {
+    for port in chosen(&Port::ALL) {
+        let dist = root().join("dist");
+        let read = |name| {
+            Program::read(&port.program(&dist, name)).with_context(|| format!("{port}: {name}; see `make dist`"))
+        };
+        let hello = read("hello")?;
+        println!("{port}: hello is {} bytes", hello.loaded());
+        ensure!((1..1024).contains(&hello.loaded()), "{port}: hello is {} bytes", hello.loaded());
+        for word in ["heap", "malloc"] {
+            let found = hello.has_symbol_like(word);
+            ensure!(found.is_none(), "{port}: hello has {}", found.unwrap_or_default());
+        }
+        // That there are such names to be found where there is an arena.
+        ensure!(read("limits")?.has_symbol_like("malloc").is_some(), "{port}: limits has no symbol of its own");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_static_pie_says_the_same() -> Result<()> {
+    let toolchain = fs::read_to_string(root().join("target/toolchain.mk")).context("see `make dist`")?;
+    if toolchain.contains("STANDARD := yes") {
+        println!("not run: the toolchain found does not build core, and prebuilt targets are linked with -no-pie");
+        return Ok(());
+    }
+    let ports = [Port::linux_386, Port::linux_amd64];
+    make("pie", &ports)?;
+    for port in ports {
+        for (name, file) in programs(port, "pie")? {
+            let check = || {
+                let program = Program::read(&file)?;
+                program.check(port)?;
+                ensure!(program.kind == ET_DYN, "type {}, no ET_DYN", program.kind);
+                ensure!(program.of_kind(PT_DYNAMIC).count() == 1, "no dynamic section");
+                anyhow::Ok(())
+            };
+            check().with_context(|| format!("{port}: {name} as a static-PIE"))?;
+        }
+        let run = |folder: &str, name: &str, arg: &str, limit: Option<u64>| -> Result<(End, Vec<String>)> {
+            let file = root().join(format!("dist/{port}/{folder}/{name}"));
+            let outcome = native::run(&[Job::new(name, &file, &[arg]).limited(limit)], 60, &mut |_| ())?.remove(0);
+            // What the program says of its image is what the file says.
+            if let Some(image) = outcome.output.lines().find_map(|line| line.strip_prefix("image=")) {
+                let there = Program::read(&file)?.image();
+                ensure!(
+                    image.parse() == Ok(there),
+                    "{port}: {folder}/{name} has an image of {there} bytes, it says {image}"
+                );
+            }
+            // How large the image is differs from kind to kind, and what is left for the arena with it.
+            let differs = ["base", "image", "footprint", "left", "arena", "bitmap"];
+            let same = |line: &&str| line.split_once('=').is_none_or(|(key, _)| !differs.contains(&key));
+            Ok((outcome.end, outcome.output.lines().filter(same).map(String::from).collect()))
+        };
+        let limit = Some(64 << 20);
+        for (name, arg, limit) in [
+            ("hello", "", None),
+            ("limits", "--policy=fit", None),
+            ("limits", "--no-bitmap", limit),
+            ("limits", "--no", None),
+        ] {
+            let (fixed, moved) = (run("bin", name, arg, limit)?, run("pie", name, arg, limit)?);
+            ensure!(fixed == moved, "{port}: {name} {arg}: {fixed:?}, as a static-PIE {moved:?}");
+            println!("{port}: {name} {arg}: the same as a static-PIE, {}, {} lines", moved.0, moved.1.len());
+        }
+    }
+    Ok(())
+}

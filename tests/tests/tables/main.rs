@@ -1,0 +1,292 @@
+//! Every number that rt0 shares with a kernel, of every port, against tables that others made: the crates `sc`, `nc`,
+//! `linux-raw-sys`, `libc` and `object` (their sources are read, whatever CPU they are for), and the kernel's headers
+//! where they are installed. Each constant has to be in one of them, and all that have it have to agree.
+
+mod consts;
+
+use anyhow::{Context, Result, ensure};
+use consts::Table;
+use rt0_tests::make::{make, root};
+use rt0_tests::port::{Port, chosen};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+/// rt0's name for a constant where it is not the kernel's, the latter (an expression of such names; where tables
+/// differ, one row for each), for which ports, and why.
+type Alias = (&'static str, &'static str, fn(Port) -> bool, &'static str);
+
+const ALIASES: &[Alias] = &[
+    ("GETRLIMIT", "UGETRLIMIT", linux32, "`getrlimit` is an older call, which clamps to 0x7fffffff"),
+    ("MMAP", "MMAP2", linux32, "`mmap` is an older call, which takes a pointer to its arguments"),
+    ("SYSCTL", "__SYSCTL", freebsd, "the call's name begins with underscores, which some tables leave out"),
+    ("SYSCTL", "SYSCTL", freebsd, "as above"),
+    ("UMTX_OP", "_UMTX_OP", freebsd, "the call's name begins with an underscore"),
+    ("RLIMIT_AS", "RLIMIT_VMEM", freebsd, "the kernel has two names for it, the tables one or both"),
+    ("RLIMIT_AS", "RLIMIT_AS", freebsd, "as above"),
+    ("REBOOT_MAGIC[0]", "LINUX_REBOOT_MAGIC1", linux, "one list in place of two names"),
+    ("REBOOT_MAGIC[1]", "LINUX_REBOOT_MAGIC2", linux, "as above"),
+    ("REBOOT_POWER_OFF", "LINUX_REBOOT_CMD_POWER_OFF", linux, "one name on every OS"),
+    ("REBOOT_RESTART", "LINUX_REBOOT_CMD_RESTART", linux, "as above"),
+    ("REBOOT_POWER_OFF", "RB_POWEROFF | RB_NOSYNC", freebsd, "as above"),
+    ("REBOOT_RESTART", "RB_AUTOBOOT | RB_NOSYNC", freebsd, "as above"),
+    ("MAP_ANON", "MAP_ANONYMOUS", linux, "one name on every OS"),
+    ("R_RELATIVE", "R_386_RELATIVE", x86, "each CPU has its own"),
+    ("R_RELATIVE", "R_X86_64_RELATIVE", amd64, "as above"),
+    ("R_RELATIVE", "R_ARM_RELATIVE", arm, "as above"),
+    ("DT_TABLE", "DT_REL", bits32, "the kind of relocations that the port's ABI has"),
+    ("DT_TABLE", "DT_RELA", amd64, "as above"),
+    ("DT_TABLE_SIZE", "DT_RELSZ", bits32, "as above"),
+    ("DT_TABLE_SIZE", "DT_RELASZ", amd64, "as above"),
+];
+
+/// Constants that no kernel has a table of, and what holds them instead.
+const OWN: &[(&str, &str)] = &[
+    ("MAPPED_AT_EXEC", "measured; the sweeps of limits fail if it is too small"),
+    ("STACK_AT_EXEC", "measured; as above"),
+    ("RELA", "the ABI's choice; a program that is moved and says hello shows it"),
+    ("EHDR", "the size of a file header; as above"),
+    ("PAGE_SIZE_MIN", "a lower bound, not a number of the kernel's"),
+];
+
+fn linux(port: Port) -> bool {
+    !port.is_freebsd()
+}
+fn freebsd(port: Port) -> bool {
+    port.is_freebsd()
+}
+fn bits32(port: Port) -> bool {
+    port.bits() == 32
+}
+fn linux32(port: Port) -> bool {
+    linux(port) && bits32(port)
+}
+fn amd64(port: Port) -> bool {
+    port.bits() == 64
+}
+fn arm(port: Port) -> bool {
+    port == Port::linux_arm
+}
+fn x86(port: Port) -> bool {
+    bits32(port) && !arm(port)
+}
+
+/// Where cargo keeps the source of a crate, and its version.
+static CRATES: LazyLock<HashMap<String, (PathBuf, String)>> = LazyLock::new(|| {
+    let metadata = cargo_metadata::MetadataCommand::new().current_dir(env!("CARGO_MANIFEST_DIR")).exec();
+    let metadata = metadata.expect("cargo tells where the crates are");
+    let tests = metadata.packages.iter().find(|package| package.name == "rt0-tests").expect("this package");
+    // The versions that this package asks for, where there are several.
+    let wanted = |package: &cargo_metadata::Package| {
+        let of = |dependency: &&cargo_metadata::Dependency| dependency.name == package.name.as_str();
+        tests.dependencies.iter().find(of).is_some_and(|dependency| dependency.req.matches(&package.version))
+    };
+    let place = |package: &cargo_metadata::Package| {
+        let folder = package.manifest_path.parent().expect("a manifest is in a folder").as_std_path().to_owned();
+        (package.name.to_string(), (folder, package.version.to_string()))
+    };
+    metadata.packages.iter().filter(|package| wanted(package)).map(place).collect()
+});
+
+/// The constants in `files` of a crate.
+fn of_crate(name: &str, port: Port, files: &[&str], prefix: &'static str) -> Result<Table> {
+    let (folder, version) =
+        CRATES.get(name).with_context(|| format!("cargo metadata does not know the crate {name}"))?;
+    let files: Vec<_> = files.iter().map(|file| folder.join(file)).collect();
+    Table::rust(format!("{name} {version}"), port.bits(), &files, prefix)
+}
+
+/// The constants in the kernel's headers of the port, as Debian's linux-libc-dev (for ARM linux-libc-dev-armhf-cross)
+/// and others install them.
+fn headers(port: Port, files: &[&str], prefix: &'static str) -> Option<Table> {
+    let roots = match port {
+        _ if port.is_freebsd() => return None,
+        Port::linux_arm => ["/usr/arm-linux-gnueabihf/include", "/usr/arm-linux-gnueabi/include"],
+        _ => ["/usr/include/x86_64-linux-gnu", "/usr/include"],
+    };
+    let files: Vec<_> = files.iter().flat_map(|file| roots.map(|root| Path::new(root).join(file))).collect();
+    Table::c("kernel headers", port.bits(), &files, prefix)
+}
+
+/// Compares each constant of ours with every table that has it.
+fn check(port: Port, what: &str, ours: &Table, theirs: &[Table]) -> Result<()> {
+    let (mut derived, mut own, mut checked) = (0, 0, 0);
+    let mut per_source: Vec<usize> = vec![0; theirs.len()];
+    let mut per_count = BTreeMap::<usize, usize>::new();
+    let mut faults = Vec::new();
+    for name in ours.names() {
+        if OWN.iter().any(|(ours, _)| *ours == name) {
+            own += 1;
+            continue;
+        }
+        if ours.is_derived(name) {
+            derived += 1;
+            continue;
+        }
+        let Some(value) = ours.value(name)? else {
+            faults.push(format!("{name}: its value cannot be read"));
+            continue;
+        };
+        let aliases = ALIASES.iter().filter(|(ours, _, on, _)| *ours == name && on(port));
+        let mut names: Vec<_> = aliases.map(|(_, theirs, ..)| *theirs).collect();
+        if names.is_empty() {
+            names.push(name);
+        }
+        let mut sources = 0;
+        for (table, count) in theirs.iter().zip(&mut per_source) {
+            let mut answers = names.iter().filter_map(|name| table.value(name).transpose());
+            let Some(answer) = answers.next().transpose()? else { continue };
+            *count += 1;
+            sources += 1;
+            if answer != value {
+                faults.push(format!("{name}: {value} here, {answer} in {}", table.source));
+            }
+        }
+        if sources == 0 {
+            faults.push(format!("{name} = {value}: in no table under the name {}", names.join(" or ")));
+        }
+        checked += 1;
+        *per_count.entry(sources).or_default() += 1;
+    }
+    let sources = theirs.iter().zip(&per_source).map(|(table, count)| format!("{} {count}", table.source));
+    let confirmed = per_count.iter().map(|(sources, constants)| format!("{constants} by {sources}"));
+    println!(
+        "{port} {what}: {checked} checked ({}; confirmed: {}), {derived} made of others, {own} of our own",
+        sources.collect::<Vec<_>>().join(", "),
+        confirmed.collect::<Vec<_>>().join(", ")
+    );
+    ensure!(checked > 0, "{port} {what}: nothing read from {}", ours.source);
+    ensure!(faults.is_empty(), "{port} {what} ({}):\n  {}", ours.source, faults.join("\n  "));
+    Ok(())
+}
+
+/// The folder that a crate with a folder for each CPU has for the port's.
+fn cpu(port: Port) -> &'static str {
+    match port {
+        Port::linux_386 | Port::freebsd_386 => "x86",
+        Port::linux_amd64 | Port::freebsd_amd64 => "x86_64",
+        Port::linux_arm => "arm",
+    }
+}
+
+#[test]
+fn numbers_of_system_calls() -> Result<()> {
+    for port in chosen(&Port::ALL) {
+        // FreeBSD has one table for every CPU.
+        let (file, os_cpu) = match port.is_freebsd() {
+            true => ("src/os/freebsd/nr.rs".into(), "freebsd-x86_64".into()),
+            false => (format!("arch/{port}/nr.rs"), format!("linux-{}", cpu(port))),
+        };
+        let ours = Table::rust(&*file, port.bits(), &[root().join(&file)], "")?;
+        let sc = if port == Port::linux_arm { "linux-armeabi" } else { &os_cpu };
+        let mut theirs = vec![
+            of_crate("sc", port, &[&format!("src/platform/{sc}/nr.rs")], "")?,
+            of_crate("nc", port, &[&format!("src/platform/{os_cpu}/sysno.rs")], "SYS_")?,
+        ];
+        if linux(port) {
+            let general = format!("src/{}/general.rs", cpu(port));
+            theirs.push(of_crate("linux-raw-sys", port, &[&general], "__NR_")?);
+        }
+        let header = match port {
+            Port::linux_386 => &["asm/unistd_32.h"][..],
+            Port::linux_amd64 => &["asm/unistd_64.h"],
+            _ => &["asm/unistd.h", "asm/unistd-eabi.h"],
+        };
+        theirs.extend(headers(port, header, "__NR_"));
+        check(port, "system calls", &ours, &theirs)?;
+    }
+    Ok(())
+}
+
+/// The tables that a port's constants other than system calls are compared with.
+fn kernel_constants(port: Port) -> Result<Vec<Table>> {
+    if linux(port) {
+        let of_cpu =
+            ["general.rs", "errno.rs", "auxvec.rs", "elf_uapi.rs"].map(|file| format!("src/{}/{file}", cpu(port)));
+        let files = "asm/mman.h asm/auxvec.h asm/fcntl.h asm-generic/errno-base.h asm-generic/errno.h \
+                     asm-generic/fcntl.h asm-generic/mman-common.h asm-generic/mman.h asm-generic/resource.h \
+                     linux/auxvec.h linux/futex.h linux/mman.h linux/reboot.h linux/time.h linux/wait.h";
+        let mut tables = vec![of_crate("linux-raw-sys", port, &of_cpu.each_ref().map(|file| &**file), "")?];
+        tables.extend(headers(port, &files.split_whitespace().collect::<Vec<_>>(), ""));
+        return Ok(tables);
+    }
+    let bsd = "src/unix/bsd/freebsdlike";
+    let of_cpu = if bits32(port) { "x86.rs" } else { "x86_64/mod.rs" };
+    let libc = [
+        &format!("{bsd}/freebsd/{of_cpu}"),
+        &format!("{bsd}/freebsd/mod.rs"),
+        &format!("{bsd}/mod.rs"),
+        "src/unix/bsd/mod.rs",
+        "src/unix/mod.rs",
+    ];
+    let types = "src/platform/freebsd-types/sys";
+    let nc = ["fcntl", "mman", "reboot", "resource", "time", "umtx", "wait"].map(|name| format!("{types}/{name}.rs"));
+    let nc: Vec<_> = nc.iter().map(|file| &**file).chain(["src/platform/freebsd-x86_64/errno.rs"]).collect();
+    Ok(vec![of_crate("libc", port, &libc, "")?, of_crate("nc", port, &nc, "")?])
+}
+
+#[test]
+fn constants() -> Result<()> {
+    for port in chosen(&Port::ALL) {
+        let os = if port.is_freebsd() { "src/os/freebsd.rs" } else { "src/os/linux.rs" };
+        let files = [os, "src/args.rs", "src/sys.rs", "src/relocate.rs", &format!("arch/{port}/mod.rs")];
+        let ours = Table::rust(files.join(", "), port.bits(), &files.map(|file| root().join(file)), "")?;
+        let mut theirs = kernel_constants(port)?;
+        theirs.push(of_crate("object", port, &["src/elf.rs"], "")?);
+        check(port, "constants", &ours, &theirs)?;
+    }
+    Ok(())
+}
+
+/// The other way round: every error of the kernel has its name here.
+#[test]
+fn no_errno_is_missing() -> Result<()> {
+    // Second names of a number, and the end of FreeBSD's list.
+    let second = ["EWOULDBLOCK", "EDEADLOCK", "ENOTSUP", "ELAST"];
+    for port in chosen(&Port::ALL) {
+        let os = if port.is_freebsd() { "src/os/freebsd.rs" } else { "src/os/linux.rs" };
+        let ours = Table::rust(os, port.bits(), &[root().join(os)], "")?;
+        let file = match port.is_freebsd() {
+            true => ("nc", "src/platform/freebsd-x86_64/errno.rs".into()),
+            false => ("linux-raw-sys", format!("src/{}/errno.rs", cpu(port))),
+        };
+        let theirs = of_crate(file.0, port, &[&file.1], "")?;
+        let names: Vec<_> = theirs.names().filter(|name| name.starts_with('E') && !second.contains(name)).collect();
+        println!("{port}: {} errors in {}", names.len(), theirs.source);
+        ensure!(names.len() > 90, "{}: only {} errors read", theirs.source, names.len());
+        for name in names {
+            let (here, there) = (ours.value(name)?, theirs.value(name)?);
+            ensure!(here == there, "{name}: {here:?} in {os}, {there:?} in {}", theirs.source);
+        }
+    }
+    Ok(())
+}
+
+/// The structures, as the compiler lays them out for each port: `tests/layouts` compiles only if they are those of
+/// `libc` and `linux-raw-sys`.
+#[test]
+fn layouts_of_structures() -> Result<()> {
+    make("layouts", &chosen(&Port::ALL))
+}
+
+/// No row of the lists above has outlived what it was for.
+#[test]
+fn exceptions_are_needed() -> Result<()> {
+    let mut names = Vec::new();
+    for port in chosen(&Port::ALL) {
+        let files = [
+            "src/os/linux.rs".into(),
+            "src/os/freebsd.rs".into(),
+            "src/os/freebsd/nr.rs".into(),
+            "src/sys.rs".into(),
+            "src/relocate.rs".into(),
+            format!("arch/{port}/mod.rs"),
+        ];
+        let ours = Table::rust("rt0", port.bits(), &files.map(|file: String| root().join(file)), "")?;
+        names.extend(ours.names().map(String::from));
+    }
+    for name in ALIASES.iter().map(|row| row.0).chain(OWN.iter().map(|row| row.0)) {
+        ensure!(names.iter().any(|known| known == name), "{name}: no constant has this name");
+    }
+    Ok(())
+}
