@@ -149,7 +149,7 @@ impl<M: Memory> Back<M> {
             let region = unsafe { region.as_mut() };
             next = region.next;
             let Some((at, _)) = above_top(region, one, region.size()) else { continue };
-            if region.extend(at + want.len, at.saturating_add(want.len).saturating_add(step), &mut self.memory) {
+            if region.extend(at + want.len, at.saturating_add(want.len).saturating_add(step), self.huge, &mut self.memory) {
                 // Blocks smaller than a step will be written soon. The first
                 // steps are left out: a small program needs a page or two.
                 if want.len < GROWTH_MIN && self.used >= POPULATE_FROM {
@@ -185,7 +185,7 @@ impl<M: Memory> Back<M> {
             unsafe { self.memory.prefer_huge(extent.base, extent.len) };
         }
         let step = len.saturating_add(self.step());
-        if above_top(region, want, region.size()).is_none() || !region.extend(len, step, &mut self.memory) {
+        if above_top(region, want, region.size()).is_none() || !region.extend(len, step, self.huge, &mut self.memory) {
             // SAFETY: nothing refers to it.
             unsafe { self.memory.release(extent) };
             return None;
@@ -254,7 +254,7 @@ impl<M: Memory> Back<M> {
         }
         if end == region.top {
             let step = self.step();
-            if new_end > region.soft && !region.extend(new_end, new_end.saturating_add(step), &mut self.memory) {
+            if new_end > region.soft && !region.extend(new_end, new_end.saturating_add(step), self.huge, &mut self.memory) {
                 return false;
             }
             self.raise_top(region, new_end);
