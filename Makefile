@@ -17,7 +17,7 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help run test sweep test-freebsd dist layouts pie lint clean
+.PHONY: help run test sweep test-freebsd dist layouts others pie lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -68,10 +68,10 @@ run:
 	@target/debug/limits-table $(PORT)
 
 # The closing line counts the tests of all suites and the runs of all ports.
-test: lint dist layouts pie
+test: lint dist layouts others pie
 	@targets/install $(TEST_PACKAGES)
 	@cargo build --quiet -p rt0-tests --bins
-	@{ RT0_REQUIRE_ALL=1 cargo test --no-fail-fast -p rt0 -p rt0-tests; tests=$$?; \
+	@{ RT0_REQUIRE_ALL=1 RT0_PORTS="$(PORT)" cargo test --no-fail-fast -p rt0 -p rt0-tests; tests=$$?; \
 		target/debug/prove $(PORT); exit $$((tests | $$?)); } 2>&1 | tee target/test.log; status=$$?; \
 	awk '/^test result:/ { passed += $$4; failed += $$6 } \
 		END { print passed + 0 " passed, " failed + 0 " failed" }' target/test.log; exit $$status
@@ -91,6 +91,11 @@ layouts: $(PORT:%=layouts-%)
 layouts-%:
 	@$(call has_target,$*)
 	@$(call port_cargo,$*,build) --quiet -p rt0-layouts
+
+# For the tests: on operating systems without a port the library is there, with the rules alone.
+OTHERS := aarch64-apple-darwin x86_64-pc-windows-gnu
+others:
+	@$(if $(STANDARD),,$(PORT_CARGO) check --quiet -p rt0 -Zbuild-std=core $(OTHERS:%=--target %))
 
 # For the tests: dist/<port>/pie/<program>, static-PIEs. A standard target's programs are never.
 pie: $(if $(STANDARD),,$(patsubst %,pie-%,$(filter linux_386 linux_amd64,$(PORT))))

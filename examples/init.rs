@@ -9,7 +9,7 @@
 //! # a comment
 //! NAME LIMIT PROGRAM ARGUMENT...   run PROGRAM (a path) with RLIMIT_AS = LIMIT bytes; `-` for no limit
 //! !timeout SECONDS                 how long each program below may take; 0 for ever
-//! !stack BYTES                     RLIMIT_STACK for the programs below; also `unlimited`, and `-` for none set
+//! !stack BYTES                     RLIMIT_STACK for the programs below; also `unlimited` (up to the hard limit), and `-`
 //! ```
 //!
 //! Words are separated by blanks; one that begins with `'` or `"` goes on to the next such quote. Numbers are
@@ -89,14 +89,14 @@ fn turn_off() {
 struct Settings {
     /// Seconds; 0 for ever.
     timeout: u64,
-    /// RLIMIT_STACK, if it is to be set.
-    stack: Option<Rlimit>,
+    /// RLIMIT_STACK.
+    stack: Stack,
 }
 
 /// Runs the lines; answers the status to exit with.
 fn run_plan(mut lines: Lines) -> i32 {
     let mut status = 0;
-    let mut settings = Settings { timeout: 0, stack: None };
+    let mut settings = Settings { timeout: 0, stack: Stack::Kept };
     let mut number = 0;
     loop {
         number += 1;
@@ -126,9 +126,9 @@ fn run_line(line: &mut [u8], settings: &mut Settings) -> Result<(), &'static str
         [word, value] if word.to_bytes() == b"!timeout" => settings.timeout = number(value)?,
         [word, value] if word.to_bytes() == b"!stack" => {
             settings.stack = match value.to_bytes() {
-                b"-" => None,
-                b"unlimited" => Some(Rlimit { soft: None, hard: None }),
-                _ => Some(both(number(value)?)),
+                b"-" => Stack::Kept,
+                b"unlimited" => Stack::Unlimited,
+                _ => Stack::Bytes(number(value)?),
             }
         }
         [word, ..] if word.to_bytes().starts_with(b"!") => {
@@ -148,6 +148,26 @@ fn run_line(line: &mut [u8], settings: &mut Settings) -> Result<(), &'static str
         _ => return Err("NAME LIMIT PROGRAM is the least a line has"),
     }
     Ok(())
+}
+
+/// What RLIMIT_STACK is to be.
+enum Stack {
+    Kept,
+    Unlimited,
+    Bytes(u64),
+}
+
+impl Stack {
+    fn limit(&self) -> Result<Option<Rlimit>, Errno> {
+        Ok(match self {
+            Stack::Kept => None,
+            Stack::Unlimited => {
+                let hard = sys::getrlimit(sys::RLIMIT_STACK)?.hard;
+                Some(Rlimit { soft: hard, hard })
+            }
+            Stack::Bytes(bytes) => Some(both(*bytes)),
+        })
+    }
 }
 
 /// A soft limit and a hard one of the same size: nobody raises it.
@@ -204,13 +224,9 @@ fn fork(work: impl FnOnce() -> i32) -> Result<i32, Errno> {
 
 /// In the child: sets the limits and becomes the program.
 fn start(words: &[&CStr], limit: Option<Rlimit>, settings: &Settings) -> i32 {
-    for (resource, limit) in [(sys::RLIMIT_STACK, settings.stack), (sys::RLIMIT_AS, limit)] {
-        if let Some(limit) = limit
-            && let Err(errno) = sys::setrlimit(resource, limit)
-        {
-            println!("init: setrlimit {resource} {limit:?}: {errno}");
-            return 127;
-        }
+    if let Err(errno) = set_limits(limit, settings) {
+        println!("init: setting limits: {errno}");
+        return 127;
     }
     let mut argv = [ptr::null(); WORDS + 1];
     for (pointer, word) in argv.iter_mut().zip(words) {
@@ -221,6 +237,16 @@ fn start(words: &[&CStr], limit: Option<Rlimit>, settings: &Settings) -> i32 {
     let errno = unsafe { sys::execve(words[0], argv.as_ptr(), environment.as_ptr()) };
     println!("init: execve {}: {errno}", words[0].to_str().unwrap_or("?"));
     127
+}
+
+fn set_limits(limit: Option<Rlimit>, settings: &Settings) -> Result<(), Errno> {
+    if let Some(stack) = settings.stack.limit()? {
+        sys::setrlimit(sys::RLIMIT_STACK, stack)?;
+    }
+    if let Some(limit) = limit {
+        sys::setrlimit(sys::RLIMIT_AS, limit)?;
+    }
+    Ok(())
 }
 
 /// In the child that is the clock.

@@ -67,32 +67,49 @@ fn main(args: Args, mut arena: Arena) {
         Left::Bytes(bytes) => println!("left={bytes}"),
         Left::Exhausted => println!("left=0"),
     }
-    println!("arena={}", arena.arena.len);
-    println!("bitmap={}", arena.bitmap.len);
     println!("base={:#x}", arena.bitmap.base.addr());
     println!("tries={}", decision.search.tries);
     println!("calls={}", decision.search.calls);
-    if let Some(chunk) = settings(args).fill {
-        let (filled, regions) = fill(&mut arena, chunk.next_multiple_of(decision.page as usize));
-        println!("filled={filled}");
-        println!("regions={regions}");
+    // Of all regions: filling may reserve further ones.
+    let mut sum = Filled { arena: arena.arena.len as u64, bitmap: arena.bitmap.len as u64, regions: 1, filled: 0 };
+    let fill = settings(args).fill;
+    if let Some(chunk) = fill {
+        sum.fill(&mut arena, chunk.next_multiple_of(decision.page as usize));
+    }
+    println!("arena={}", sum.arena);
+    println!("bitmap={}", sum.bitmap);
+    println!("regions={}", sum.regions);
+    if fill.is_some() {
+        println!("filled={}", sum.filled);
     }
 }
 
-/// Fills the arena and, where there is an end to it, every further region: bytes committed and touched, and regions.
-fn fill(arena: &mut Arena, chunk: usize) -> (u64, u32) {
-    let bounded = arena.decision().source.limit().is_some() || usize::BITS == 32;
-    let (mut filled, mut regions) = (fill_region(arena.arena, chunk), 1);
-    while bounded && let Ok(grown) = arena.grow(1, arena.arena.len) {
-        match fill_region(grown.arena, chunk) {
-            0 => break,
-            bytes => filled += bytes,
+/// Sizes of all regions together, and how much of their arenas was committed and touched, bytes.
+struct Filled {
+    arena: u64,
+    bitmap: u64,
+    regions: u32,
+    filled: u64,
+}
+
+impl Filled {
+    /// Fills the arena and, where there is an end to it, every further region.
+    fn fill(&mut self, arena: &mut Arena, chunk: usize) {
+        let bounded = arena.decision().source.limit().is_some() || usize::BITS == 32;
+        self.filled = fill_region(arena.arena, chunk);
+        while bounded && let Ok(grown) = arena.grow(1, arena.arena.len) {
+            self.arena += grown.arena.len as u64;
+            self.bitmap += grown.bitmap.len as u64;
+            self.regions += 1;
+            match fill_region(grown.arena, chunk) {
+                0 => break,
+                bytes => self.filled += bytes,
+            }
         }
-        regions += 1;
     }
-    (filled, regions)
 }
 
+/// Bytes committed and touched, chunk after chunk from the start, until the kernel refuses.
 fn fill_region(region: Region, chunk: usize) -> u64 {
     let mut offset = 0;
     while offset < region.len {

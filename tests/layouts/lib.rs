@@ -32,10 +32,9 @@ macro_rules! same_layout {
             assert!(size_of::<$ours>() == size_of::<$theirs>(), "another size");
             assert!(align_of::<$ours>() == align_of::<$theirs>(), "another alignment");
             $(assert!(offset_of!($ours, $our_field) == offset_of!($theirs, $their_field), "a field elsewhere");)*
-            $(assert!(
-                field_size(|it: &$ours| &raw const it.$our_field) == field_size(|it: &$theirs| &raw const it.$their_field),
-                "a field of another size"
-            );)*
+            $(let ours = field_size(|it: &$ours| &raw const it.$our_field);
+            let theirs = field_size(|it: &$theirs| &raw const it.$their_field);
+            assert!(ours == theirs, "a field of another size");)*
         };
     };
 }

@@ -42,7 +42,7 @@ impl Job {
 pub enum Stack {
     /// As the executor has it (8 MiB on Linux, 512 MiB on FreeBSD/amd64).
     Inherited,
-    /// No limit: Linux then lays mappings out from below.
+    /// Up to the hard limit, which is none unless somebody set one: Linux then lays mappings out from below.
     Unlimited,
     /// So many bytes.
     Bytes(u64),

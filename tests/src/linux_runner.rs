@@ -342,7 +342,7 @@ impl Run<'_> {
         let length = pending.arguments.get(1).copied().unwrap_or(0).next_multiple_of(PAGE);
         match pending.name.as_str() {
             "mmap" if real >= 0 => {
-                self.space.insert(real.cast_unsigned()..real.cast_unsigned() + length, Kind::Mapping)
+                self.space.insert(real.cast_unsigned()..real.cast_unsigned() + length, Kind::Mapping);
             }
             "munmap" if answer == 0 => self.space.remove(pending.arguments[0]..pending.arguments[0] + length),
             _ => {}

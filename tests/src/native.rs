@@ -4,7 +4,7 @@ use crate::job::{End, Job, Outcome, Stack};
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, pidfd_open, setrlimit};
+use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, setrlimit};
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -60,7 +60,7 @@ fn set_limits(limit: Option<u64>, stack: Stack) -> std::io::Result<()> {
     let both = |bytes| Rlimit { current: bytes, maximum: bytes };
     match stack {
         Stack::Inherited => {}
-        Stack::Unlimited => setrlimit(Resource::Stack, both(None))?,
+        Stack::Unlimited => setrlimit(Resource::Stack, both(getrlimit(Resource::Stack).maximum))?,
         Stack::Bytes(bytes) => setrlimit(Resource::Stack, both(Some(bytes)))?,
     }
     if limit.is_some() {

@@ -44,6 +44,21 @@ impl Port {
     }
 }
 
+/// Those of `ports` that are to be tested: all, or the ones that the environment variable `RT0_PORTS` names, as
+/// `make test PORT=...` has it.
+///
+/// # Panics
+///
+/// If `RT0_PORTS` names what is no port.
+pub fn chosen(ports: &[Port]) -> Vec<Port> {
+    let Ok(names) = std::env::var("RT0_PORTS") else { return ports.to_vec() };
+    let named: Vec<Port> = names
+        .split_whitespace()
+        .map(|name| name.parse().unwrap_or_else(|wrong| panic!("RT0_PORTS: {wrong}")))
+        .collect();
+    ports.iter().copied().filter(|port| named.contains(port)).collect()
+}
+
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rt0_tests::freebsd::{Limit, Options, run, run_jobs};
 use rt0_tests::job::Job;
-use rt0_tests::port::Port;
+use rt0_tests::port::{Port, chosen};
 use rt0_tests::sweep::{self, Extent};
 use rt0_tests::tracer::faults::Fault;
 use rt0_tests::tracer::report::{End, Outcome};
@@ -49,7 +49,7 @@ fn fault(text: &str) -> Fault {
 
 #[test]
 fn hello_and_limits_run_from_every_entry_state() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         for block_mod in block_mods(port) {
             for (no_arguments, no_page_size) in [(false, false), (true, false), (false, true), (true, true)] {
                 for environment in [vec![], vec![b"A=1".to_vec(), b"B=".to_vec(), b"C".to_vec()]] {
@@ -73,7 +73,7 @@ fn hello_and_limits_run_from_every_entry_state() {
 
 #[test]
 fn the_calls_before_main_are_getrlimit_and_mmap() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         assert_eq!(lawful(port, "hello", &[], &Options::default()).call_names(), ["write", "exit"], "{port}");
         for options in [Options::default(), limited(64 * MIB)] {
             let limits = lawful(port, "limits", &[], &options);
@@ -86,7 +86,7 @@ fn the_calls_before_main_are_getrlimit_and_mmap() {
 fn every_typed_call_keeps_its_registers_and_tells_errors_from_results() {
     let keys = ["kept", "carry", "offset", "protect", "children", "descriptors", "signals", "time", "limits", "pid"];
     let expected = keys.map(|key| format!("{key}=ok\n")).concat();
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         let outcome = lawful(port, "probe", &["calls"], &Options::default());
         assert_eq!((outcome.end.clone(), outcome.output()), (End::Exit(0), expected.clone()), "{port}: {outcome:?}");
     }
@@ -95,7 +95,7 @@ fn every_typed_call_keeps_its_registers_and_tells_errors_from_results() {
 /// The core's promises, on every limit of the thinned sweep and with each stack.
 #[test]
 fn the_arena_fits_every_limit() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         let runs = sweep::runs(port, &program(port, "limits"), Extent::Thin, 1);
         let jobs: Vec<Job> = runs.iter().map(|run| run.job.clone()).collect();
         let outcomes = run_jobs(&jobs, 60, &mut |_| ()).unwrap();
@@ -107,7 +107,7 @@ fn the_arena_fits_every_limit() {
 /// What the kernel has counted never exceeds the limit, and what `limits` says it has is what the kernel gave.
 #[test]
 fn the_kernel_counts_what_limits_says() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         for limit in [MIB, 4 * MIB, 64 * MIB, 300 * MIB] {
             let outcome = lawful(port, "limits", &["--allowance=0", "--no-bitmap", "--fill"], &limited(limit));
             assert_eq!(outcome.end, End::Exit(0), "{outcome:?}");
@@ -129,7 +129,7 @@ fn the_kernel_counts_what_limits_says() {
 /// From the smallest limit under which FreeBSD executes the program, page by page: the one line, and then the arena.
 #[test]
 fn a_limit_that_nothing_fits_into_is_told_in_one_line() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         let mut seen = [0; 3];
         for pages in 38..60 {
             let outcome = lawful(port, "limits", &["--allowance=0", "--fill"], &limited(pages * 4096));
@@ -156,7 +156,7 @@ fn a_limit_that_nothing_fits_into_is_told_in_one_line() {
 /// FreeBSD's accounting. [run]
 #[test]
 fn mapping_over_a_reservation_is_counted_twice_and_mprotect_not_at_all() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         let tight = probe(port, &["fixed", "6000000"], &limited(10_000_000));
         assert_eq!(tight.output(), "reserve=ok\nfixed=ENOMEM (12)\nprotect=ok\nagain=ENOMEM (12)\n", "{port}");
         let roomy = probe(port, &["fixed", "6000000"], &limited(13_000_000));
@@ -167,7 +167,7 @@ fn mapping_over_a_reservation_is_counted_twice_and_mprotect_not_at_all() {
 /// A guard is checked against the limit and then not counted; mprotect on it does nothing. [run]
 #[test]
 fn a_guard_is_checked_but_not_counted_and_never_memory() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         let too_large = probe(port, &["guard", "12000000"], &limited(10_000_000));
         assert_eq!(too_large.output(), "guard=ENOMEM (12)\n", "{port}");
         let fits = probe(port, &["guard", "6000000"], &limited(10_000_000));
@@ -178,7 +178,7 @@ fn a_guard_is_checked_but_not_counted_and_never_memory() {
 
 #[test]
 fn dontneed_keeps_and_a_page_without_access_faults() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         assert_eq!(probe(port, &["dontneed"], &Options::default()).output(), "dontneed=kept\n"); // [run]
         let touch = probe(port, &["touch"], &Options::default());
         assert_eq!((touch.output(), touch.end), ("touch=now\n".into(), End::Signal("SIGSEGV".into()))); // [run]
@@ -191,7 +191,7 @@ fn dontneed_keeps_and_a_page_without_access_faults() {
 fn the_note_and_the_osabi_byte_count() {
     const OSABI: usize = 7;
     let folder = tempfile::tempdir().unwrap();
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         let file = std::fs::read(program(port, "probe")).unwrap();
         let without_note = {
             let mut file = file.clone();
@@ -222,7 +222,7 @@ fn the_note_and_the_osabi_byte_count() {
 /// A call by Linux's number, Linux's flags and Linux's resource are no small matter.
 #[test]
 fn what_is_linuxs_fails_loudly() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         for number in ["9", "11", "12", "28", "192", "231", "252", "1000"] {
             let outcome = probe(port, &["number", number], &Options::default());
             assert_eq!(outcome.end, End::Signal("SIGSYS".into()), "{port} {number}"); // [run]
@@ -248,7 +248,7 @@ fn what_is_linuxs_fails_loudly() {
 
 #[test]
 fn an_unknown_call_is_sigsys() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         let options = Options { faults: vec![fault("getrlimit:1:unknown")], ..Options::default() };
         let outcome = lawful(port, "limits", &[], &options);
         assert_eq!(outcome.end, End::Signal("SIGSYS".into()), "{port}");
@@ -258,7 +258,7 @@ fn an_unknown_call_is_sigsys() {
 /// The stack is a mapping like others: it grows as far as its own limit and the address space's go.
 #[test]
 fn the_stack_grows_within_both_limits() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         let use_of = |bytes: &str, options: &Options| probe(port, &["stack", bytes], options).end;
         let stack = |bytes| Options { limit_stack: Some(Limit { soft: bytes, hard: bytes }), ..Options::default() };
         assert_eq!(use_of("4000000", &limited(10_000_000)), End::Exit(0), "{port}");
@@ -271,7 +271,7 @@ fn the_stack_grows_within_both_limits() {
 /// mmap(0) goes upward from the data segment plus the hard RLIMIT_DATA.
 #[test]
 fn mappings_begin_above_the_room_for_data() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         let base = |hard: i64| {
             let limit_data = Some(Limit { soft: hard, hard });
             let outcome = lawful(port, "limits", &[], &Options { limit_data, ..Options::default() });
@@ -302,7 +302,7 @@ fn the_tool_tells_ends_apart_by_its_status() {
         let output = std::process::Command::new(tool).args(arguments).output().unwrap();
         (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         let (hello, probe) = (program(port, "hello"), program(port, "probe"));
         let (hello, probe) = (hello.to_str().unwrap(), probe.to_str().unwrap());
         let long_sleep = ["--time-limit=1", "--fail=write:1+:short=0", hello];

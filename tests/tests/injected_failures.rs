@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rt0_tests::freebsd::{self, Holes, Limit};
 use rt0_tests::linux_runner;
-use rt0_tests::port::Port;
+use rt0_tests::port::{Port, chosen};
 use rt0_tests::tracer::faults::Fault;
 use rt0_tests::tracer::launch::{Launch, Stream};
 use rt0_tests::tracer::report::{End, Outcome};
@@ -107,7 +107,7 @@ const ERRORS: [&str; 8] = ["ENOMEM", "EINVAL", "EAGAIN", "EPERM", "EACCES", "ENO
 /// Runs `limits` with the n-th `call` failing, for each n there is and each error, with and without a limit.
 fn every_nth(call: &str, arguments: &[&str], check: impl Fn(Port, &Setup, &Outcome, Option<u64>)) {
     let mut runs = 0;
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         // Without a limit an arena takes a thousand calls to fill; a few do here.
         let limits = if call == "mprotect" { &[Some(64 * MIB)][..] } else { &[None, Some(64 * MIB)] };
         for limit in limits.iter().copied() {
@@ -148,7 +148,7 @@ fn the_nth_mmap_fails() {
 #[test]
 fn the_search_for_what_fits_fails_at_each_step() {
     let mut runs = 0;
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         for limit in [None, Some(64 * MIB)] {
             for call in ["mmap", "munmap"] {
                 for error in ["ENOMEM", "EINVAL", "EAGAIN"] {
@@ -197,7 +197,7 @@ fn the_nth_mprotect_fails() {
 /// A kernel that does not know getrlimit: Linux answers ENOSYS, FreeBSD does too where SIGSYS is ignored.
 #[test]
 fn getrlimit_is_not_known() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         let effect = if port.is_freebsd() { "getrlimit:1+:ENOSYS" } else { "getrlimit:1+:unknown" };
         let setup = Setup { limit: Some(64 * MIB), ..Setup::failing(&[effect]) };
         let arena = arena_or_line(port, &setup, &run(port, "limits", &["--no-bitmap"], &setup)).expect("an arena");
@@ -207,7 +207,7 @@ fn getrlimit_is_not_known() {
 
 #[test]
 fn mmap_answers_an_unaligned_address() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         for offset in [1, 8, 2048, 4095, -1, -8] {
             for limit in [None, Some(16 * MIB)] {
                 let setup = Setup { limit, ..Setup::failing(&[&format!("mmap:1+:off={offset}")]) };
@@ -221,7 +221,7 @@ fn mmap_answers_an_unaligned_address() {
 
 #[test]
 fn mmap_answers_an_unexpected_address() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         for address in ["0x20000", "0x1000000", "0x20000000", "0x50000000"] {
             let setup = Setup { limit: Some(4 * MIB), ..Setup::failing(&[&format!("mmap:1+:at={address}")]) };
             let arguments = ["--allowance=0", "--no-bitmap", "--fill"];
@@ -240,7 +240,7 @@ fn mmap_answers_an_unexpected_address() {
 /// An address space with holes only: the largest of them is found, to the page.
 #[test]
 fn only_holes_are_free() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         for (count, pages) in [(1, 1), (1, 2), (3, 17), (5, 244), (2, 4096), (3, 40_000)] {
             let size = pages * 4096;
             let setup = Setup { holes: Some((count, size)), ..Setup::default() };
@@ -259,7 +259,7 @@ fn only_holes_are_free() {
 
 #[test]
 fn without_arguments_or_a_page_size() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         for (no_arguments, no_page_size) in [(true, false), (false, true), (true, true)] {
             let setup = Setup { no_arguments, no_page_size, limit: Some(64 * MIB), ..Setup::default() };
             let outcome = run(port, "limits", &[], &setup);
@@ -272,7 +272,7 @@ fn without_arguments_or_a_page_size() {
 /// Closed descriptors and a full pipe: what cannot be written is lost, and the program ends as it would have.
 #[test]
 fn nobody_takes_the_output() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         for stream in [Stream::Closed, Stream::FullPipe] {
             for streams in
                 [[Stream::Capture, stream, Stream::Capture], [Stream::Capture, Stream::Capture, stream], [stream; 3]]
@@ -299,7 +299,7 @@ fn nobody_takes_the_output() {
 /// A kernel that takes a byte at a time, or is interrupted: the whole output arrives.
 #[test]
 fn short_and_interrupted_writes_lose_nothing() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         for fault in ["write:1+:short=1", "write:1+:short=7", "write:1:EINTR", "write:3:EINTR"] {
             let outcome = run(port, "hello", &[], &Setup::failing(&[fault]));
             assert_eq!(
@@ -316,7 +316,7 @@ fn short_and_interrupted_writes_lose_nothing() {
 /// Every register and flag holds poison at entry, and what a call destroys holds poison after it.
 #[test]
 fn probe_calls_work_on_every_port_from_poisoned_registers() {
-    for port in PORTS {
+    for port in chosen(&PORTS) {
         let outcome = run(port, "probe", &["calls"], &Setup::default());
         assert_eq!(outcome.end, End::Exit(0), "{port}: {outcome:?}");
         assert!(

@@ -4,8 +4,12 @@
 //! Real kernels are not on every machine: `make test-freebsd KERNEL=<file>` is for those.
 
 use rt0_tests::job::{End, Job};
+use rt0_tests::kernel::console::Console;
 use rt0_tests::kernel::freebsd::{self, Cpu, Kernel};
-use rt0_tests::kernel::tools;
+use rt0_tests::kernel::{plan, tools};
+use rt0_tests::machine::{Machine, default_dist};
+use rt0_tests::suite::Suite;
+use rt0_tests::sweep::Extent;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -274,4 +278,37 @@ fn a_program_for_another_system_is_refused() {
     assert!(refused(Path::new("/proc/self/exe")).contains("OS ABI"));
     assert!(refused(&program(work.path(), "x", Cpu::Amd64)).contains("not for the CPU"));
     assert!(refused(Path::new("/no/such/file")).contains("/no/such/file"));
+}
+
+/// The suite as a plan for `init`, which the runner, a test double of FreeBSD's kernel, plays fork, execve and wait4 for: so
+/// `init` is known to run before it is the first process of a real kernel.
+#[test]
+fn init_runs_the_suite_on_the_double_of_a_kernel() {
+    let (dist, work) = (default_dist(), tempfile::tempdir().unwrap());
+    let mut suite = Suite::default();
+    for port in Machine::Runner.ports() {
+        suite.add(*port, &dist, Extent::Thin, 1).unwrap();
+    }
+    let plan = work.path().join("plan");
+    fs::write(&plan, plan::write(&suite.jobs, 20, &mut |program| program.display().to_string()).unwrap()).unwrap();
+    for port in Machine::Runner.ports() {
+        let output = fs::File::create_new(work.path().join(port.to_string())).unwrap();
+        let status = Command::new(env!("CARGO_BIN_EXE_freebsd-runner"))
+            .arg("--time-limit=300")
+            .arg(port.program(&dist, "init"))
+            .arg(&plan)
+            .stdout(output.try_clone().unwrap())
+            .stderr(output.try_clone().unwrap())
+            .status()
+            .unwrap();
+        let mut console = Console::new(&suite.jobs);
+        let text = fs::read_to_string(work.path().join(port.to_string())).unwrap();
+        for line in text.lines() {
+            console.line(line);
+        }
+        let (outcomes, fault) = console.finish("its output ended");
+        let broken = suite.check(&outcomes);
+        assert!(broken.is_empty() && fault.is_none(), "{port}: {fault:?} {:#?}", &broken[..broken.len().min(9)]);
+        assert_eq!(status.code(), Some(0), "{port}");
+    }
 }

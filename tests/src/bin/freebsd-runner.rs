@@ -121,7 +121,7 @@ fn set(options: &mut Options, name: &str, value: &str) -> Result<()> {
         "limit-stack" => options.limit_stack = Some(limit(value)?),
         "block-mod" => {
             options.block_mod = number(value)?;
-            if options.block_mod >= 16 || options.block_mod % 4 != 0 {
+            if options.block_mod >= 16 || !options.block_mod.is_multiple_of(4) {
                 bail!("the initial block stands at 0, 4, 8 or 12 mod 16");
             }
         }

@@ -73,7 +73,12 @@ fn main() -> Result<ExitCode> {
         println!("{port:<14} {machine:<22} {runs:>6} {failures:>9}");
     }
     for port in Port::ALL.iter().filter(|port| port.is_freebsd() && options.ports.contains(port)) {
-        println!("{port:<14} {:<22} {:>6}   not run: make test-freebsd KERNEL=FILE", "FreeBSD's kernel", "-");
+        println!(
+            "{:<14} {:<22} {:>6}   not run: make test-freebsd KERNEL=FILE",
+            port.to_string(),
+            "FreeBSD's kernel",
+            "-"
+        );
     }
     println!("\ntest result: {}. {} passed; {} failed", if sums.1 == 0 { "ok" } else { "FAILED" }, sums.0, sums.1);
     Ok(ExitCode::from(u8::from(sums.1 > 0)))

@@ -118,7 +118,7 @@ const OPEN_FLAGS: &[(u32, u32)] = &[
     (0x0400, 0o1000),        // O_TRUNC
     (0x0800, 0o200),         // O_EXCL
     (0x2_0000, 0o200_000),   // O_DIRECTORY
-    (0x10_0000, 0o2000_000), // O_CLOEXEC
+    (0x10_0000, 0o200_0000), // O_CLOEXEC
 ];
 
 /// Linux's open flags for FreeBSD's; the bits that are none of FreeBSD's on failure.

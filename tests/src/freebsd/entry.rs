@@ -135,7 +135,7 @@ fn arrange(process: &Process, image: &Image, base: u64, tracee: Tracee) -> Resul
     let original = tracee.patch(entry, class.system_call())?;
     let call = |gadget, call, arguments| -> Result<u64> {
         let answer = tracee.inject(gadget, call, arguments)?;
-        ensure!(answer >= 0 || answer < -4095, "Linux refuses to arrange the address space: errno {}", -answer);
+        ensure!(!(-4095..0).contains(&answer), "Linux refuses to arrange the address space: errno {}", -answer);
         Ok(answer.cast_unsigned())
     };
     call(entry, linux::MMAP, linux::map_anonymous(GADGET, PAGE, linux::PROT_READ | linux::PROT_EXEC))?;

@@ -112,7 +112,7 @@ impl Launch {
         let mut child =
             command.spawn().with_context(|| format!("cannot execute {} under ptrace", program.display()))?;
         let pid = Pid::from_raw(child.id().cast_signed());
-        let readers = [child.stdout.take().map(|pipe| read_all(pipe)), child.stderr.take().map(|pipe| read_all(pipe))];
+        let readers = [child.stdout.take().map(read_all), child.stderr.take().map(read_all)];
         let first = waitpid(pid, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD))?;
         if !matches!(first, WaitStatus::Stopped(_, Signal::SIGTRAP)) {
             bail!("{} did not stop at its first instruction: {first:?}", program.display());
