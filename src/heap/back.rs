@@ -7,6 +7,7 @@
 
 use core::ptr::NonNull;
 
+use super::RETAIN;
 use super::bins::{BINS, Bins};
 use super::chunk::{Chunk, DIRTY_MIN};
 use super::class::GRANULE;
@@ -44,6 +45,13 @@ pub(super) struct Run {
     pub(super) zero: bool,
 }
 
+/// Where a chunk was, as offsets in its region, and how much of it may be resident.
+struct Gap {
+    start: usize,
+    end: usize,
+    dirty: usize,
+}
+
 /// The back end.
 pub(super) struct Back<M> {
     memory: M,
@@ -59,14 +67,14 @@ pub(super) struct Back<M> {
     /// Bytes of chunks and above tops that may be resident, as far as they can
     /// be given back.
     dirty: usize,
-    /// How much of that is kept.
-    pub(super) retain: usize,
+    /// How much of that is kept, if not [`RETAIN`].
+    pub(super) retain: Option<usize>,
     huge: bool,
 }
 
 impl<M: Memory> Back<M> {
-    pub(super) const fn new(memory: M, retain: usize) -> Back<M> {
-        Back { memory, regions: None, bins: Bins::new(), free: 0, used: 0, peak: 0, dirty: 0, retain, huge: false }
+    pub(super) const fn new(memory: M) -> Back<M> {
+        Back { memory, regions: None, bins: Bins::new(), free: 0, used: 0, peak: 0, dirty: 0, retain: None, huge: false }
     }
 
     /// Serves a request from what is free below the `soft` marks.
@@ -77,14 +85,9 @@ impl<M: Memory> Back<M> {
     }
 
     /// Serves a single block from a chunk of just its length.
-    #[inline]
     pub(super) fn take_exact(&mut self, len: usize) -> Option<NonNull<u8>> {
-        let chunk = self.bins.find(len).filter(|c| c.len() == len)?;
-        self.remove(chunk, len);
-        let region = self.region_of(chunk.start());
-        let start = region.offset(chunk.start());
-        region.clear_edge(start);
-        region.clear_edge(start + len - GRANULE);
+        let chunk = self.bins.find(len).filter(|chunk| chunk.len() == len)?;
+        self.unlink(self.region_of(chunk.start()), chunk);
         self.peak = self.peak.max(self.used - self.free);
         Some(chunk.start())
     }
@@ -92,14 +95,8 @@ impl<M: Memory> Back<M> {
     fn take_chunk(&mut self, want: Want) -> Option<Run> {
         // With room to move by less than the alignment, any chunk will do.
         let chunk = self.bins.find(want.len.checked_add(want.align - GRANULE)?)?;
-        let whole = chunk.len();
-        let dirty = chunk.dirty();
-        self.remove(chunk, whole);
         let region = self.region_of(chunk.start());
-        let start = region.offset(chunk.start());
-        let end = start + whole;
-        region.clear_edge(start);
-        region.clear_edge(end - GRANULE);
+        let Gap { start, end, dirty } = self.unlink(region, chunk);
         let at = start + chunk.start().align_offset(want.align);
         let count = if want.count == 1 { 1 } else { ((end - at) / want.len).min(want.count) };
         let rest = at + count * want.len;
@@ -152,7 +149,7 @@ impl<M: Memory> Back<M> {
             let region = unsafe { region.as_mut() };
             next = region.next;
             let Some((at, _)) = above_top(region, one, region.size()) else { continue };
-            if region.extend(at + want.len, at.saturating_add(want.len).saturating_add(step), &mut self.memory) {
+            if region.extend(at + want.len, at.saturating_add(want.len).saturating_add(step), self.huge, &mut self.memory) {
                 // Blocks smaller than a step will be written soon. The first
                 // steps are left out: a small program needs a page or two.
                 if want.len < GROWTH_MIN && self.used >= POPULATE_FROM {
@@ -167,6 +164,8 @@ impl<M: Memory> Back<M> {
     }
 
     /// Adds a region with room for a block.
+    #[cold]
+    #[inline(never)]
     fn add_region(&mut self, want: Want) -> Option<()> {
         let page = self.memory.page_size();
         let len = want.len.checked_add(want.align - GRANULE)?;
@@ -186,7 +185,7 @@ impl<M: Memory> Back<M> {
             unsafe { self.memory.prefer_huge(extent.base, extent.len) };
         }
         let step = len.saturating_add(self.step());
-        if above_top(region, want, region.size()).is_none() || !region.extend(len, step, &mut self.memory) {
+        if above_top(region, want, region.size()).is_none() || !region.extend(len, step, self.huge, &mut self.memory) {
             // SAFETY: nothing refers to it.
             unsafe { self.memory.release(extent) };
             return None;
@@ -209,32 +208,34 @@ impl<M: Memory> Back<M> {
         let mut dirty = len;
         if start > 0 && region.edge(start - GRANULE) {
             // SAFETY: the granule before is the edge of a chunk, so one ends here.
-            let left = unsafe { Chunk::ending(at) };
-            let left_len = left.len();
-            dirty += left.dirty();
-            self.remove(left, left_len);
-            region.clear_edge(start - GRANULE);
-            start -= left_len;
-            region.clear_edge(start);
+            let left = self.unlink(region, unsafe { Chunk::ending(at) });
+            start = left.start;
+            dirty += left.dirty;
         }
         if end == region.top {
             self.lower_top(region, start);
-            return;
+        } else {
+            if region.edge(end) {
+                // SAFETY: the granule after is the edge of a chunk, so one begins here.
+                let right = self.unlink(region, unsafe { Chunk::starting(region.at(end)) });
+                end = right.end;
+                dirty += right.dirty;
+            }
+            // SAFETY: all of it is free now.
+            unsafe { self.put(region, start, end, dirty) };
         }
-        if region.edge(end) {
-            // SAFETY: the granule after is the edge of a chunk, so one begins here.
-            let right = unsafe { Chunk::starting(region.at(end)) };
-            let right_len = right.len();
-            dirty += right.dirty();
-            self.remove(right, right_len);
-            region.clear_edge(end);
-            end += right_len;
-            region.clear_edge(end - GRANULE);
+        if self.dirty > self.retain.unwrap_or(RETAIN) {
+            self.retain_no_more();
         }
-        // SAFETY: all of it is free now.
-        unsafe { self.put(region, start, end, dirty) };
-        if self.dirty > self.retain_now() {
-            self.give_pages_back(self.retain_now() / 2);
+    }
+
+    /// Gives pages back if more than a bound stays: what was set, or a quarter of
+    /// what is in use if that is more. Then half of it stays.
+    #[cold]
+    fn retain_no_more(&mut self) {
+        let bound = self.retain.unwrap_or(RETAIN).max((self.used - self.free) / 4);
+        if self.dirty > bound {
+            self.give_pages_back(bound / 2);
         }
     }
 
@@ -253,7 +254,7 @@ impl<M: Memory> Back<M> {
         }
         if end == region.top {
             let step = self.step();
-            if new_end > region.soft && !region.extend(new_end, new_end.saturating_add(step), &mut self.memory) {
+            if new_end > region.soft && !region.extend(new_end, new_end.saturating_add(step), self.huge, &mut self.memory) {
                 return false;
             }
             self.raise_top(region, new_end);
@@ -263,15 +264,10 @@ impl<M: Memory> Back<M> {
             }
             // SAFETY: the granule after the run is the edge of a chunk.
             let right = unsafe { Chunk::starting(region.at(end)) };
-            let right_len = right.len();
-            let right_end = end + right_len;
-            if right_end < new_end {
+            if end + right.len() < new_end {
                 return false;
             }
-            let dirty = right.dirty();
-            self.remove(right, right_len);
-            region.clear_edge(end);
-            region.clear_edge(right_end - GRANULE);
+            let Gap { end: right_end, dirty, .. } = self.unlink(region, right);
             if new_end < right_end {
                 // SAFETY: what is left of the chunk.
                 unsafe { self.put(region, new_end, right_end, dirty) };
@@ -283,6 +279,8 @@ impl<M: Memory> Back<M> {
 
     /// Gives pages back to the kernel until at most `keep` bytes of what is free
     /// may be resident, as far as whole pages go: largest chunks first.
+    #[cold]
+    #[inline(never)]
     pub(super) fn give_pages_back(&mut self, keep: usize) {
         let page = self.memory.page_size();
         let mut next = self.regions;
@@ -365,12 +363,6 @@ impl<M: Memory> Back<M> {
         core::iter::successors(self.regions, |r| unsafe { r.as_ref() }.next).map(|r| unsafe { r.as_ref() })
     }
 
-    /// The bound on what is kept resident: what was set, or a quarter of what is
-    /// in use if that is more.
-    fn retain_now(&self) -> usize {
-        self.retain.max((self.used - self.free) / 4)
-    }
-
     /// The region of a block.
     ///
     /// The result is not tied to the borrow of `self`: the region's own fields
@@ -394,7 +386,7 @@ impl<M: Memory> Back<M> {
     /// # Safety
     ///
     /// The run lies below the region's top, is in nobody's use, and touches no chunk.
-    #[inline]
+    #[inline(never)]
     unsafe fn put(&mut self, region: &mut Region, start: usize, end: usize, dirty: usize) {
         let len = end - start;
         region.set_edge(start);
@@ -409,14 +401,21 @@ impl<M: Memory> Back<M> {
         }
     }
 
-    /// Takes a chunk out of its bin; its edges are the caller's to clear.
-    #[inline]
-    fn remove(&mut self, chunk: Chunk, len: usize) {
+    /// The opposite: the chunk is nobody's now, and says where it was.
+    #[inline(never)]
+    fn unlink(&mut self, region: &mut Region, chunk: Chunk) -> Gap {
+        let len = chunk.len();
+        let dirty = chunk.dirty();
         self.bins.remove(chunk, len);
         self.free -= len;
         if len >= DIRTY_MIN {
-            self.dirty -= chunk.dirty();
+            self.dirty -= dirty;
         }
+        let start = region.offset(chunk.start());
+        let end = start + len;
+        region.clear_edge(start);
+        region.clear_edge(end - GRANULE);
+        Gap { start, end, dirty }
     }
 
     fn raise_top(&mut self, region: &mut Region, top: usize) {
@@ -428,9 +427,6 @@ impl<M: Memory> Back<M> {
     fn lower_top(&mut self, region: &mut Region, top: usize) {
         self.used -= region.top - top;
         self.set_top(region, top);
-        if self.dirty > self.retain_now() {
-            self.give_pages_back(self.retain_now() / 2);
-        }
     }
 
     fn set_top(&mut self, region: &mut Region, top: usize) {

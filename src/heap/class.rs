@@ -4,17 +4,23 @@
 //! least that a free block needs for its links, and the alignment that C's
 //! `malloc` promises on every port (16 bytes on 64-bit ones, 8 on 32-bit ones).
 //!
-//! There is one class for each number of granules up to [`SMALL_MAX`], so a
-//! block is never rounded further than to its granule. That is the whole waste:
-//! less than one granule a block, which is below 12.5 % from eight granules up.
-//! Coarser classes would make reuse likelier, but here the back end joins and
-//! splits blocks anyway, so nothing is won by them.
+//! Up to 64 granules each number of granules is a class of its own; above, a
+//! doubling is divided into 16 classes, up to [`SMALL_MAX`]. Longer blocks have
+//! no classes. So a block is longer than its request by less than a granule or by
+//! less than a sixteenth, whichever is more: below 12.5 % from eight granules up.
 
 /// The unit of block lengths and the alignment of every block, in bytes.
 pub const GRANULE: usize = 2 * size_of::<usize>();
 
-/// The largest request, in bytes, that the front's free lists serve.
-pub const SMALL_MAX: usize = 1024;
+/// Granules up to which each length is a class.
+const EXACT: usize = 64;
+const EXACT_LOG: usize = EXACT.ilog2() as usize;
+/// Classes of a doubling, as a binary logarithm.
+const STEPS_LOG: usize = 4;
+
+/// The largest request, in bytes, that the front's free lists serve: 8 KiB on
+/// 64-bit ports, 4 KiB on 32-bit ones.
+pub const SMALL_MAX: usize = 8 * EXACT * GRANULE;
 
 /// Number of classes; class 0 holds the blocks of zero-sized requests.
 pub const CLASSES: usize = class_of(SMALL_MAX) + 1;
@@ -23,18 +29,33 @@ pub const CLASSES: usize = class_of(SMALL_MAX) + 1;
 #[inline]
 pub const fn class_of(size: usize) -> usize {
     // A layout's size is at most isize::MAX, so this sum cannot overflow.
-    (size + (GRANULE - 1)) / GRANULE
+    let granules = (size + (GRANULE - 1)) / GRANULE;
+    if granules <= EXACT {
+        return granules;
+    }
+    let log = (granules - 1).ilog2() as usize;
+    let step = (granules - 1) >> (log - STEPS_LOG);
+    EXACT + ((log - EXACT_LOG - 1) << STEPS_LOG) + step + 1
 }
 
 /// The length in bytes of the blocks of a class. A zero-sized request gets a
 /// block too: it must have an address of its own.
 #[inline]
 pub const fn class_len(class: usize) -> usize {
-    if class == 0 { GRANULE } else { class * GRANULE }
+    if class == 0 {
+        return GRANULE;
+    }
+    if class <= EXACT {
+        return class * GRANULE;
+    }
+    let above = class - EXACT - 1;
+    let log = EXACT_LOG + (above >> STEPS_LOG);
+    let step = (1 << STEPS_LOG) + (above & ((1 << STEPS_LOG) - 1)) + 1;
+    (step << (log - STEPS_LOG)) * GRANULE
 }
 
 /// The length in bytes of the block that serves a request of `size` bytes.
 #[inline]
 pub const fn block_len(size: usize) -> usize {
-    class_len(class_of(size))
+    if size <= SMALL_MAX { class_len(class_of(size)) } else { size.next_multiple_of(GRANULE) }
 }

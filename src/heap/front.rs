@@ -27,7 +27,8 @@ type Link = Option<NonNull<u8>>;
 /// The free lists.
 pub(super) struct Front {
     lists: [Link; CLASSES],
-    /// How many blocks each list asks for when it is empty.
+    /// How many blocks each list asks for when it is empty: the binary logarithm,
+    /// so that an unused heap is all zeroes.
     batch: [u8; CLASSES],
     /// Blocks of each class that are out of the back end: live or in the list.
     pub(super) out: [usize; CLASSES],
@@ -37,7 +38,7 @@ pub(super) struct Front {
 
 impl Front {
     pub(super) const fn new() -> Front {
-        Front { lists: [None; CLASSES], batch: [1; CLASSES], out: [0; CLASSES], cursor: 0 }
+        Front { lists: [None; CLASSES], batch: [0; CLASSES], out: [0; CLASSES], cursor: 0 }
     }
 
     /// Takes a block from a list.
@@ -65,9 +66,9 @@ impl Front {
     /// caller.
     pub(super) fn refill<M: Memory>(&mut self, class: usize, back: &mut Back<M>) -> Link {
         let len = class_len(class);
-        let count = usize::from(self.batch[class]);
+        let count = (1 << self.batch[class]).min(BATCH_MAX).min(BATCH_BYTES / len).max(1);
         let run = back.take(Want { len, count, align: GRANULE })?;
-        self.batch[class] = (2 * count).min(BATCH_MAX).min(BATCH_BYTES / len).max(1) as u8;
+        self.batch[class] = (self.batch[class] + 1).min(BATCH_MAX.ilog2() as u8);
         self.out[class] += run.count;
         // The rest of the run in the order of its addresses.
         let mut i = run.count;
@@ -132,7 +133,7 @@ impl Front {
         // SAFETY: as above.
         unsafe { back.give(run, run_len) };
         self.out[class] -= total / len;
-        self.batch[class] = self.batch[class].div_ceil(2);
+        self.batch[class] = self.batch[class].saturating_sub(1);
         total
     }
 

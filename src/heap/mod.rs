@@ -71,6 +71,14 @@ struct State<M> {
     back: Back<M>,
 }
 
+/// What is tried next for a request that finds no room.
+enum Effort {
+    Some,
+    All,
+    Growth,
+    None,
+}
+
 // SAFETY: the state is reached only in `with`, which holds the lock; whoever
 // makes a heap with a lock that does not exclude promises to do so itself.
 unsafe impl<L: Exclusive + Sync, M: Memory + Send> Sync for Heap<L, M> {}
@@ -165,7 +173,7 @@ impl<L: Exclusive, M: Memory> Heap<L, M> {
     /// Sets how many free bytes stay committed; a quarter of what is in use may
     /// always stay.
     pub fn set_retain(&self, bytes: usize) {
-        self.with(|state| state.back.retain = bytes);
+        self.with(|state| state.back.retain = Some(bytes));
     }
 
     /// Asks for huge pages, where the kernel has them: fewer page faults and TLB
@@ -187,7 +195,7 @@ impl<L: Exclusive, M: Memory> Heap<L, M> {
 
 impl<M: Memory> State<M> {
     const fn new(memory: M) -> State<M> {
-        State { front: Front::new(), back: Back::new(memory, RETAIN) }
+        State { front: Front::new(), back: Back::new(memory) }
     }
 
     #[inline]
@@ -254,21 +262,25 @@ impl<M: Memory> State<M> {
     #[cold]
     #[inline(never)]
     fn refill(&mut self, class: usize) -> Option<NonNull<u8>> {
-        if let Some(block) = self.front.refill(class, &mut self.back) {
-            return Some(block);
+        let mut effort = Effort::Some;
+        loop {
+            if let Some(block) = self.front.refill(class, &mut self.back) {
+                return Some(block);
+            }
+            effort = self.make_room(effort, Want { len: class_len(class), count: 1, align: GRANULE })?;
         }
-        self.make_room(Want { len: class_len(class), count: 1, align: GRANULE }, |state| {
-            state.front.refill(class, &mut state.back)
-        })
     }
 
     /// A block that no list serves.
     #[inline(never)]
     fn take(&mut self, layout: Layout) -> Option<(NonNull<u8>, bool)> {
         let want = Want { len: block_len(layout.size()), count: 1, align: layout.align().max(GRANULE) };
-        let run = match self.back.take(want) {
-            Some(run) => run,
-            None => self.make_room(want, |state| state.back.take(want))?,
+        let mut effort = Effort::Some;
+        let run = loop {
+            if let Some(run) = self.back.take(want) {
+                break run;
+            }
+            effort = self.make_room(effort, want)?;
         };
         if layout.size() <= SMALL_MAX {
             // It will be freed to a list.
@@ -283,19 +295,24 @@ impl<M: Memory> State<M> {
         unsafe { self.back.give(block, len) };
     }
 
-    /// Joins what is free, and if that does not serve, lets the heap grow.
+    /// Makes an effort to have room for a request that found none, and says what
+    /// the next one is: joins what is in some lists, in all of them, and then lets
+    /// the heap grow.
     #[cold]
-    fn make_room<T>(&mut self, want: Want, mut again: impl FnMut(&mut Self) -> Option<T>) -> Option<T> {
-        // A part of the lists may be enough; all of them are, or there is nothing.
-        self.front.flush_some(self.back.step(), &mut self.back);
-        if let Some(found) = again(self) {
-            return Some(found);
+    #[inline(never)]
+    fn make_room(&mut self, effort: Effort, want: Want) -> Option<Effort> {
+        match effort {
+            Effort::Some => {
+                self.front.flush_some(self.back.step(), &mut self.back);
+                Some(Effort::All)
+            }
+            Effort::All => {
+                self.front.flush(&mut self.back);
+                Some(Effort::Growth)
+            }
+            Effort::Growth => self.back.extend(want).then_some(Effort::None),
+            Effort::None => None,
         }
-        self.front.flush(&mut self.back);
-        if let Some(found) = again(self) {
-            return Some(found);
-        }
-        if self.back.extend(want) { again(self) } else { None }
     }
 
     fn stats(&self) -> Stats {

@@ -27,6 +27,9 @@ const WORD: usize = size_of::<usize>();
 const STEP_MIN: usize = 64 * 1024;
 const STEP_MAX: usize = 32 * 1024 * 1024;
 
+/// A huge page, where the kernel has them (x86: 2 MiB; ARM too).
+const HUGE: usize = 2 * 1024 * 1024;
+
 /// A region. It stands at the front of its own extent.
 pub(super) struct Region {
     pub(super) next: Option<NonNull<Region>>,
@@ -175,14 +178,19 @@ impl Region {
     }
 
     /// Lets `top` rise to `need`, and to `want` if that is to be had.
-    pub(super) fn extend<M: Memory>(&mut self, need: usize, want: usize, memory: &mut M) -> bool {
+    /// With `huge` in whole huge pages, else the kernel could not use them.
+    pub(super) fn extend<M: Memory>(&mut self, need: usize, want: usize, huge: bool, memory: &mut M) -> bool {
         if need > self.size {
             return false;
         }
         let want = want.clamp(need, self.size);
         if want > self.committed {
             let step = self.committed.clamp(STEP_MIN, STEP_MAX);
-            let generous = want.max(self.committed.saturating_add(step));
+            let mut generous = want.max(self.committed.saturating_add(step));
+            if huge {
+                let base = self.base.addr().get();
+                generous = generous.saturating_add(HUGE - 1 - (base.wrapping_add(generous).wrapping_sub(1)) % HUGE);
+            }
             if !self.commit(generous, memory) && !self.commit(want, memory) && !self.commit(need, memory) {
                 return false;
             }

@@ -20,7 +20,7 @@ pub struct Stats {
     pub reserved: usize,
     /// Number of regions.
     pub regions: usize,
-    /// For each size class; class `n` holds blocks of `n` granules.
+    /// For each size class; [`class_len`](super::class_len) says how long its blocks are.
     pub classes: [Class; CLASSES],
 }
 

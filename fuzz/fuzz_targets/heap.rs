@@ -1,0 +1,5 @@
+//! The heap against its model.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| rt0_tests::heap::drive(data));
