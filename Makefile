@@ -17,12 +17,13 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help run test sweep test-freebsd dist layouts others pie lint clean
+.PHONY: help run test mutants sweep test-freebsd dist layouts others pie lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run             build each port and show what arena fits into which limit'
 	@echo 'make test            every test, on every port that can run; sets up what it needs'
+	@echo 'make mutants         break the FreeBSD stubs on purpose, and see the tests turn red (some minutes)'
 	@echo 'make sweep           every limit of the specification on every port (half an hour)'
 	@echo 'make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU'
 	@echo 'make dist            dist/<port>/bin/<program>, for: $(PROGRAMS)'
@@ -75,6 +76,11 @@ test: lint dist layouts others pie
 		target/debug/prove $(PORT); exit $$((tests | $$?)); } 2>&1 | tee target/test.log; status=$$?; \
 	awk '/^test result:/ { passed += $$4; failed += $$6 } \
 		END { print passed + 0 " passed, " failed + 0 " failed" }' target/test.log; exit $$status
+
+# Breaks the FreeBSD stubs, one way after the other: each has to turn a test red.
+mutants: dist
+	@cargo build --quiet -p rt0-tests --bins
+	@target/debug/mutants
 
 sweep: dist
 	@targets/install $(TEST_PACKAGES)
