@@ -17,14 +17,14 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help run test mutants sweep test-freebsd dist layouts others pie lint clean
+.PHONY: help run test sweep mutants test-freebsd dist layouts others pie lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run             build each port and show what arena fits into which limit'
 	@echo 'make test            every test, on every port that can run; sets up what it needs'
-	@echo 'make mutants         break the FreeBSD stubs on purpose, and see the tests turn red (some minutes)'
 	@echo 'make sweep           every limit of the specification on every port (half an hour)'
+	@echo 'make mutants         break the FreeBSD stubs on purpose and see the tests turn red'
 	@echo 'make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU'
 	@echo 'make dist            dist/<port>/bin/<program>, for: $(PROGRAMS)'
 	@echo 'make lint            format, clippy, and no warning on any port'
@@ -77,15 +77,14 @@ test: lint dist layouts others pie
 	awk '/^test result:/ { passed += $$4; failed += $$6 } \
 		END { print passed + 0 " passed, " failed + 0 " failed" }' target/test.log; exit $$status
 
-# Breaks the FreeBSD stubs, one way after the other: each has to turn a test red.
-mutants: dist
-	@cargo build --quiet -p rt0-tests --bins
-	@target/debug/mutants
-
 sweep: dist
 	@targets/install $(TEST_PACKAGES)
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/prove --whole $(if $(SEED),--seed=$(SEED)) $(PORT)
+
+# Breaks the FreeBSD stubs, one way after the other: each has to turn the tests of the runner red.
+mutants:
+	@cargo run --quiet -p rt0-tests --bin mutants
 
 test-freebsd: dist
 	@$(if $(KERNEL),targets/install $(TEST_PACKAGES))

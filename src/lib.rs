@@ -6,6 +6,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | start | [`start`] ([`entry!`], `main`, exit), `relocate` |
+//! | heap | [`heap`]: the allocator in the arena; [`lock`] |
 //! | arena | [`malloc`]: limit, plan, reservation |
 //! | rules | [`memlimit`], [`plan`]: pure arithmetic |
 //! | memory | [`mem`]: reserve, commit, decommit, release |
@@ -23,7 +24,9 @@ cfg_if::cfg_if! {
     if #[cfg(any(target_os = "linux", target_os = "freebsd"))] {
         mod arch;
         mod args;
+        pub mod heap;
         pub mod io;
+        pub mod lock;
         pub mod malloc;
         pub mod mem;
         #[doc(hidden)]
@@ -34,6 +37,7 @@ cfg_if::cfg_if! {
         pub mod sys;
 
         pub use args::{AT_ENTRY, AT_PAGESZ, AT_PHDR, AT_PHNUM, Args, Strings, args, env, page_size};
+        pub use heap::Heap;
         pub use sys::exit;
 
         /// The soft limit of this process's address space, bytes (`RLIMIT_AS`). `None`: there is none, or the kernel

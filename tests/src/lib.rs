@@ -2,6 +2,7 @@
 
 pub mod freebsd;
 pub mod fuzz;
+pub mod heap;
 pub mod job;
 pub mod kernel;
 pub mod linux_runner;

@@ -1,0 +1,8 @@
+//! The benchmark's program for glibc's malloc.
+
+#[global_allocator]
+static HEAP: std::alloc::System = std::alloc::System;
+
+fn main() -> anyhow::Result<()> {
+    rt0_bench::main()
+}

@@ -1,0 +1,329 @@
+//! Runs every workload under every allocator, interleaved, and prints one table
+//! of medians. Each run is a process of its own.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rt0_bench::work::WORKLOADS;
+use rt0_bench::{Cost, trace};
+
+const USAGE: &str = "\
+usage: rt0-bench [--rounds=N] [--only=WORKLOAD,...] [--allocators=NAME,...] [--instructions]
+  --rounds=N          rounds of the interleaved run (default 5)
+  --only=...          these workloads and traces only
+  --allocators=...    these allocators only; mimalloc, the measure, is always there
+  --instructions      also count instructions per call on the traces (valgrind; slow)";
+
+/// The allocators, in the order of the table. `mimalloc` is version 3.
+const ALLOCATORS: &[&str] = &[
+    "rt0", "rt0-lock", "rt0-huge", "mimalloc", "mimalloc2", "jemalloc", "snmalloc", "glibc", "talc", "rlsf", "dlmalloc",
+    "linked-list",
+];
+const MEASURE: &str = "mimalloc";
+
+/// What is recorded: a name, and a command that does some seconds' work at most.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("rustc", "printf '%s' \"$RUST\" > t.rs && /usr/bin/rustc -O --edition 2021 t.rs -o t.out"),
+    ("python", "PYTHONMALLOC=malloc /usr/bin/python3 -c \"$PYTHON\""),
+    ("cc1plus", "printf '%s' \"$CPP\" > t.cc && g++ -O1 -c t.cc -o t.o"),
+    ("perl", "perl -e 'my %h; for my $i (1..40000){ push @{$h{$i%997}}, \"x$i\"; } my $s=join \",\", map { \"$_=\".scalar(@{$h{$_}}) } sort keys %h; $s =~ s/(\\d+)=/<$1>/g; print length $s'"),
+    ("sqlite", "sqlite3 :memory: \"$SQL\""),
+    ("jq", "jq -n '[range(20000) | {a: ., b: tostring, c: [., .+1]}] | map(select(.a % 3 == 0) | .b) | sort | group_by(length) | map(length)'"),
+    ("git", "/usr/bin/git diff --no-index --stat /usr/include/linux /usr/include/asm-generic; true"),
+];
+const SOURCES: &[(&str, &str)] = &[
+    ("RUST", include_str!("../programs/t.rs")),
+    ("PYTHON", include_str!("../programs/t.py")),
+    ("CPP", include_str!("../programs/t.cc")),
+    ("SQL", include_str!("../programs/t.sql")),
+];
+
+/// A run that takes longer is given up, and its allocator sits the workload out.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Options {
+    rounds: usize,
+    only: Option<Vec<String>>,
+    allocators: Option<Vec<String>>,
+    instructions: bool,
+}
+
+fn options() -> Result<Options> {
+    use lexopt::prelude::*;
+    let mut options = Options { rounds: 5, only: None, allocators: None, instructions: false };
+    let list = |value: std::ffi::OsString| -> Result<Vec<String>> {
+        Ok(value.string()?.split(',').map(str::to_owned).collect())
+    };
+    let mut args = lexopt::Parser::from_env();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("rounds") => options.rounds = args.value()?.parse()?,
+            Long("only") => options.only = Some(list(args.value()?)?),
+            Long("allocators") => options.allocators = Some(list(args.value()?)?),
+            Long("instructions") => options.instructions = true,
+            Long("help") | Short('h') => {
+                println!("{USAGE}");
+                std::process::exit(0);
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    ensure!(options.rounds > 0, "--rounds must be at least 1, not 0");
+    for name in options.allocators.iter().flatten() {
+        ensure!(ALLOCATORS.contains(&name.as_str()), "no allocator is called {name:?}; there are {}", ALLOCATORS.join(", "));
+    }
+    Ok(options)
+}
+
+fn main() {
+    let options = options().unwrap_or_else(|error| {
+        eprintln!("rt0-bench: {error}\n{USAGE}");
+        std::process::exit(2);
+    });
+    if let Err(error) = run(&options) {
+        eprintln!("rt0-bench: {error:#}");
+        std::process::exit(1);
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the bench lies in the workspace")?;
+    let programs = build(root)?;
+    let traces = traces(root)?;
+    let wanted = |name: &str| options.only.as_ref().is_none_or(|only| only.iter().any(|o| o == name));
+    let mut workloads: Vec<(String, String)> =
+        WORKLOADS.iter().map(|w| (w.0.to_owned(), w.0.to_owned())).filter(|w| wanted(&w.0)).collect();
+    workloads.extend(traces.iter().filter(|t| wanted(&t.0)).map(|(name, path)| (name.clone(), path.display().to_string())));
+    ensure!(!workloads.is_empty(), "--only names no workload");
+    let allocators: Vec<&str> = ALLOCATORS
+        .iter()
+        .copied()
+        .filter(|a| *a == MEASURE || options.allocators.as_ref().is_none_or(|list| list.iter().any(|l| l == a)))
+        .collect();
+
+    let mut costs: HashMap<(usize, usize), Vec<Cost>> = HashMap::new();
+    let mut out: HashSet<(usize, usize)> = HashSet::new();
+    for round in 0..options.rounds {
+        for (w, (name, argument)) in workloads.iter().enumerate() {
+            eprint!("\r\x1b[Kround {}/{}: {name}", round + 1, options.rounds);
+            for (a, allocator) in allocators.iter().enumerate() {
+                if out.contains(&(w, a)) {
+                    continue;
+                }
+                match once(&programs[*allocator], argument)? {
+                    Some(cost) => costs.entry((w, a)).or_default().push(cost),
+                    None => {
+                        out.insert((w, a));
+                        costs.remove(&(w, a));
+                    }
+                }
+            }
+        }
+    }
+    eprint!("\r\x1b[K");
+
+    let measure = allocators.iter().position(|a| *a == MEASURE).context("mimalloc is always there")?;
+    let names: Vec<&str> = workloads.iter().map(|w| w.0.as_str()).collect();
+    let ratios = |w: usize, a: usize| {
+        let (of, by) = (costs.get(&(w, a))?, costs.get(&(w, measure))?);
+        Some(median(of.iter().zip(by).map(|(of, by)| of.cpu as f64 / by.cpu as f64).collect()))
+    };
+    println!("CPU time, {MEASURE} 3 = 1.00 (medians of {} rounds)", options.rounds);
+    table(&names, &allocators, true, ratios);
+    println!("\nPeak resident set over peak live bytes (vectors: resident MiB)");
+    table(&names, &allocators, true, |w, a| {
+        Some(median(costs.get(&(w, a))?.iter().map(|c| c.peak_rss as f64 / if c.peak_live == 0 { 1048576.0 } else { c.peak_live as f64 }).collect()))
+    });
+    println!("\nResident at the end over live bytes");
+    table(&names, &allocators, false, |w, a| {
+        let costs = costs.get(&(w, a))?;
+        (costs[0].live > 0).then(|| median(costs.iter().map(|c| c.end_rss as f64 / c.live as f64).collect()))
+    });
+    println!("\nPage faults, thousands");
+    table(&names, &allocators, false, |w, a| {
+        Some(median(costs.get(&(w, a))?.iter().map(|c| c.faults as f64 / 1000.0).collect()))
+    });
+    if options.instructions {
+        println!("\nInstructions per call on the traces, without the replay's own");
+        let traces: Vec<_> = traces.iter().filter(|t| wanted(&t.0)).collect();
+        let names: Vec<&str> = traces.iter().map(|t| t.0.as_str()).collect();
+        // snmalloc reserves more address space than valgrind can give.
+        table(&names, &allocators, true, |w, a| count(&programs[allocators[a]], &traces[w].1));
+    }
+    Ok(())
+}
+
+/// Builds every allocator's program, and says where each is.
+fn build(root: &Path) -> Result<HashMap<&'static str, Vec<String>>> {
+    let build = |package: &str, dir: &str| -> Result<PathBuf> {
+        let dir = root.join("target").join(dir);
+        let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .current_dir(root)
+            .args(["build", "--quiet", "--profile=bench", "--package", package])
+            .args(if package == "rt0-bench" { &["--bins"][..] } else { &[] })
+            .arg("--target-dir")
+            .arg(&dir)
+            // Else snmalloc, built without its own build system, checks itself.
+            .env("CXXFLAGS", "-DNDEBUG")
+            .status()
+            .context("cannot run cargo")?;
+        ensure!(status.success(), "cargo could not build {package}");
+        Ok(dir.join("release"))
+    };
+    let dir = build("rt0-bench", "bench")?;
+    // Version 2 apart: one build has one mimalloc.
+    let dir2 = build("rt0-bench-mimalloc2", "bench-mimalloc2")?;
+    let program = |name: &'static str| {
+        let path = match name {
+            "mimalloc2" => dir2.join("rt0-bench-mimalloc2"),
+            _ => dir.join(format!("heap-{name}")),
+        };
+        (name, vec![path.display().to_string()])
+    };
+    Ok(ALLOCATORS.iter().map(|a| program(a)).collect())
+}
+
+/// Records the traces that are not there yet, and says where all of them are.
+fn traces(root: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let dir = root.join(".cache/traces");
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let mut found = Vec::new();
+    for (name, command) in PROGRAMS {
+        let path = dir.join(format!("{name}.trace"));
+        if !path.exists() {
+            eprintln!("recording {name}");
+            let Some(raw) = record(root, &dir, command)? else {
+                eprintln!("rt0-bench: {name} cannot be recorded here; it is left out");
+                continue;
+            };
+            std::fs::write(&path, trace::compact(&raw)).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        let calls = dir.join(format!("{name}.calls"));
+        if !calls.exists() {
+            trace::expand(&path, &calls)?;
+        }
+        found.push(((*name).to_owned(), calls));
+    }
+    Ok(found)
+}
+
+/// The raw events of the process of a command that had the most of them.
+fn record(root: &Path, dir: &Path, command: &str) -> Result<Option<Vec<u8>>> {
+    let target = root.join("target/bench");
+    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(root)
+        .args(["build", "--quiet", "--profile=bench", "--package=rt0-bench-recorder", "--target-dir"])
+        .arg(&target)
+        .status()
+        .context("cannot run cargo")?;
+    ensure!(status.success(), "cargo could not build the recorder");
+    let scratch = dir.join("scratch");
+    let _ = std::fs::remove_dir_all(&scratch);
+    std::fs::create_dir_all(&scratch)?;
+    let status = Command::new("sh")
+        .args(["-c", command])
+        .current_dir(&scratch)
+        .envs(SOURCES.iter().copied())
+        .env("LD_PRELOAD", target.join("release/librt0_bench_recorder.so"))
+        .env("RT0_RECORD", scratch.join("raw"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .context("cannot run sh")?;
+    let mut raw = Vec::new();
+    for entry in std::fs::read_dir(&scratch)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("raw.") && entry.metadata()?.len() > raw.len() as u64 {
+            raw = std::fs::read(entry.path())?;
+        }
+    }
+    std::fs::remove_dir_all(&scratch)?;
+    Ok((status.success() && !raw.is_empty()).then_some(raw))
+}
+
+/// One run; `None` if it took too long.
+fn once(program: &[String], workload: &str) -> Result<Option<Cost>> {
+    let mut child = Command::new(&program[0])
+        .args(&program[1..])
+        .arg(workload)
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run {}", program[0]))?;
+    let start = Instant::now();
+    while child.try_wait()?.is_none() {
+        if start.elapsed() > PATIENCE {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        bail!("{} {workload}: {}", program[0], output.status);
+    }
+    Cost::parse(String::from_utf8_lossy(&output.stdout).trim()).map(Some)
+}
+
+/// Instructions per call of a trace.
+fn count(program: &[String], trace: &Path) -> Option<f64> {
+    let run = |function: &str| {
+        let output = Command::new("valgrind")
+            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .arg(format!("--toggle-collect={function}"))
+            .args(program)
+            .arg(trace)
+            .arg("count")
+            .output()
+            .ok()?;
+        let calls: f64 = String::from_utf8_lossy(&output.stdout).trim().parse().ok()?;
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let line = text.lines().find(|l| l.contains("Collected :"))?;
+        Some(line.split_whitespace().last()?.parse::<f64>().ok()? / calls)
+    };
+    Some(run("rt0_bench::trace::replay")? - run("rt0_bench::trace::replay_nothing")?)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+}
+
+fn table(rows: &[&str], columns: &[&str], mean: bool, cell: impl Fn(usize, usize) -> Option<f64>) {
+    let widths: Vec<usize> = columns.iter().map(|c| c.len().max(7)).collect();
+    print!("{:<15}", "");
+    for (column, width) in columns.iter().zip(&widths) {
+        print!(" {column:>width$}");
+    }
+    println!();
+    let mut sums = vec![Some(0.0); columns.len()];
+    for (r, row) in rows.iter().enumerate() {
+        let cells: Vec<Option<f64>> = (0..columns.len()).map(|c| cell(r, c)).collect();
+        if cells.iter().all(Option::is_none) {
+            continue;
+        }
+        print!("{row:<15}");
+        for ((value, width), sum) in cells.iter().zip(&widths).zip(&mut sums) {
+            match value {
+                Some(value) => print!(" {value:>width$.2}"),
+                None => print!(" {:>width$}", "-"),
+            }
+            *sum = sum.zip(*value).map(|(sum, value)| sum + f64::ln(value));
+        }
+        println!();
+    }
+    if mean {
+        print!("{:<15}", "geometric mean");
+        for (sum, width) in sums.iter().zip(&widths) {
+            match sum {
+                Some(sum) => print!(" {:>width$.2}", (sum / rows.len() as f64).exp()),
+                None => print!(" {:>width$}", "-"),
+            }
+        }
+        println!();
+    }
+}

@@ -1,0 +1,460 @@
+//! The back end: runs of granules, joined when they are freed and split when
+//! they are asked for.
+//!
+//! What is free is in a bin or above a region's `top`. A run that is freed is
+//! joined with its free neighbours at once, so no two chunks ever touch, and a
+//! chunk that reaches `top` becomes part of the untouched end again.
+
+use core::ptr::NonNull;
+
+use super::bins::{BINS, Bins};
+use super::chunk::{Chunk, DIRTY_MIN};
+use super::class::GRANULE;
+use super::memory::{Extent, Memory};
+use super::region::Region;
+
+/// `soft` rises by this part of what is in use, so that the front's lists are
+/// emptied at most so often while a heap grows ...
+const GROWTH: usize = 12;
+/// ... and by at least so many bytes.
+const GROWTH_MIN: usize = 64 * 1024;
+
+/// From how many bytes in use on memory that the heap grows by is made resident
+/// at once, step by step, and not page by page.
+const POPULATE_FROM: usize = 2 * GROWTH_MIN;
+
+/// A further region is at least this large, if the kernel gives it.
+const REGION_MIN: usize = 8 * 1024 * 1024;
+
+/// What is asked of the back end: `count` blocks of `len` bytes in a row, or as
+/// many of them as one chunk holds. More than one only with `align` a granule.
+#[derive(Clone, Copy)]
+pub(super) struct Want {
+    pub(super) len: usize,
+    pub(super) count: usize,
+    pub(super) align: usize,
+}
+
+/// A run that the back end gave.
+pub(super) struct Run {
+    pub(super) at: NonNull<u8>,
+    /// Blocks in it; at least one.
+    pub(super) count: usize,
+    /// Its memory was never handed out before, so it reads as zero.
+    pub(super) zero: bool,
+}
+
+/// The back end.
+pub(super) struct Back<M> {
+    memory: M,
+    /// Newest first.
+    regions: Option<NonNull<Region>>,
+    pub(super) bins: Bins,
+    /// Bytes in bins.
+    pub(super) free: usize,
+    /// Bytes below the tops of all regions.
+    pub(super) used: usize,
+    /// The most that `used - free` has been.
+    pub(super) peak: usize,
+    /// Bytes of chunks and above tops that may be resident, as far as they can
+    /// be given back.
+    dirty: usize,
+    /// How much of that is kept.
+    pub(super) retain: usize,
+    huge: bool,
+}
+
+impl<M: Memory> Back<M> {
+    pub(super) const fn new(memory: M, retain: usize) -> Back<M> {
+        Back { memory, regions: None, bins: Bins::new(), free: 0, used: 0, peak: 0, dirty: 0, retain, huge: false }
+    }
+
+    /// Serves a request from what is free below the `soft` marks.
+    pub(super) fn take(&mut self, want: Want) -> Option<Run> {
+        let run = self.take_chunk(want).or_else(|| self.take_top(want));
+        self.peak = self.peak.max(self.used - self.free);
+        run
+    }
+
+    /// Serves a single block from a chunk of just its length.
+    #[inline]
+    pub(super) fn take_exact(&mut self, len: usize) -> Option<NonNull<u8>> {
+        let chunk = self.bins.find(len).filter(|c| c.len() == len)?;
+        self.remove(chunk, len);
+        let region = self.region_of(chunk.start());
+        let start = region.offset(chunk.start());
+        region.clear_edge(start);
+        region.clear_edge(start + len - GRANULE);
+        self.peak = self.peak.max(self.used - self.free);
+        Some(chunk.start())
+    }
+
+    fn take_chunk(&mut self, want: Want) -> Option<Run> {
+        // With room to move by less than the alignment, any chunk will do.
+        let chunk = self.bins.find(want.len.checked_add(want.align - GRANULE)?)?;
+        let whole = chunk.len();
+        let dirty = chunk.dirty();
+        self.remove(chunk, whole);
+        let region = self.region_of(chunk.start());
+        let start = region.offset(chunk.start());
+        let end = start + whole;
+        region.clear_edge(start);
+        region.clear_edge(end - GRANULE);
+        let at = start + chunk.start().align_offset(want.align);
+        let count = if want.count == 1 { 1 } else { ((end - at) / want.len).min(want.count) };
+        let rest = at + count * want.len;
+        // SAFETY: what is left on either side was part of the chunk.
+        unsafe {
+            if start < at {
+                self.put(region, start, at, dirty);
+            }
+            if rest < end {
+                self.put(region, rest, end, dirty);
+            }
+        }
+        Some(Run { at: region.at(at), count, zero: false })
+    }
+
+    fn take_top(&mut self, want: Want) -> Option<Run> {
+        let mut next = self.regions;
+        while let Some(mut region) = next {
+            // SAFETY: regions stay until they are released, and only the heap,
+            // which is borrowed here, refers to them.
+            let region = unsafe { region.as_mut() };
+            next = region.next;
+            let Some((at, room)) = above_top(region, want, region.soft) else { continue };
+            let count = if want.count == 1 { 1 } else { (room / want.len).min(want.count) };
+            let start = region.top;
+            let zero = at >= region.fresh;
+            self.raise_top(region, at + count * want.len);
+            if start < at {
+                // SAFETY: the gap was above the top and is committed.
+                unsafe { self.put(region, start, at, at - start) };
+            }
+            return Some(Run { at: region.at(at), count, zero });
+        }
+        None
+    }
+
+    /// By how many bytes the heap grows at once.
+    pub(super) fn step(&self) -> usize {
+        (self.used / GROWTH).max(GROWTH_MIN)
+    }
+
+    /// Makes room above a top for `want`, at least a single block: `soft` rises,
+    /// or a region is added. `false` if the kernel gives no more.
+    pub(super) fn extend(&mut self, want: Want) -> bool {
+        let one = Want { count: 1, ..want };
+        let step = self.step();
+        let mut next = self.regions;
+        while let Some(mut region) = next {
+            // SAFETY: as in `take_top`.
+            let region = unsafe { region.as_mut() };
+            next = region.next;
+            let Some((at, _)) = above_top(region, one, region.size()) else { continue };
+            if region.extend(at + want.len, at.saturating_add(want.len).saturating_add(step), &mut self.memory) {
+                // Blocks smaller than a step will be written soon. The first
+                // steps are left out: a small program needs a page or two.
+                if want.len < GROWTH_MIN && self.used >= POPULATE_FROM {
+                    let before = region.resident;
+                    region.populate(&mut self.memory);
+                    self.dirty += region.resident - before;
+                }
+                return true;
+            }
+        }
+        self.add_region(one).is_some()
+    }
+
+    /// Adds a region with room for a block.
+    fn add_region(&mut self, want: Want) -> Option<()> {
+        let page = self.memory.page_size();
+        let len = want.len.checked_add(want.align - GRANULE)?;
+        let min = Region::extent_for(len, page)?;
+        let so_far = self.regions().map(|r| r.extent.len).max().unwrap_or(0);
+        let extent = self.memory.reserve(min, min.max(REGION_MIN).max(so_far))?;
+        // SAFETY: the extent is new.
+        let Some(mut created) = (unsafe { Region::create(extent, &mut self.memory) }) else {
+            // SAFETY: nothing refers to it.
+            unsafe { self.memory.release(extent) };
+            return None;
+        };
+        // SAFETY: just created, and nobody else knows it.
+        let region = unsafe { created.as_mut() };
+        if self.huge {
+            // SAFETY: the whole extent.
+            unsafe { self.memory.prefer_huge(extent.base, extent.len) };
+        }
+        let step = len.saturating_add(self.step());
+        if above_top(region, want, region.size()).is_none() || !region.extend(len, step, &mut self.memory) {
+            // SAFETY: nothing refers to it.
+            unsafe { self.memory.release(extent) };
+            return None;
+        }
+        region.next = self.regions;
+        self.regions = Some(created);
+        Some(())
+    }
+
+    /// Takes a run back.
+    ///
+    /// # Safety
+    ///
+    /// The `len` bytes at `at` are whole granules that the back end gave, and
+    /// nobody uses them any more.
+    pub(super) unsafe fn give(&mut self, at: NonNull<u8>, len: usize) {
+        let region = self.region_of(at);
+        let mut start = region.offset(at);
+        let mut end = start + len;
+        let mut dirty = len;
+        if start > 0 && region.edge(start - GRANULE) {
+            // SAFETY: the granule before is the edge of a chunk, so one ends here.
+            let left = unsafe { Chunk::ending(at) };
+            let left_len = left.len();
+            dirty += left.dirty();
+            self.remove(left, left_len);
+            region.clear_edge(start - GRANULE);
+            start -= left_len;
+            region.clear_edge(start);
+        }
+        if end == region.top {
+            self.lower_top(region, start);
+            return;
+        }
+        if region.edge(end) {
+            // SAFETY: the granule after is the edge of a chunk, so one begins here.
+            let right = unsafe { Chunk::starting(region.at(end)) };
+            let right_len = right.len();
+            dirty += right.dirty();
+            self.remove(right, right_len);
+            region.clear_edge(end);
+            end += right_len;
+            region.clear_edge(end - GRANULE);
+        }
+        // SAFETY: all of it is free now.
+        unsafe { self.put(region, start, end, dirty) };
+        if self.dirty > self.retain_now() {
+            self.give_pages_back(self.retain_now() / 2);
+        }
+    }
+
+    /// Lets a run grow where it is. `false`, and nothing is changed, if what
+    /// follows it is not free.
+    ///
+    /// # Safety
+    ///
+    /// The back end gave the run, and `new` is a multiple of the granule above `old`.
+    pub(super) unsafe fn grow(&mut self, at: NonNull<u8>, old: usize, new: usize) -> bool {
+        let region = self.region_of(at);
+        let start = region.offset(at);
+        let (end, new_end) = (start + old, start + new);
+        if new_end <= end || new_end > region.size() {
+            return false;
+        }
+        if end == region.top {
+            let step = self.step();
+            if new_end > region.soft && !region.extend(new_end, new_end.saturating_add(step), &mut self.memory) {
+                return false;
+            }
+            self.raise_top(region, new_end);
+        } else {
+            if !region.edge(end) {
+                return false;
+            }
+            // SAFETY: the granule after the run is the edge of a chunk.
+            let right = unsafe { Chunk::starting(region.at(end)) };
+            let right_len = right.len();
+            let right_end = end + right_len;
+            if right_end < new_end {
+                return false;
+            }
+            let dirty = right.dirty();
+            self.remove(right, right_len);
+            region.clear_edge(end);
+            region.clear_edge(right_end - GRANULE);
+            if new_end < right_end {
+                // SAFETY: what is left of the chunk.
+                unsafe { self.put(region, new_end, right_end, dirty) };
+            }
+        }
+        self.peak = self.peak.max(self.used - self.free);
+        true
+    }
+
+    /// Gives pages back to the kernel until at most `keep` bytes of what is free
+    /// may be resident, as far as whole pages go: largest chunks first.
+    pub(super) fn give_pages_back(&mut self, keep: usize) {
+        let page = self.memory.page_size();
+        let mut next = self.regions;
+        while let Some(mut region) = next {
+            // SAFETY: as in `take_top`.
+            let region = unsafe { region.as_mut() };
+            next = region.next;
+            if self.dirty <= keep {
+                return;
+            }
+            self.dirty -= region.resident - region.top;
+            region.give_pages_back(&mut self.memory);
+        }
+        for bin in (0..BINS).rev() {
+            for chunk in self.bins.chunks(bin) {
+                if self.dirty <= keep || chunk.len() < DIRTY_MIN {
+                    return;
+                }
+                if chunk.dirty() == 0 {
+                    continue;
+                }
+                let from = chunk.start().addr().get();
+                let inner = (from + Chunk::ENDS.0).next_multiple_of(page);
+                let inner_end = (from + chunk.len() - Chunk::ENDS.1) / page * page;
+                if inner < inner_end {
+                    // SAFETY: whole pages inside the chunk, without its words.
+                    unsafe { self.memory.decommit(chunk.start().add(inner - from), inner_end - inner) };
+                }
+                self.dirty -= chunk.dirty();
+                chunk.set_dirty(0);
+            }
+        }
+    }
+
+    /// Releases the regions in which nothing is in use, but for the oldest.
+    pub(super) fn release_empty_regions(&mut self) {
+        let mut kept: Option<NonNull<Region>> = None;
+        let mut next = self.regions;
+        while let Some(mut at) = next {
+            // SAFETY: as in `take_top`.
+            let region = unsafe { at.as_mut() };
+            next = region.next;
+            if region.top == 0 && next.is_some() {
+                self.dirty -= region.resident;
+                match kept {
+                    // SAFETY: as in `take_top`.
+                    Some(mut kept) => unsafe { kept.as_mut() }.next = next,
+                    None => self.regions = next,
+                }
+                // SAFETY: out of the list; nothing of it is in use.
+                unsafe { self.memory.release(region.extent) };
+            } else {
+                kept = Some(at);
+            }
+        }
+    }
+
+    /// Asks for huge pages, in the regions there are and in those to come.
+    pub(super) fn prefer_huge(&mut self) {
+        self.huge = true;
+        let mut next = self.regions;
+        while let Some(region) = next {
+            // SAFETY: as in `take_top`.
+            let region = unsafe { region.as_ref() };
+            next = region.next;
+            let Extent { base, len } = region.extent;
+            // SAFETY: the whole extent.
+            unsafe { self.memory.prefer_huge(base, len) };
+        }
+    }
+
+    /// The sum kept of what may be resident and free.
+    pub(super) fn dirty(&self) -> usize {
+        self.dirty
+    }
+
+    /// The regions, newest first.
+    pub(super) fn regions(&self) -> impl Iterator<Item = &Region> {
+        // SAFETY: as in `take_top`.
+        core::iter::successors(self.regions, |r| unsafe { r.as_ref() }.next).map(|r| unsafe { r.as_ref() })
+    }
+
+    /// The bound on what is kept resident: what was set, or a quarter of what is
+    /// in use if that is more.
+    fn retain_now(&self) -> usize {
+        self.retain.max((self.used - self.free) / 4)
+    }
+
+    /// The region of a block.
+    ///
+    /// The result is not tied to the borrow of `self`: the region's own fields
+    /// change together with the bins, and both belong to this back end.
+    #[inline]
+    fn region_of<'a>(&self, at: NonNull<u8>) -> &'a mut Region {
+        let mut next = self.regions;
+        while let Some(mut region) = next {
+            // SAFETY: as in `take_top`; each caller holds one region at a time.
+            let region = unsafe { region.as_mut() };
+            if region.offset_of(at).is_some() {
+                return region;
+            }
+            next = region.next;
+        }
+        foreign_block()
+    }
+
+    /// Makes a run free.
+    ///
+    /// # Safety
+    ///
+    /// The run lies below the region's top, is in nobody's use, and touches no chunk.
+    #[inline]
+    unsafe fn put(&mut self, region: &mut Region, start: usize, end: usize, dirty: usize) {
+        let len = end - start;
+        region.set_edge(start);
+        region.set_edge(end - GRANULE);
+        // SAFETY: granules of the region that nobody uses.
+        let chunk = unsafe { Chunk::write(region.at(start), len) };
+        self.bins.insert(chunk, len);
+        self.free += len;
+        if len >= DIRTY_MIN {
+            chunk.set_dirty(dirty.min(len));
+            self.dirty += dirty.min(len);
+        }
+    }
+
+    /// Takes a chunk out of its bin; its edges are the caller's to clear.
+    #[inline]
+    fn remove(&mut self, chunk: Chunk, len: usize) {
+        self.bins.remove(chunk, len);
+        self.free -= len;
+        if len >= DIRTY_MIN {
+            self.dirty -= chunk.dirty();
+        }
+    }
+
+    fn raise_top(&mut self, region: &mut Region, top: usize) {
+        self.used += top - region.top;
+        self.set_top(region, top);
+        region.fresh = region.fresh.max(top);
+    }
+
+    fn lower_top(&mut self, region: &mut Region, top: usize) {
+        self.used -= region.top - top;
+        self.set_top(region, top);
+        if self.dirty > self.retain_now() {
+            self.give_pages_back(self.retain_now() / 2);
+        }
+    }
+
+    fn set_top(&mut self, region: &mut Region, top: usize) {
+        self.dirty -= region.resident - region.top;
+        region.top = top;
+        region.resident = region.resident.max(top);
+        self.dirty += region.resident - region.top;
+    }
+}
+
+/// Where a run would begin above the top, and the room there below `limit`; if
+/// that is enough for one block.
+#[inline]
+fn above_top(region: &Region, want: Want, limit: usize) -> Option<(usize, usize)> {
+    let top = region.at(region.top);
+    let at = region.top.checked_add(top.align_offset(want.align))?;
+    let room = limit.checked_sub(at)?;
+    (room >= want.len).then_some((at, room))
+}
+
+/// A block was freed that no region holds: the caller broke its promise, and
+/// going on would only hide it.
+#[cold]
+#[inline(never)]
+fn foreign_block() -> ! {
+    panic!("freed a block that is not the heap's")
+}

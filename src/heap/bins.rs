@@ -1,0 +1,121 @@
+//! The bins: free chunks sorted by length.
+//!
+//! Up to 64 granules each length has a bin of its own; above, a doubling is
+//! divided into eight bins, up to 2^26 granules, and the last bin holds
+//! everything longer. A bit for each bin says whether it holds anything, so the
+//! next bin that does is found in a few instructions.
+
+use super::chunk::Chunk;
+use super::class::GRANULE;
+
+const EXACT: usize = 64;
+const EXACT_LOG: usize = EXACT.ilog2() as usize;
+const STEPS_LOG: usize = 3;
+const DOUBLINGS: usize = 20;
+
+/// Number of bins.
+pub(super) const BINS: usize = EXACT + (DOUBLINGS << STEPS_LOG);
+
+const BITS: usize = u32::BITS as usize;
+
+/// Chunks of one bin looked at for one that is long enough, before a longer bin
+/// is taken from.
+const LOOK: usize = 2;
+
+/// The bin of chunks of `len` bytes.
+#[inline]
+pub(super) const fn bin_of(len: usize) -> usize {
+    let granules = len / GRANULE;
+    if granules < EXACT {
+        return granules;
+    }
+    let log = granules.ilog2() as usize;
+    let step = (granules >> (log - STEPS_LOG)) & ((1 << STEPS_LOG) - 1);
+    let bin = EXACT + ((log - EXACT_LOG) << STEPS_LOG) + step;
+    if bin < BINS { bin } else { BINS - 1 }
+}
+
+/// All free chunks.
+pub(super) struct Bins {
+    heads: [Option<Chunk>; BINS],
+    filled: [u32; BINS / BITS],
+}
+
+impl Bins {
+    pub(super) const fn new() -> Bins {
+        Bins { heads: [None; BINS], filled: [0; BINS / BITS] }
+    }
+
+    /// Puts a chunk, which is in no bin, into its bin.
+    #[inline]
+    pub(super) fn insert(&mut self, chunk: Chunk, len: usize) {
+        let bin = bin_of(len);
+        let one = len == GRANULE;
+        let head = self.heads[bin];
+        chunk.set_links(None, head, one);
+        if let Some(head) = head {
+            head.set_prev(Some(chunk), one);
+        }
+        self.heads[bin] = Some(chunk);
+        self.filled[bin / BITS] |= 1 << (bin % BITS);
+    }
+
+    /// Takes a chunk out of its bin.
+    #[inline]
+    pub(super) fn remove(&mut self, chunk: Chunk, len: usize) {
+        let one = len == GRANULE;
+        let (prev, next) = (chunk.prev(), chunk.next());
+        if let Some(next) = next {
+            next.set_prev(prev, one);
+        }
+        if let Some(prev) = prev {
+            prev.set_next(next, one);
+            return;
+        }
+        let bin = bin_of(len);
+        self.heads[bin] = next;
+        if next.is_none() {
+            self.filled[bin / BITS] &= !(1 << (bin % BITS));
+        }
+    }
+
+    /// A chunk of at least `len` bytes, which stays in its bin: of the lengths
+    /// that a bin tells apart, the smallest there is.
+    #[inline]
+    pub(super) fn find(&self, len: usize) -> Option<Chunk> {
+        let bin = bin_of(len);
+        if bin >= EXACT {
+            // Chunks of this bin may be too short, those of later ones are not.
+            let long_enough = |c: &Chunk| c.len() >= len;
+            if let Some(found) = self.chunks(bin).take(LOOK).find(long_enough) {
+                return Some(found);
+            }
+            return match self.filled_from(bin + 1) {
+                Some(later) => self.heads[later],
+                None => self.chunks(bin).skip(LOOK).find(long_enough),
+            };
+        }
+        self.filled_from(bin).and_then(|bin| self.heads[bin])
+    }
+
+    /// The chunks of a bin.
+    pub(super) fn chunks(&self, bin: usize) -> impl Iterator<Item = Chunk> {
+        core::iter::successors(self.heads[bin], |c| c.next())
+    }
+
+    /// Whether each bin that holds something, and no other, is marked as filled.
+    pub(super) fn marks_are_right(&self) -> bool {
+        (0..BINS).all(|bin| self.heads[bin].is_some() == (self.filled[bin / BITS] >> (bin % BITS) & 1 != 0))
+    }
+
+    #[inline]
+    fn filled_from(&self, bin: usize) -> Option<usize> {
+        let mut at = bin / BITS;
+        let mut bits = *self.filled.get(at)? & (u32::MAX << (bin % BITS));
+        while bits == 0 {
+            at += 1;
+            bits = *self.filled.get(at)?;
+        }
+        Some(at * BITS + bits.trailing_zeros() as usize)
+    }
+}

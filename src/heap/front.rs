@@ -1,0 +1,144 @@
+//! The front: a free list for each class.
+//!
+//! A block that is freed goes to the head of its class's list, and the next
+//! request of that class takes it from there: a few instructions each way, and
+//! nothing but the block's first word is touched. The caller's `Layout` says
+//! which list; the block itself says nothing.
+//!
+//! The lists keep what they have until memory is needed elsewhere. Before the
+//! heap takes memory that it has never used, all lists go to the back end, which
+//! joins what lies side by side; only if that does not help does the heap grow.
+
+use core::ptr::NonNull;
+
+use super::back::{Back, Want};
+use super::class::{CLASSES, GRANULE, class_len};
+use super::memory::Memory;
+
+/// A list asks for one block when it is first empty, then for twice as many
+/// each time, up to this many bytes at once.
+const BATCH_BYTES: usize = 4096;
+/// ... and up to this many blocks.
+const BATCH_MAX: usize = 64;
+
+/// A free block of the front: its first word links to the next one.
+type Link = Option<NonNull<u8>>;
+
+/// The free lists.
+pub(super) struct Front {
+    lists: [Link; CLASSES],
+    /// How many blocks each list asks for when it is empty.
+    batch: [u8; CLASSES],
+    /// Blocks of each class that are out of the back end: live or in the list.
+    pub(super) out: [usize; CLASSES],
+    /// The list that was given to the back end last.
+    cursor: usize,
+}
+
+impl Front {
+    pub(super) const fn new() -> Front {
+        Front { lists: [None; CLASSES], batch: [1; CLASSES], out: [0; CLASSES], cursor: 0 }
+    }
+
+    /// Takes a block from a list.
+    #[inline]
+    pub(super) fn pop(&mut self, class: usize) -> Link {
+        let block = self.lists[class]?;
+        // SAFETY: blocks in a list hold a link in their first word.
+        self.lists[class] = unsafe { block.cast::<Link>().read() };
+        Some(block)
+    }
+
+    /// Puts a block into a list.
+    ///
+    /// # Safety
+    ///
+    /// The block has the length of its class and nobody uses it any more.
+    #[inline]
+    pub(super) unsafe fn push(&mut self, class: usize, block: NonNull<u8>) {
+        // SAFETY: a block is at least two words, and this one is free.
+        unsafe { block.cast::<Link>().write(self.lists[class]) };
+        self.lists[class] = Some(block);
+    }
+
+    /// Takes blocks for an empty list from the back end, and one of them for the
+    /// caller.
+    pub(super) fn refill<M: Memory>(&mut self, class: usize, back: &mut Back<M>) -> Link {
+        let len = class_len(class);
+        let count = usize::from(self.batch[class]);
+        let run = back.take(Want { len, count, align: GRANULE })?;
+        self.batch[class] = (2 * count).min(BATCH_MAX).min(BATCH_BYTES / len).max(1) as u8;
+        self.out[class] += run.count;
+        // The rest of the run in the order of its addresses.
+        let mut i = run.count;
+        while i > 1 {
+            i -= 1;
+            // SAFETY: the run holds `count` blocks of `len` bytes.
+            unsafe { self.push(class, run.at.add(i * len)) };
+        }
+        // Where only single blocks are free, further ones spare the next calls.
+        let mut got = run.count;
+        while got < count
+            && let Some(block) = back.take_exact(len)
+        {
+            // SAFETY: it has the length of the class.
+            unsafe { self.push(class, block) };
+            self.out[class] += 1;
+            got += 1;
+        }
+        Some(run.at)
+    }
+
+    /// Gives all lists to the back end.
+    pub(super) fn flush<M: Memory>(&mut self, back: &mut Back<M>) {
+        for class in 0..CLASSES {
+            self.flush_class(class, back);
+        }
+    }
+
+    /// Gives lists to the back end, one after the other, until that were `enough`
+    /// bytes. Each time it goes on where it stopped, from long blocks to short
+    /// ones: what is given for a byte grows with the number of blocks.
+    pub(super) fn flush_some<M: Memory>(&mut self, enough: usize, back: &mut Back<M>) {
+        let mut given = 0;
+        for _ in 0..CLASSES {
+            self.cursor = self.cursor.checked_sub(1).unwrap_or(CLASSES - 1);
+            given += self.flush_class(self.cursor, back);
+            if given >= enough {
+                return;
+            }
+        }
+    }
+
+    /// Gives a list to the back end; says how many bytes that were.
+    fn flush_class<M: Memory>(&mut self, class: usize, back: &mut Back<M>) -> usize {
+        let Some(first) = self.pop(class) else { return 0 };
+        let len = class_len(class);
+        // Blocks that were freed one after the other often lie side by side:
+        // such a run is given as one.
+        let (mut run, mut run_len, mut total) = (first, len, len);
+        while let Some(block) = self.pop(class) {
+            total += len;
+            if block.addr().get() == run.addr().get() + run_len {
+                run_len += len;
+            } else if block.addr().get() + len == run.addr().get() {
+                (run, run_len) = (block, run_len + len);
+            } else {
+                // SAFETY: blocks in a list are free and have the class's length.
+                unsafe { back.give(run, run_len) };
+                (run, run_len) = (block, len);
+            }
+        }
+        // SAFETY: as above.
+        unsafe { back.give(run, run_len) };
+        self.out[class] -= total / len;
+        self.batch[class] = self.batch[class].div_ceil(2);
+        total
+    }
+
+    /// The blocks of a list.
+    pub(super) fn list(&self, class: usize) -> impl Iterator<Item = NonNull<u8>> {
+        // SAFETY: as in `pop`.
+        core::iter::successors(self.lists[class], |block| unsafe { block.cast::<Link>().read() })
+    }
+}

@@ -1,0 +1,351 @@
+//! The heap: size-class lists on a back end that joins what is free.
+//!
+//! ```text
+//!   Heap         the lock, GlobalAlloc                          (here)
+//!   Front        a free list for each class: most calls end here (front.rs)
+//!   Back         splits and joins runs of granules               (back.rs)
+//!   Bins, Chunk  the free chunks by length, and what one holds   (bins.rs, chunk.rs)
+//!   Region       an extent laid out: edge bits, blocks, top      (region.rs)
+//!   Memory       reserve, commit, decommit, release              (memory.rs)
+//! ```
+//!
+//! Each knows only those below it. What makes it fast is that a caller of
+//! `deallocate` says how long the block is (its `Layout`), so no block needs a
+//! header and no free needs to look anything up. What makes it small is that the
+//! back end knows of blocks in use only where they meet free ones, one bit a
+//! granule, and that it joins all free memory before it takes new.
+//!
+//! Freed memory stays with the heap, committed, up to [`RETAIN`] bytes or a
+//! quarter of what is in use, whichever is more; beyond that, pages go back to
+//! the kernel until half of it is left. [`Heap::trim`] gives back all there is.
+
+mod back;
+mod bins;
+mod check;
+mod chunk;
+mod class;
+mod front;
+mod memory;
+mod os;
+mod region;
+mod stats;
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::UnsafeCell;
+use core::ptr::{self, NonNull};
+
+use crate::lock::{Exclusive, Lock, Unlocked};
+
+use back::{Back, Want};
+use front::Front;
+
+pub use check::Fault;
+pub use class::{CLASSES, GRANULE, SMALL_MAX, block_len, class_len, class_of};
+pub use memory::{Extent, Memory};
+pub use os::Os;
+pub use stats::{Class, Stats};
+
+/// How many free bytes stay committed, unless [`Heap::set_retain`] says otherwise.
+pub const RETAIN: usize = if usize::BITS == 64 { 64 * 1024 * 1024 } else { 16 * 1024 * 1024 };
+
+/// A heap over the memory `M`, behind the lock `L`.
+///
+/// As the program's allocator:
+///
+/// ```ignore
+/// #[global_allocator]
+/// static HEAP: rt0::Heap = rt0::Heap::new();
+/// ```
+///
+/// As a plain value, for a language runtime: [`allocate`](Heap::allocate),
+/// [`deallocate`](Heap::deallocate) and [`reallocate`](Heap::reallocate). A heap
+/// takes nothing before the first allocation. It never gives its regions back
+/// when it is dropped: blocks may outlive it.
+pub struct Heap<L = Lock, M = Os> {
+    lock: L,
+    state: UnsafeCell<State<M>>,
+}
+
+struct State<M> {
+    front: Front,
+    back: Back<M>,
+}
+
+// SAFETY: the state is reached only in `with`, which holds the lock; whoever
+// makes a heap with a lock that does not exclude promises to do so itself.
+unsafe impl<L: Exclusive + Sync, M: Memory + Send> Sync for Heap<L, M> {}
+// SAFETY: a heap refers to its memory by pointers that no thread owns.
+unsafe impl<L: Exclusive + Send, M: Memory + Send> Send for Heap<L, M> {}
+
+impl<M: Memory> Heap<Lock, M> {
+    /// A heap on the given memory that threads may share.
+    pub const fn on(memory: M) -> Self {
+        Heap { lock: Lock::new(), state: UnsafeCell::new(State::new(memory)) }
+    }
+}
+
+impl<M: Memory> Heap<Unlocked, M> {
+    /// A heap on the given memory without a lock.
+    ///
+    /// # Safety
+    ///
+    /// No two calls of its methods overlap in time: the program has one thread,
+    /// or excludes its threads from one another itself; and no signal handler
+    /// calls them.
+    pub const unsafe fn unlocked_on(memory: M) -> Self {
+        Heap { lock: Unlocked, state: UnsafeCell::new(State::new(memory)) }
+    }
+}
+
+impl<L: Exclusive, M: Memory> Heap<L, M> {
+    /// A block for `layout`: aligned as it says, and at least as long. A request
+    /// of no bytes gets a block of its own. `None` if there is no memory, and the
+    /// heap is as it was.
+    #[inline]
+    pub fn allocate(&self, layout: Layout) -> Option<NonNull<u8>> {
+        self.with(|state| state.allocate(layout))
+    }
+
+    /// As [`allocate`](Heap::allocate), and the block's bytes are zero.
+    pub fn allocate_zeroed(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let (block, zero) = self.with(|state| state.allocate_zeroed(layout))?;
+        if !zero {
+            // SAFETY: the block is `size` bytes long and ours.
+            unsafe { block.write_bytes(0, layout.size()) };
+        }
+        Some(block)
+    }
+
+    /// Takes a block back.
+    ///
+    /// # Safety
+    ///
+    /// `block` came from this heap for this `layout` and is not used any more.
+    #[inline]
+    pub unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: the caller's promise.
+        self.with(|state| unsafe { state.deallocate(block, layout) });
+    }
+
+    /// Makes a block `new_size` bytes long, where it is if that can be. Its bytes
+    /// up to the lesser size are kept. `None` if there is no memory, and the
+    /// block is as it was.
+    ///
+    /// # Safety
+    ///
+    /// `block` came from this heap for this `layout`; if a block is returned, the
+    /// old one is not used any more. `new_size`, rounded up to the alignment, is
+    /// at most `isize::MAX`.
+    #[inline]
+    pub unsafe fn reallocate(&self, block: NonNull<u8>, layout: Layout, new_size: usize) -> Option<NonNull<u8>> {
+        // SAFETY: the caller's promise.
+        self.with(|state| unsafe { state.reallocate(block, layout, new_size) })
+    }
+
+    /// Figures of the heap. Walks the free lists.
+    pub fn stats(&self) -> Stats {
+        self.with(|state| state.stats())
+    }
+
+    /// Looks at the whole heap and says the first thing that is wrong with it.
+    pub fn check(&self) -> Result<(), Fault> {
+        self.with(|state| check::check(&state.front, &state.back))
+    }
+
+    /// Gives back to the kernel whatever can be: pages that hold nothing, and
+    /// regions, but for the first, in which nothing is in use.
+    pub fn trim(&self) {
+        self.with(|state| {
+            state.front.flush(&mut state.back);
+            state.back.release_empty_regions();
+            state.back.give_pages_back(0);
+        });
+    }
+
+    /// Sets how many free bytes stay committed; a quarter of what is in use may
+    /// always stay.
+    pub fn set_retain(&self, bytes: usize) {
+        self.with(|state| state.back.retain = bytes);
+    }
+
+    /// Asks for huge pages, where the kernel has them: fewer page faults and TLB
+    /// misses on large data, at the price of memory that is resident unused.
+    pub fn prefer_huge(&self) {
+        self.with(|state| state.back.prefer_huge());
+    }
+
+    #[inline]
+    fn with<T>(&self, f: impl FnOnce(&mut State<M>) -> T) -> T {
+        self.lock.acquire();
+        // SAFETY: the lock is held, so this is the only reference.
+        let result = f(unsafe { &mut *self.state.get() });
+        // SAFETY: acquired above.
+        unsafe { self.lock.release() };
+        result
+    }
+}
+
+impl<M: Memory> State<M> {
+    const fn new(memory: M) -> State<M> {
+        State { front: Front::new(), back: Back::new(memory, RETAIN) }
+    }
+
+    #[inline]
+    fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        if layout.size() <= SMALL_MAX && layout.align() <= GRANULE {
+            let class = class_of(layout.size());
+            return match self.front.pop(class) {
+                Some(block) => Some(block),
+                None => self.refill(class),
+            };
+        }
+        self.take(layout).map(|(block, _)| block)
+    }
+
+    fn allocate_zeroed(&mut self, layout: Layout) -> Option<(NonNull<u8>, bool)> {
+        if layout.size() <= SMALL_MAX && layout.align() <= GRANULE {
+            return Some((self.allocate(layout)?, false));
+        }
+        self.take(layout)
+    }
+
+    #[inline]
+    unsafe fn deallocate(&mut self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: the caller says how long the block is, and that it is free.
+        unsafe {
+            if layout.size() <= SMALL_MAX {
+                self.front.push(class_of(layout.size()), block);
+            } else {
+                self.give(block, block_len(layout.size()));
+            }
+        }
+    }
+
+    unsafe fn reallocate(&mut self, block: NonNull<u8>, layout: Layout, new_size: usize) -> Option<NonNull<u8>> {
+        let (old, new) = (block_len(layout.size()), block_len(new_size));
+        if old == new && (layout.size() == 0) == (new_size == 0) {
+            return Some(block);
+        }
+        // Small blocks move: copying one costs less than asking its neighbour.
+        if old > SMALL_MAX && new > SMALL_MAX {
+            // SAFETY: the caller says how long the block is.
+            unsafe {
+                if new < old {
+                    self.back.give(block.add(new), old - new);
+                    return Some(block);
+                }
+                if self.back.grow(block, old, new) {
+                    return Some(block);
+                }
+            }
+        }
+        let new_layout = Layout::from_size_align(new_size, layout.align()).ok()?;
+        let moved = self.allocate(new_layout)?;
+        // SAFETY: two blocks, each at least as long as what is copied; the old
+        // one is not used after that.
+        unsafe {
+            ptr::copy_nonoverlapping(block.as_ptr(), moved.as_ptr(), layout.size().min(new_size));
+            self.deallocate(block, layout);
+        }
+        Some(moved)
+    }
+
+    /// An empty list: blocks from the back end.
+    #[cold]
+    #[inline(never)]
+    fn refill(&mut self, class: usize) -> Option<NonNull<u8>> {
+        if let Some(block) = self.front.refill(class, &mut self.back) {
+            return Some(block);
+        }
+        self.make_room(Want { len: class_len(class), count: 1, align: GRANULE }, |state| {
+            state.front.refill(class, &mut state.back)
+        })
+    }
+
+    /// A block that no list serves.
+    #[inline(never)]
+    fn take(&mut self, layout: Layout) -> Option<(NonNull<u8>, bool)> {
+        let want = Want { len: block_len(layout.size()), count: 1, align: layout.align().max(GRANULE) };
+        let run = match self.back.take(want) {
+            Some(run) => run,
+            None => self.make_room(want, |state| state.back.take(want))?,
+        };
+        if layout.size() <= SMALL_MAX {
+            // It will be freed to a list.
+            self.front.out[class_of(layout.size())] += 1;
+        }
+        Some((run.at, run.zero))
+    }
+
+    #[inline(never)]
+    unsafe fn give(&mut self, block: NonNull<u8>, len: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { self.back.give(block, len) };
+    }
+
+    /// Joins what is free, and if that does not serve, lets the heap grow.
+    #[cold]
+    fn make_room<T>(&mut self, want: Want, mut again: impl FnMut(&mut Self) -> Option<T>) -> Option<T> {
+        // A part of the lists may be enough; all of them are, or there is nothing.
+        self.front.flush_some(self.back.step(), &mut self.back);
+        if let Some(found) = again(self) {
+            return Some(found);
+        }
+        self.front.flush(&mut self.back);
+        if let Some(found) = again(self) {
+            return Some(found);
+        }
+        if self.back.extend(want) { again(self) } else { None }
+    }
+
+    fn stats(&self) -> Stats {
+        let mut classes = [Class::default(); CLASSES];
+        let mut listed = 0;
+        for (class, figures) in classes.iter_mut().enumerate() {
+            figures.listed = self.front.list(class).count();
+            figures.live = self.front.out[class] - figures.listed;
+            listed += figures.listed * class_len(class);
+        }
+        let out = self.back.used - self.back.free;
+        Stats {
+            live: out - listed,
+            peak: self.back.peak,
+            listed,
+            free: self.back.free,
+            committed: self.back.regions().map(|r| r.committed()).sum(),
+            reserved: self.back.regions().map(|r| r.extent.len).sum(),
+            regions: self.back.regions().count(),
+            classes,
+        }
+    }
+}
+
+// SAFETY: blocks are distinct, as long and as aligned as their layouts say, and
+// stay until they are freed; nothing here unwinds.
+unsafe impl<L: Exclusive, M: Memory> GlobalAlloc for Heap<L, M> {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        or_null(self.allocate(layout))
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise; blocks are not null.
+        unsafe { self.deallocate(NonNull::new_unchecked(block), layout) };
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        or_null(self.allocate_zeroed(layout))
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: the caller's promise; blocks are not null.
+        or_null(unsafe { self.reallocate(NonNull::new_unchecked(block), layout, new_size) })
+    }
+}
+
+#[inline]
+fn or_null(block: Option<NonNull<u8>>) -> *mut u8 {
+    block.map_or(ptr::null_mut(), NonNull::as_ptr)
+}

@@ -1,0 +1,242 @@
+//! A region: one extent of address space, laid out for blocks.
+//!
+//! ```text
+//!   | Region | edge bits        | blocks, free chunks ...   top ...            |
+//!   extent   +head              base                        (untouched)    end
+//! ```
+//!
+//! There is an edge bit for each granule, set where it is the first or the last
+//! of a free chunk. That is all the heap knows of the blocks in use, one part in
+//! 128 (one in 64 on 32-bit ports), and it is enough: a block that is freed asks
+//! for the bit before it and the bit after it, and where one is set its free
+//! neighbour begins there.
+//!
+//! What lies above `top` has not been handed out or has come back whole; it has
+//! no bits. Bits and blocks are committed as `top` rises.
+
+use core::ptr::NonNull;
+
+use super::class::GRANULE;
+use super::memory::{Extent, Memory};
+
+const BITS: usize = usize::BITS as usize;
+const WORD: usize = size_of::<usize>();
+
+/// Bytes committed at once at first; each later step doubles what is committed,
+/// up to `STEP_MAX`, so that a large heap takes few system calls.
+const STEP_MIN: usize = 64 * 1024;
+const STEP_MAX: usize = 32 * 1024 * 1024;
+
+/// A region. It stands at the front of its own extent.
+pub(super) struct Region {
+    pub(super) next: Option<NonNull<Region>>,
+    pub(super) extent: Extent,
+    /// Where blocks begin. All that follow are offsets from here, in bytes.
+    base: NonNull<u8>,
+    /// Where the untouched part begins.
+    pub(super) top: usize,
+    /// How far `top` may rise before the front's lists are emptied first.
+    pub(super) soft: usize,
+    /// The highest that `top` has been: what lies above reads as zero.
+    pub(super) fresh: usize,
+    /// How far pages may be resident; never below `top`.
+    pub(super) resident: usize,
+    /// How far blocks and their bits are committed.
+    committed: usize,
+    /// Where the extent ends.
+    size: usize,
+    /// Bytes of the extent, from its start, that are committed for the bits.
+    head_committed: usize,
+}
+
+impl Region {
+    /// The least extent, in bytes, with room for a run of `len` bytes.
+    pub(super) fn extent_for(len: usize, page: usize) -> Option<usize> {
+        // Twice the share of the bits leaves room for their rounding.
+        len.checked_add(len / (GRANULE * 4))?
+            .checked_add(size_of::<Region>() + 2 * WORD + 2 * GRANULE)?
+            .checked_next_multiple_of(page)
+    }
+
+    /// Lays out an extent. `None` if it is too small or cannot be committed.
+    ///
+    /// # Safety
+    ///
+    /// The extent comes from `memory` and nobody else uses it.
+    pub(super) unsafe fn create<M: Memory>(extent: Extent, memory: &mut M) -> Option<NonNull<Region>> {
+        let page = memory.page_size();
+        let head = size_of::<Region>();
+        let room = extent.len.checked_sub(head + GRANULE)?;
+        // A word of bits for BITS granules; one more for the bit at the very end.
+        let words = room / (GRANULE * BITS + WORD) + 1;
+        let base = (head + words * WORD).next_multiple_of(GRANULE);
+        let size = extent.len.checked_sub(base)? / GRANULE * GRANULE;
+        if size == 0 {
+            return None;
+        }
+        let head_committed = head.next_multiple_of(page);
+        // SAFETY: whole pages at the front of the extent.
+        if !unsafe { memory.commit(extent.base, head_committed) } {
+            return None;
+        }
+        let region = extent.base.cast::<Region>();
+        // SAFETY: the extent is page aligned and its first pages are committed;
+        // `base` lies inside it.
+        unsafe {
+            region.write(Region {
+                next: None,
+                extent,
+                base: extent.base.add(base),
+                top: 0,
+                soft: 0,
+                fresh: 0,
+                resident: 0,
+                committed: 0,
+                size,
+                head_committed,
+            });
+        }
+        Some(region)
+    }
+
+    /// The offset of an address, if it lies in this region's blocks.
+    #[inline]
+    pub(super) fn offset_of(&self, at: NonNull<u8>) -> Option<usize> {
+        let offset = at.addr().get().wrapping_sub(self.base.addr().get());
+        (offset < self.top).then_some(offset)
+    }
+
+    /// The offset of the address of a block in this region.
+    #[inline]
+    pub(super) fn offset(&self, at: NonNull<u8>) -> usize {
+        at.addr().get() - self.base.addr().get()
+    }
+
+    /// Gives the whole pages above `top` that may be resident back to the kernel.
+    pub(super) fn give_pages_back<M: Memory>(&mut self, memory: &mut M) {
+        let page = memory.page_size();
+        let base = self.base.addr().get();
+        let from = (base + self.top).next_multiple_of(page) - base;
+        let to = (base + self.resident).next_multiple_of(page) - base;
+        if from < to {
+            // SAFETY: whole pages, committed since `resident` is, that hold nothing.
+            unsafe { memory.decommit(self.base.add(from), to - from) };
+            // The kernel need not leave zeroes there.
+            self.fresh = self.fresh.max(to);
+        }
+        self.resident = self.top;
+    }
+
+    /// The address of an offset.
+    #[inline]
+    pub(super) fn at(&self, offset: usize) -> NonNull<u8> {
+        debug_assert!(offset <= self.size);
+        // SAFETY: offsets are at most `size`, which ends inside the extent.
+        unsafe { self.base.add(offset) }
+    }
+
+    /// Bytes for blocks, in all.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Bytes committed, bits and this header included.
+    pub(super) fn committed(&self) -> usize {
+        let before = self.base.addr().get() - self.extent.base.addr().get();
+        self.head_committed.min(before) + self.committed
+    }
+
+    /// Whether the granule that begins at `offset` is an edge of a free chunk.
+    #[inline]
+    pub(super) fn edge(&self, offset: usize) -> bool {
+        let granule = offset / GRANULE;
+        // SAFETY: the bits below `committed` are committed.
+        unsafe { self.bits().add(granule / BITS).read() >> (granule % BITS) & 1 != 0 }
+    }
+
+    #[inline]
+    pub(super) fn set_edge(&mut self, offset: usize) {
+        let granule = offset / GRANULE;
+        // SAFETY: as in `edge`.
+        unsafe { *self.bits().add(granule / BITS).as_mut() |= 1 << (granule % BITS) };
+    }
+
+    #[inline]
+    pub(super) fn clear_edge(&mut self, offset: usize) {
+        let granule = offset / GRANULE;
+        // SAFETY: as in `edge`.
+        unsafe { *self.bits().add(granule / BITS).as_mut() &= !(1 << (granule % BITS)) };
+    }
+
+    #[inline]
+    fn bits(&self) -> NonNull<usize> {
+        // SAFETY: the bits follow the header, which ends at a word.
+        unsafe { NonNull::from(self).add(1).cast() }
+    }
+
+    /// Lets `top` rise to `need`, and to `want` if that is to be had.
+    pub(super) fn extend<M: Memory>(&mut self, need: usize, want: usize, memory: &mut M) -> bool {
+        if need > self.size {
+            return false;
+        }
+        let want = want.clamp(need, self.size);
+        if want > self.committed {
+            let step = self.committed.clamp(STEP_MIN, STEP_MAX);
+            let generous = want.max(self.committed.saturating_add(step));
+            if !self.commit(generous, memory) && !self.commit(want, memory) && !self.commit(need, memory) {
+                return false;
+            }
+        }
+        self.soft = want.min(self.committed);
+        true
+    }
+
+    /// Makes what lies between the top and `soft` resident, whole pages of it.
+    pub(super) fn populate<M: Memory>(&mut self, memory: &mut M) {
+        let page = memory.page_size();
+        let at = |offset: usize| self.at(offset).addr().get();
+        let from = at(self.resident).next_multiple_of(page);
+        let to = at(self.soft) / page * page;
+        if from < to {
+            let gap = from - at(self.resident);
+            // SAFETY: whole pages below `soft`, which are committed.
+            unsafe { memory.populate(self.at(self.resident).add(gap), to - from) };
+            self.resident += gap + (to - from);
+        }
+    }
+
+    /// Commits blocks up to the offset `to`, rounded up to a page, and the bits
+    /// that they need.
+    fn commit<M: Memory>(&mut self, to: usize, memory: &mut M) -> bool {
+        let page = memory.page_size();
+        let start = self.extent.base.addr().get();
+        let base = self.base.addr().get() - start;
+        let to = (base + to.min(self.size)).next_multiple_of(page).min(self.extent.len);
+        // The bits first: without them the blocks would be of no use. They are
+        // committed for twice the blocks, to halve the system calls.
+        let bits = size_of::<Region>() + ((to - base) / GRANULE / BITS + 1) * WORD;
+        if bits > self.head_committed {
+            let most = base.next_multiple_of(page);
+            let generous = (2 * bits).max(STEP_MIN).next_multiple_of(page).min(most);
+            let least = bits.next_multiple_of(page).min(most);
+            let Some(end) = [generous, least].into_iter().find(|&end| {
+                // SAFETY: whole pages of the extent.
+                unsafe { memory.commit(self.extent.base.add(self.head_committed), end - self.head_committed) }
+            }) else {
+                return false;
+            };
+            self.head_committed = end;
+        }
+        let from = (base + self.committed) / page * page;
+        let from = from.max(self.head_committed.min(to));
+        if from < to {
+            // SAFETY: whole pages of the extent.
+            let done = unsafe { memory.commit(self.extent.base.add(from), to - from) };
+            if !done {
+                return false;
+            }
+        }
+        self.committed = (to - base).min(self.size);
+        true
+    }
+}

@@ -1,0 +1,34 @@
+//! What the heap says of itself.
+
+use super::class::CLASSES;
+
+/// Figures of a heap, in bytes where nothing else is said.
+#[derive(Clone, Copy, Debug)]
+pub struct Stats {
+    /// In blocks that the program holds.
+    pub live: usize,
+    /// The most that was ever out of the back end: in blocks that the program
+    /// held or that waited in the front's lists.
+    pub peak: usize,
+    /// In blocks that wait in the front's lists.
+    pub listed: usize,
+    /// In free chunks of the back end.
+    pub free: usize,
+    /// Readable and writable, the heap's own records included.
+    pub committed: usize,
+    /// Of address space, all regions together.
+    pub reserved: usize,
+    /// Number of regions.
+    pub regions: usize,
+    /// For each size class; class `n` holds blocks of `n` granules.
+    pub classes: [Class; CLASSES],
+}
+
+/// Figures of one size class, in blocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Class {
+    /// Blocks that the program holds.
+    pub live: usize,
+    /// Blocks that wait in the front's list.
+    pub listed: usize,
+}

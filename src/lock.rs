@@ -1,0 +1,172 @@
+//! The lock of the heap, and what stands for it in programs without threads.
+
+use core::sync::atomic::AtomicU32;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use crate::sys::Timespec;
+
+/// Keeps the callers of a heap from one another.
+///
+/// # Safety
+///
+/// Between `acquire` and `release` no other `acquire` returns; or whoever made
+/// the value has promised that none will be called.
+pub unsafe trait Exclusive {
+    /// Waits until nobody else holds it, and takes it.
+    fn acquire(&self);
+
+    /// Lets the next one have it.
+    ///
+    /// # Safety
+    ///
+    /// The caller has acquired it.
+    unsafe fn release(&self);
+}
+
+/// No lock: its owner has promised that calls never overlap.
+pub struct Unlocked;
+
+// SAFETY: the second half of the contract; only unsafe constructors make one
+// part of a heap.
+unsafe impl Exclusive for Unlocked {
+    #[inline]
+    fn acquire(&self) {}
+    #[inline]
+    unsafe fn release(&self) {}
+}
+
+const FREE: u32 = 0;
+const HELD: u32 = 1;
+
+/// Looks that a waiter takes at the lock before it sleeps.
+const SPINS: u32 = 100;
+
+/// A lock that spins for a short while, then sleeps in the kernel (`futex` on
+/// Linux, `_umtx_op` on FreeBSD). Not fair, not re-entrant.
+///
+/// Taking it is one atomic exchange; releasing it is a plain store and a look at
+/// the number of sleepers. Without a fence between the two, a thread that is just
+/// going to sleep can be missed: so no sleep is longer than a millisecond, and a
+/// wake-up that is lost costs that much, once. A fence would cost every release,
+/// contended or not, as much as all else that a small allocation does.
+pub struct Lock {
+    word: AtomicU32,
+    sleepers: AtomicU32,
+}
+
+impl Lock {
+    /// A free lock.
+    pub const fn new() -> Lock {
+        Lock { word: AtomicU32::new(FREE), sleepers: AtomicU32::new(0) }
+    }
+
+    #[inline]
+    fn try_acquire(&self) -> bool {
+        self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait(&self) {
+        for _ in 0..SPINS {
+            if self.word.load(Relaxed) == FREE && self.try_acquire() {
+                return;
+            }
+            core::hint::spin_loop();
+        }
+        self.sleepers.fetch_add(1, Relaxed);
+        while !self.try_acquire() {
+            kernel::wait_while(&self.word, HELD);
+        }
+        self.sleepers.fetch_sub(1, Relaxed);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wake(&self) {
+        kernel::wake_one(&self.word);
+    }
+}
+
+impl Default for Lock {
+    fn default() -> Lock {
+        Lock::new()
+    }
+}
+
+// SAFETY: only one `acquire` at a time changes FREE to HELD.
+unsafe impl Exclusive for Lock {
+    #[inline]
+    fn acquire(&self) {
+        if !self.try_acquire() {
+            self.wait();
+        }
+    }
+
+    #[inline]
+    unsafe fn release(&self) {
+        self.word.store(FREE, Release);
+        if self.sleepers.load(Relaxed) != 0 {
+            self.wake();
+        }
+    }
+}
+
+/// The longest sleep: see [`Lock`].
+static SLEEP: Timespec = Timespec { seconds: 0, nanoseconds: 1_000_000 };
+
+/// Sleeping and waking, as each kernel has it. Neither can fail in a way that
+/// matters: a sleep that ends early looks at the word again.
+#[cfg(target_os = "linux")]
+mod kernel {
+    use core::sync::atomic::AtomicU32;
+
+    use crate::sys::{nr, syscall};
+
+    /// `include/uapi/linux/futex.h`.
+    const FUTEX_WAIT_PRIVATE: i32 = 128;
+    const FUTEX_WAKE_PRIVATE: i32 = 129;
+
+    /// Sleeps until the word is woken or the time is over, if it still is `value`.
+    pub(super) fn wait_while(word: &AtomicU32, value: u32) {
+        let sleep = &raw const super::SLEEP;
+        let args = [word.as_ptr().into(), FUTEX_WAIT_PRIVATE.into(), (value as usize).into(), sleep.into()];
+        // SAFETY: the kernel reads the word and the time, which live as long as this call.
+        let _ = unsafe { syscall(nr::FUTEX, args) };
+    }
+
+    /// Wakes one that sleeps at the word.
+    pub(super) fn wake_one(word: &AtomicU32) {
+        // SAFETY: the kernel takes the address as a name only.
+        let _ = unsafe { syscall(nr::FUTEX, [word.as_ptr().into(), FUTEX_WAKE_PRIVATE.into(), 1usize.into()]) };
+    }
+}
+
+/// As above.
+#[cfg(target_os = "freebsd")]
+mod kernel {
+    use core::sync::atomic::AtomicU32;
+
+    use crate::sys::{Timespec, nr, syscall};
+
+    /// `sys/sys/umtx.h`.
+    const UMTX_OP_WAIT_UINT_PRIVATE: i32 = 15;
+    const UMTX_OP_WAKE_PRIVATE: i32 = 16;
+
+    /// Sleeps until the word is woken or the time is over, if it still is `value`.
+    pub(super) fn wait_while(word: &AtomicU32, value: u32) {
+        let (op, value) = (UMTX_OP_WAIT_UINT_PRIVATE.into(), (value as usize).into());
+        // The fourth argument is the size of the time; so long, it is relative.
+        let (size, sleep) = (size_of::<Timespec>().into(), (&raw const super::SLEEP).into());
+        let args = [word.as_ptr().into(), op, value, size, sleep];
+        // SAFETY: the kernel reads the word and the time, which live as long as this call.
+        let _ = unsafe { syscall(nr::UMTX_OP, args) };
+    }
+
+    /// Wakes one that sleeps at the word.
+    pub(super) fn wake_one(word: &AtomicU32) {
+        let (op, count) = (UMTX_OP_WAKE_PRIVATE.into(), 1usize.into());
+        // SAFETY: the kernel takes the address as a name only.
+        let _ = unsafe { syscall(nr::UMTX_OP, [word.as_ptr().into(), op, count, 0usize.into(), 0usize.into()]) };
+    }
+}

@@ -1,0 +1,245 @@
+//! What the heap's tests share: a memory with a limit and injected refusals, and
+//! the driver that holds a heap against a model.
+
+use std::alloc::Layout;
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+
+use rt0::heap::{Extent, Heap, Memory};
+use rt0::lock::Unlocked;
+use rt0::mem;
+
+/// The kernel's memory as a test wants it: at most so many bytes of address
+/// space, and refusals when the test says so. Decommitted pages are filled with
+/// rubbish, as a kernel may leave them.
+pub struct Bounded<'a> {
+    /// Bytes that may still be reserved.
+    pub left: usize,
+    /// The page size that the heap is told.
+    pub page: usize,
+    /// The calls of `reserve` and `commit` so far, and the one that is refused.
+    pub calls: &'a Cell<(usize, usize)>,
+}
+
+impl Bounded<'_> {
+    fn refused(&self) -> bool {
+        let (calls, refuse) = self.calls.get();
+        self.calls.set((calls + 1, refuse));
+        calls == refuse
+    }
+}
+
+// SAFETY: extents are the kernel's own mappings.
+unsafe impl Memory for Bounded<'_> {
+    fn page_size(&mut self) -> usize {
+        self.page
+    }
+
+    fn reserve(&mut self, min: usize, want: usize) -> Option<Extent> {
+        let len = want.min(self.left / self.page * self.page);
+        if len < min || self.refused() {
+            return None;
+        }
+        let region = mem::reserve(len).ok()?;
+        self.left -= len;
+        Some(Extent { base: region.base, len })
+    }
+
+    unsafe fn commit(&mut self, at: NonNull<u8>, len: usize) -> bool {
+        assert_eq!((at.addr().get() % self.page, len % self.page), (0, 0), "commit of parts of pages");
+        // SAFETY: the heap's promise.
+        !self.refused() && unsafe { mem::commit(at, len) }.is_ok()
+    }
+
+    unsafe fn decommit(&mut self, at: NonNull<u8>, len: usize) {
+        assert_eq!((at.addr().get() % self.page, len % self.page), (0, 0), "decommit of parts of pages");
+        // SAFETY: committed, and what is in it is not needed.
+        unsafe { at.write_bytes(0xdd, len) };
+    }
+
+    unsafe fn release(&mut self, extent: Extent) {
+        self.left += extent.len;
+        // SAFETY: the heap's promise.
+        unsafe { mem::release(extent.base, extent.len) };
+    }
+}
+
+/// A heap that a model watches: every block is filled with a pattern of its own,
+/// which is looked at whenever the block is touched.
+pub struct Watched<'a> {
+    /// The heap.
+    pub heap: Heap<Unlocked, Bounded<'a>>,
+    blocks: Vec<Block>,
+    next: u64,
+}
+
+struct Block {
+    at: NonNull<u8>,
+    layout: Layout,
+    seed: u64,
+}
+
+fn pattern(seed: u64, i: usize) -> u8 {
+    // Differs from block to block and along a block; simple enough to be quick.
+    (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8 ^ (i as u8).wrapping_mul(29) ^ (i >> 8) as u8
+}
+
+impl Block {
+    fn fill(&self, from: usize) {
+        let Some(len) = self.layout.size().checked_sub(from) else { return };
+        // SAFETY: inside the block, and nobody else's.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(self.at.as_ptr().add(from).cast::<MaybeUninit<u8>>(), len) };
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            byte.write(pattern(self.seed, from + i));
+        }
+    }
+
+    fn look(&self, to: usize) {
+        // SAFETY: inside the block, which `fill` has filled.
+        let bytes = unsafe { std::slice::from_raw_parts(self.at.as_ptr(), to.min(self.layout.size())) };
+        let changed = bytes.iter().enumerate().fold(false, |changed, (i, byte)| changed | (*byte != pattern(self.seed, i)));
+        assert!(!changed, "bytes of {:?} at {:?} have changed", self.layout, self.at);
+    }
+}
+
+impl<'a> Watched<'a> {
+    /// An empty heap on the given memory.
+    pub fn new(memory: Bounded<'a>) -> Watched<'a> {
+        // SAFETY: a `Watched` is used by one thread.
+        Watched { heap: unsafe { Heap::unlocked_on(memory) }, blocks: Vec::new(), next: 1 }
+    }
+
+    /// Number of blocks.
+    pub fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Whether there are no blocks.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// Allocates; says whether there was room.
+    pub fn allocate(&mut self, layout: Layout, zeroed: bool) -> bool {
+        let at = if zeroed { self.heap.allocate_zeroed(layout) } else { self.heap.allocate(layout) };
+        let Some(at) = at else { return false };
+        assert_eq!(at.addr().get() % layout.align(), 0, "{at:?} is not aligned for {layout:?}");
+        if zeroed {
+            // SAFETY: inside the block, which the heap says it has zeroed.
+            let bytes = unsafe { std::slice::from_raw_parts(at.as_ptr(), layout.size()) };
+            let set = bytes.iter().position(|byte| *byte != 0);
+            assert_eq!(set, None, "a zeroed block for {layout:?} is not zero");
+        }
+        self.next += 1;
+        let block = Block { at, layout, seed: self.next };
+        block.fill(0);
+        self.blocks.push(block);
+        true
+    }
+
+    /// Frees the block `which`.
+    pub fn free(&mut self, which: usize) {
+        let block = self.blocks.swap_remove(which);
+        block.look(usize::MAX);
+        // SAFETY: the heap's block, and gone from the model.
+        unsafe { self.heap.deallocate(block.at, block.layout) };
+    }
+
+    /// Resizes the block `which`; says whether there was room.
+    pub fn resize(&mut self, which: usize, size: usize) -> bool {
+        let block = &mut self.blocks[which];
+        block.look(usize::MAX);
+        // SAFETY: the heap's block; sizes of tests are small.
+        let Some(at) = (unsafe { self.heap.reallocate(block.at, block.layout, size) }) else {
+            block.look(usize::MAX);
+            return false;
+        };
+        let (old, align) = (block.layout.size(), block.layout.align());
+        assert_eq!(at.addr().get() % align, 0, "{at:?} is not aligned for {align}");
+        block.at = at;
+        block.look(size.min(old));
+        block.layout = Layout::from_size_align(size, align).expect("sizes of tests are small");
+        block.fill(old.min(size));
+        true
+    }
+
+    /// Frees everything.
+    pub fn clear(&mut self) {
+        while !self.blocks.is_empty() {
+            self.free(self.blocks.len() - 1);
+        }
+    }
+
+    /// Looks at every block, and at the heap; no two blocks may overlap, and the
+    /// heap's figures must be the model's.
+    pub fn check(&self) {
+        assert_eq!(self.heap.check(), Ok(()));
+        let mut ranges: Vec<(usize, usize)> = Vec::with_capacity(self.blocks.len());
+        let mut live = 0;
+        for block in &self.blocks {
+            block.look(usize::MAX);
+            let len = rt0::heap::block_len(block.layout.size());
+            ranges.push((block.at.addr().get(), len));
+            live += len;
+        }
+        ranges.sort_unstable();
+        for pair in ranges.windows(2) {
+            assert!(pair[0].0 + pair[0].1 <= pair[1].0, "blocks overlap: {pair:x?}");
+        }
+        let stats = self.heap.stats();
+        assert_eq!(stats.live, live, "live bytes");
+        assert!(stats.peak >= live && stats.committed <= stats.reserved, "{stats:?}");
+        let small: usize = stats.classes.iter().map(|c| c.live).sum();
+        let small_here = self.blocks.iter().filter(|b| b.layout.size() <= rt0::heap::SMALL_MAX).count();
+        assert_eq!(small, small_here, "live blocks of the classes");
+    }
+}
+
+/// One fuzzed run: the bytes say what is done. The heap is checked now and then
+/// and at the end, and everything is freed: what is left must be one free run.
+pub fn drive(bytes: &[u8]) {
+    let mut bytes = bytes.iter().copied();
+    let mut next = || bytes.next();
+    let calls = Cell::new((0, usize::MAX));
+    let (Some(room), Some(refuse)) = (next(), next()) else { return };
+    if refuse < 64 {
+        calls.set((0, usize::from(refuse)));
+    }
+    let left = 8192 << (room % 12);
+    let mut watched = Watched::new(Bounded { left, page: 4096, calls: &calls });
+    let mut steps = 0;
+    while let (Some(op), Some(a), Some(b)) = (next(), next(), next()) {
+        let number = usize::from(a) | usize::from(b) << 8;
+        // Small sizes mostly, now and then up to 4 MiB.
+        let size = match b >> 5 {
+            0..=3 => usize::from(a),
+            4 | 5 => number % 2048,
+            6 => number,
+            _ => number << (b % 7),
+        };
+        let which = number % watched.len().max(1);
+        match op % 16 {
+            0..=5 => drop(watched.allocate(Layout::from_size_align(size, 1 << (op >> 4) % 5).expect("small"), false)),
+            6 => drop(watched.allocate(Layout::from_size_align(size, 1 << (a % 22)).expect("small"), false)),
+            7 => drop(watched.allocate(Layout::from_size_align(size, 16).expect("small"), true)),
+            8 | 9 if !watched.is_empty() => drop(watched.resize(which, size)),
+            10..=14 if !watched.is_empty() => watched.free(which),
+            15 if a == 0 => watched.heap.trim(),
+            15 if a == 1 => watched.heap.set_retain(number),
+            15 if a == 2 => watched.clear(),
+            _ => {}
+        }
+        steps += 1;
+        if steps % 64 == 0 {
+            watched.check();
+        }
+    }
+    watched.check();
+    watched.clear();
+    watched.heap.trim();
+    watched.check();
+    let stats = watched.heap.stats();
+    assert_eq!((stats.live, stats.listed, stats.free), (0, 0, 0), "an empty heap is one untouched run");
+    assert!(stats.regions <= 1, "empty regions are released");
+}

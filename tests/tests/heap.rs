@@ -1,0 +1,393 @@
+//! The heap against a model: random runs, exhaustion, refusals, shapes.
+
+use std::alloc::Layout;
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use rt0::heap::{CLASSES, GRANULE, Heap, SMALL_MAX, block_len, class_len, class_of};
+use rt0_tests::heap::{Bounded, Watched, drive};
+
+fn layout(size: usize, align: usize) -> Layout {
+    Layout::from_size_align(size, align).expect("a test's layout")
+}
+
+fn bounded(left: usize, calls: &Cell<(usize, usize)>) -> Bounded<'_> {
+    Bounded { left, page: 4096, calls }
+}
+
+const NEVER: (usize, usize) = (0, usize::MAX);
+
+#[test]
+fn random_runs_agree_with_the_model() {
+    // The body of the fuzz target, on bytes from a seed that a failure names.
+    let base = std::env::var("RT0_SEED").ok().map(|seed| seed.parse().expect("RT0_SEED is a number"));
+    for seed in base.map_or(0..400, |seed: u64| seed..seed + 1) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let len = random.usize(..6000);
+        let bytes: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(len).collect();
+        let run = std::panic::catch_unwind(|| drive(&bytes));
+        assert!(run.is_ok(), "the run of seed {seed} fails; RT0_SEED={seed} repeats it alone");
+    }
+}
+
+#[test]
+fn classes_waste_less_than_a_granule_and_from_eight_granules_less_than_an_eighth() {
+    for size in 0..=4 * SMALL_MAX {
+        let len = block_len(size);
+        assert!(len >= size && len % GRANULE == 0 && len > 0);
+        assert!(len - size < GRANULE || size == 0, "{size} in {len}");
+        if size >= 7 * GRANULE {
+            assert!((len - size) * 8 < len, "{size} in {len} wastes an eighth");
+        }
+        if size <= SMALL_MAX {
+            assert!(class_of(size) < CLASSES && class_len(class_of(size)) == len);
+        }
+    }
+}
+
+/// Fills an arena with blocks, checks that nothing else is to be had, frees
+/// every second one, fills the holes, frees all, and does it again.
+fn fill_and_empty(room: usize, size: usize, calls: &Cell<(usize, usize)>) -> usize {
+    let mut watched = Watched::new(bounded(room, calls));
+    let mut filled = [0; 2];
+    for filled in &mut filled {
+        while watched.allocate(layout(size, 8), false) {}
+        watched.check();
+        *filled = watched.len();
+        let mut i = 0;
+        while i < watched.len() {
+            watched.free(i);
+            i += 1;
+        }
+        let holes = *filled - watched.len();
+        for _ in 0..holes {
+            assert!(watched.allocate(layout(size, 8), false), "a hole of {size} bytes is not used again");
+        }
+        assert!(!watched.allocate(layout(size, 8), false));
+        watched.clear();
+        watched.check();
+    }
+    assert_eq!(filled[0], filled[1], "an emptied heap holds as much as a new one");
+    filled[0]
+}
+
+#[test]
+fn arenas_fill_to_the_promised_share() {
+    for room in [8192, 12288, 65536, 200 << 10, 1 << 20, 4 << 20, 16 << 20] {
+        let calls = Cell::new(NEVER);
+        let small = fill_and_empty(room, 48, &calls) * 48;
+        assert!(small * 100 >= room * 90, "48-byte blocks fill {small} of {room}");
+        if room >= 64 << 10 {
+            let calls = Cell::new(NEVER);
+            let big = fill_and_empty(room, 65536, &calls) * 65536;
+            let most = room / 100 * 97 / 65536 * 65536;
+            assert!(big >= most, "64 KiB blocks fill {big} of {room}, {most} would fit in 97 %");
+        }
+    }
+}
+
+#[test]
+fn arenas_of_a_page_or_two_work() {
+    for pages in 1..6 {
+        let calls = Cell::new(NEVER);
+        let blocks = fill_and_empty(pages * 4096, 16, &calls);
+        assert!(blocks * 16 >= pages * 4096 * 85 / 100, "{blocks} blocks of 16 bytes in {pages} pages");
+    }
+}
+
+#[test]
+fn each_refusal_leaves_the_heap_whole() {
+    // The run makes some number of calls of the memory; each of them is refused once.
+    for refuse in 0..200 {
+        let calls = Cell::new((0, refuse));
+        let mut watched = Watched::new(bounded(24 << 20, &calls));
+        let mut failed = 0;
+        for round in 0..6 {
+            for size in [48, 1000, 5000, 70_000, 1 << 20] {
+                for _ in 0..8 {
+                    if !watched.allocate(layout(size, 16), false) {
+                        failed += 1;
+                        watched.check();
+                        // The refusal was for once: now there is room.
+                        assert!(watched.allocate(layout(size, 16), false) || round > 1);
+                    }
+                }
+            }
+            if watched.len() > 10 {
+                failed += usize::from(!watched.resize(watched.len() / 2, 3 << 20));
+            }
+        }
+        watched.check();
+        watched.clear();
+        watched.heap.trim();
+        watched.check();
+        if calls.get().0 <= refuse {
+            assert!(refuse > 5, "the run makes calls that can be refused");
+            return;
+        }
+        assert!(failed < 100);
+    }
+    panic!("the run makes more calls than were tried");
+}
+
+#[test]
+fn exhaustion_at_every_step_keeps_live_data() {
+    for room in (1..40).map(|pages| pages * 4096) {
+        let calls = Cell::new(NEVER);
+        let mut watched = Watched::new(bounded(room, &calls));
+        let mut size = 16;
+        let mut refusals = 0;
+        while refusals < 30 {
+            if watched.allocate(layout(size, 16), size % 32 == 0) {
+                size = size * 3 / 2 % 9000 + 1;
+            } else {
+                refusals += 1;
+                watched.check();
+                if watched.is_empty() {
+                    assert!(size + 1024 > room / 2, "{size} bytes do not fit in {room}");
+                    size = 1;
+                    continue;
+                }
+                watched.free(refusals * 7 % watched.len());
+                size = size / 2 + 1;
+            }
+        }
+        watched.clear();
+        watched.check();
+    }
+}
+
+#[test]
+fn alignments_up_to_sixteen_mebibytes() {
+    let calls = Cell::new(NEVER);
+    let mut watched = Watched::new(bounded(256 << 20, &calls));
+    for shift in 0..=24 {
+        for size in [0, 1, 48, 4096, 100_000] {
+            assert!(watched.allocate(layout(size, 1 << shift), false), "{size} bytes aligned to {}", 1usize << shift);
+            assert!(watched.allocate(layout(24, 8), false));
+        }
+        watched.check();
+    }
+    while !watched.is_empty() {
+        watched.free(watched.len() / 2);
+    }
+    watched.heap.trim();
+    watched.check();
+    assert_eq!(watched.heap.stats().free, 0, "what lay between aligned blocks is joined again");
+}
+
+#[test]
+fn sizes_of_zero_have_addresses_of_their_own() {
+    let calls = Cell::new(NEVER);
+    let mut watched = Watched::new(bounded(1 << 20, &calls));
+    for _ in 0..100 {
+        assert!(watched.allocate(layout(0, 1), false));
+    }
+    watched.check();
+    for i in 0..100 {
+        assert!(watched.resize(i, i * 40) && watched.resize(99 - i, 0));
+    }
+    watched.check();
+    watched.clear();
+    watched.check();
+}
+
+#[test]
+fn reallocations_of_every_shape_keep_contents() {
+    let sizes = [0, 1, 15, 16, 17, 100, 1008, 1023, 1024, 1025, 1040, 2000, 4095, 5000, 65536, 70_000, 1 << 20, 3 << 20];
+    for (align, beside) in [(1, true), (16, false), (64, true), (4096, false)] {
+        let calls = Cell::new(NEVER);
+        let mut watched = Watched::new(bounded(64 << 20, &calls));
+        for from in sizes {
+            for to in sizes {
+                assert!(watched.allocate(layout(from, align), false));
+                let last = watched.len() - 1;
+                if beside {
+                    assert!(watched.allocate(layout(100, 8), false));
+                }
+                assert!(watched.resize(last, to), "{from} to {to}");
+                watched.free(last);
+            }
+            watched.check();
+        }
+    }
+}
+
+#[test]
+fn a_block_grows_where_it_is_if_its_neighbour_is_free() {
+    let calls = Cell::new(NEVER);
+    // SAFETY: one thread.
+    let heap: Heap<rt0::lock::Unlocked, _> = unsafe { Heap::unlocked_on(bounded(64 << 20, &calls)) };
+    let new = |size: usize| heap.allocate(layout(size, 8)).expect("room");
+    let (a, b, c) = (new(10_000), new(10_000), new(10_000));
+    // SAFETY: blocks of this heap with their layouts.
+    unsafe {
+        assert_ne!(heap.reallocate(a, layout(10_000, 8), 10_000 + GRANULE), Some(a), "b is in the way");
+        heap.deallocate(b, layout(10_000, 8));
+        let end = heap.reallocate(c, layout(10_000, 8), 5_000).expect("shrinking never fails");
+        assert_eq!(end, c, "shrinks where it is");
+        assert_eq!(heap.reallocate(c, layout(5_000, 8), 9_000), Some(c), "grows into what it gave up");
+        let top = new(2_000_000);
+        assert_eq!(heap.reallocate(top, layout(2_000_000, 8), 5_000_000), Some(top), "the last block grows");
+    }
+    assert_eq!(heap.check(), Ok(()));
+}
+
+#[test]
+fn the_heap_grows_by_regions_and_releases_them() {
+    let calls = Cell::new(NEVER);
+    let mut watched = Watched::new(bounded(200 << 20, &calls));
+    while watched.allocate(layout(3 << 20, 4096), false) {}
+    let stats = watched.heap.stats();
+    assert!(stats.regions > 2, "{} regions", stats.regions);
+    assert!(stats.live >= 150 << 20, "{} bytes", stats.live);
+    watched.check();
+    watched.clear();
+    watched.heap.trim();
+    watched.check();
+    assert_eq!(watched.heap.stats().regions, 1);
+    assert!(watched.allocate(layout(20 << 20, 16), false), "and grows again");
+    watched.check();
+}
+
+#[test]
+fn decommitted_memory_is_used_again() {
+    let calls = Cell::new(NEVER);
+    let mut watched = Watched::new(bounded(64 << 20, &calls));
+    watched.heap.set_retain(1 << 20);
+    for round in 0..20 {
+        for i in 0..12 {
+            assert!(watched.allocate(layout(1 << 20, 8), i % 2 == 0));
+            assert!(watched.allocate(layout(100 + round, 8), false));
+        }
+        for i in 0..12 {
+            watched.free(i % watched.len());
+        }
+        if round % 5 == 4 {
+            watched.heap.trim();
+            watched.clear();
+        }
+        watched.check();
+    }
+}
+
+#[test]
+fn trimming_gives_pages_back_to_the_kernel() {
+    // SAFETY: one thread.
+    let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
+    let resident = |at: NonNull<u8>, len: usize| {
+        let mut pages = vec![0u8; len / 4096];
+        let base = at.addr().get().next_multiple_of(4096);
+        // SAFETY: mincore writes one byte a page.
+        unsafe { rt0::sys::syscall(rt0::sys::nr::MINCORE, [base.into(), (len - 4096).into(), pages.as_mut_ptr().into()]) }
+            .expect("mapped");
+        pages.iter().filter(|p| **p & 1 != 0).count()
+    };
+    const LEN: usize = 8 << 20;
+    let block = heap.allocate(layout(LEN, 8)).expect("room");
+    let beside = heap.allocate(layout(2000, 8)).expect("room");
+    // SAFETY: the block is ours.
+    unsafe { block.write_bytes(1, LEN) };
+    assert!(resident(block, LEN) > 2000);
+    // SAFETY: as above.
+    unsafe { heap.deallocate(block, layout(LEN, 8)) };
+    assert!(resident(block, LEN) > 2000, "freed memory stays until it is too much");
+    heap.trim();
+    assert!(resident(block, LEN) < 10, "trim gives it back");
+    assert_eq!(heap.check(), Ok(()));
+    // Beyond the bound it goes by itself.
+    heap.set_retain(0);
+    let block = heap.allocate(layout(LEN, 8)).expect("room");
+    // SAFETY: as above.
+    unsafe {
+        block.write_bytes(1, LEN);
+        heap.deallocate(block, layout(LEN, 8));
+        assert!(resident(block, LEN) < 10);
+        heap.deallocate(beside, layout(2000, 8));
+    }
+}
+
+#[test]
+fn survivors_of_a_phase_do_not_keep_its_memory() {
+    let calls = Cell::new(NEVER);
+    let mut watched = Watched::new(bounded(64 << 20, &calls));
+    // Blocks of 64 bytes, all but every fiftieth freed: blocks of another size must find room between them.
+    for _ in 0..40_000 {
+        assert!(watched.allocate(layout(64, 8), false));
+    }
+    let before = watched.heap.stats().committed;
+    let mut i = 0;
+    while i < watched.len() {
+        for _ in 0..49 {
+            if i < watched.len() {
+                watched.free(i);
+            }
+        }
+        i += 1;
+    }
+    let mut got = 0;
+    while got < 40_000 * 64 * 8 / 10 {
+        assert!(watched.allocate(layout(272, 8), false));
+        got += 272;
+    }
+    watched.check();
+    let after = watched.heap.stats().committed;
+    assert!(after <= before + before / 4, "{before} bytes committed, then {after}");
+}
+
+static SHARED: Heap = Heap::new();
+
+#[test]
+fn threads_share_the_locked_heap() {
+    const THREADS: usize = 8;
+    let ends = AtomicUsize::new(0);
+    // Blocks go from thread to thread through here.
+    let pool: Mutex<Vec<(usize, usize, u8)>> = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for t in 0..THREADS {
+            let (pool, ends) = (&pool, &ends);
+            scope.spawn(move || {
+                let mut random = fastrand::Rng::with_seed(t as u64);
+                let mut blocks: Vec<(usize, usize, u8)> = Vec::new();
+                for _ in 0..30_000 {
+                    let size = if random.u8(..) < 8 { random.usize(1..100_000) } else { random.usize(1..600) };
+                    let at = SHARED.allocate(layout(size, 8)).expect("room");
+                    let mark = random.u8(..);
+                    // SAFETY: our block.
+                    unsafe {
+                        at.write(mark);
+                        at.add(size - 1).write(mark);
+                    }
+                    blocks.push((at.expose_provenance().get(), size, mark));
+                    if random.u8(..) < 40 {
+                        let mut pool = pool.lock().expect("no thread panics");
+                        pool.push(blocks.swap_remove(random.usize(..blocks.len())));
+                        let other = random.usize(..pool.len());
+                        blocks.push(pool.swap_remove(other));
+                    }
+                    if blocks.len() > 200 {
+                        give_back(blocks.swap_remove(random.usize(..blocks.len())));
+                    }
+                }
+                blocks.into_iter().for_each(give_back);
+                ends.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+    });
+    assert_eq!(ends.load(Ordering::Relaxed), THREADS);
+    pool.into_inner().expect("no thread panics").into_iter().for_each(give_back);
+    assert_eq!(SHARED.check(), Ok(()));
+    assert_eq!(SHARED.stats().live, 0);
+}
+
+fn give_back((at, size, mark): (usize, usize, u8)) {
+    let at = NonNull::new(std::ptr::with_exposed_provenance_mut::<u8>(at)).expect("a block");
+    // SAFETY: a block of the shared heap that one thread holds.
+    unsafe {
+        assert_eq!((at.read(), at.add(size - 1).read()), (mark, mark), "a block is another's too");
+        SHARED.deallocate(at, layout(size, 8));
+    }
+}
