@@ -117,7 +117,7 @@ others:
 	@$(if $(STANDARD),,$(PORT_CARGO) check --quiet -p rt0 -Zbuild-std=core $(OTHERS:%=--target %))
 
 # For the tests: dist/<port>/pie/<program>, static-PIEs. A standard target's programs are never.
-pie: $(if $(STANDARD),,$(patsubst %,pie-%,$(filter linux_386 linux_amd64,$(PORT))))
+pie: $(if $(STANDARD),,$(patsubst %,pie-%,$(filter-out linux_arm,$(PORT))))
 pie-%:
 	@mkdir -p dist/$*/pie
 	@RUSTFLAGS=-Crelocation-model=pie $(call port_cargo,$*,build) --target-dir target/pie

@@ -3,19 +3,20 @@
 //! Each mutant is one replacement in a copy of the tree, whose programs are then built as `make dist` builds them and given to
 //! the tests of the runner. A mutant that no test sees is a hole in the tests, and this fails.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail, ensure};
+use rt0_tests::make::{make_in, root};
+use rt0_tests::port::Port;
 
 /// One way to be wrong.
 struct Mutant {
     /// What is wrong then.
     name: &'static str,
     /// The port whose programs are built.
-    port: &'static str,
+    port: Port,
     /// The file, in the tree.
     file: &'static str,
     /// What stands there, once, and what is put in its place.
@@ -40,42 +41,42 @@ const UNALIGNED: &str = "mmap_answers_an_unaligned_address";
 const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "carry ignored",
-        port: "freebsd_amd64",
+        port: Port::freebsd_amd64,
         file: AMD64,
         edits: &[("check(failed != 0, result)", "check(failed > 1, result)")],
         seen_by: KEEPS,
     },
     Mutant {
         name: "r10 not declared destroyed",
-        port: "freebsd_amd64",
+        port: Port::freebsd_amd64,
         file: AMD64,
         edits: &[("inlateout(\"r10\") d.0 => _", "in(\"r10\") d.0")],
         seen_by: KEEPS,
     },
     Mutant {
         name: "r8 not declared destroyed",
-        port: "freebsd_amd64",
+        port: Port::freebsd_amd64,
         file: AMD64,
         edits: &[("inlateout(\"r8\") e.0 => _", "in(\"r8\") e.0")],
         seen_by: KEEPS,
     },
     Mutant {
         name: "r9 not declared destroyed",
-        port: "freebsd_amd64",
+        port: Port::freebsd_amd64,
         file: AMD64,
         edits: &[("inlateout(\"r9\") f.0 => _", "in(\"r9\") f.0")],
         seen_by: KEEPS,
     },
     Mutant {
         name: "rdx, the second result, not declared destroyed",
-        port: "freebsd_amd64",
+        port: Port::freebsd_amd64,
         file: AMD64,
         edits: &[("inlateout(\"rdx\") c.0 => _", "in(\"rdx\") c.0")],
         seen_by: KEEPS,
     },
     Mutant {
         name: "fourth argument in rcx, as functions have it",
-        port: "freebsd_amd64",
+        port: Port::freebsd_amd64,
         file: AMD64,
         edits: &[
             ("inlateout(\"r10\") d.0 => _", "out(\"r10\") _"),
@@ -85,35 +86,35 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "stack taken from rsp",
-        port: "freebsd_amd64",
+        port: Port::freebsd_amd64,
         file: AMD64,
         edits: &[("\"and rsp, -16\"", "\"mov rdi, rsp\", \"and rsp, -16\"")],
         seen_by: ENTRY,
     },
     Mutant {
         name: "stack taken from 8(%rsp)",
-        port: "freebsd_amd64",
+        port: Port::freebsd_amd64,
         file: AMD64,
         edits: &[("\"and rsp, -16\"", "\"lea rdi, [rsp + 8]\", \"and rsp, -16\"")],
         seen_by: ENTRY,
     },
     Mutant {
         name: "carry ignored",
-        port: "freebsd_386",
+        port: Port::freebsd_386,
         file: I386,
         edits: &[("check(failed != 0, result)", "check(failed == 1, result)")],
         seen_by: KEEPS,
     },
     Mutant {
         name: "no dummy word below the arguments",
-        port: "freebsd_386",
+        port: Port::freebsd_386,
         file: I386,
         edits: &[("\"push eax\",\n                \"int 0x80\"", "\"int 0x80\""), ("[esp + 32]", "[esp + 28]")],
         seen_by: BEFORE_MAIN,
     },
     Mutant {
         name: "arguments in registers, as on Linux",
-        port: "freebsd_386",
+        port: Port::freebsd_386,
         file: I386,
         edits: &[
             ("\"push eax\",\n                \"int 0x80\"", "\"push 0\", \"push 0\", \"push 0\", \"int 0x80\""),
@@ -123,14 +124,14 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "stack taken after it was realigned",
-        port: "freebsd_386",
+        port: Port::freebsd_386,
         file: I386,
         edits: &[("\"mov eax, esp\"", "\"and esp, -16\", \"mov eax, esp\"")],
         seen_by: ENTRY,
     },
     Mutant {
         name: "mmap's offset high word first",
-        port: "freebsd_386",
+        port: Port::freebsd_386,
         file: OS,
         edits: &[(
             "[(bytes as u32).into(), ((bytes >> 32) as u32).into()]",
@@ -140,42 +141,42 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "Linux's MAP_ANON",
-        port: "freebsd_amd64",
+        port: Port::freebsd_amd64,
         file: OS,
         edits: &[("MAP_ANON: i32 = 0x1000", "MAP_ANON: i32 = 0x20")],
         seen_by: BEFORE_MAIN,
     },
     Mutant {
         name: "Linux's RLIMIT_AS",
-        port: "freebsd_386",
+        port: Port::freebsd_386,
         file: OS,
         edits: &[("RLIMIT_AS: i32 = 10", "RLIMIT_AS: i32 = 9")],
         seen_by: BEFORE_MAIN,
     },
     Mutant {
         name: "Linux's number of mmap",
-        port: "freebsd_amd64",
+        port: Port::freebsd_amd64,
         file: NUMBERS,
         edits: &[("MMAP: usize = 477", "MMAP: usize = 9")],
         seen_by: BEFORE_MAIN,
     },
     Mutant {
         name: "Linux's number of getrlimit",
-        port: "freebsd_386",
+        port: Port::freebsd_386,
         file: NUMBERS,
         edits: &[("GETRLIMIT: usize = 194", "GETRLIMIT: usize = 191")],
         seen_by: BEFORE_MAIN,
     },
     Mutant {
         name: "no ABI note",
-        port: "freebsd_amd64",
+        port: Port::freebsd_amd64,
         file: OS,
         edits: &[("*b\"Free\"", "*b\"Nota\"")],
         seen_by: NOTE,
     },
     Mutant {
         name: "commits by mapping over the reservation",
-        port: "freebsd_amd64",
+        port: Port::freebsd_amd64,
         file: MEMORY,
         edits: &[(
             "sys::mprotect(base.as_ptr(), len, PROT_READ | PROT_WRITE) }",
@@ -185,7 +186,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "unmaps what mmap answered unaligned",
-        port: "linux_386",
+        port: Port::linux_386,
         file: MEMORY,
         edits: &[(
             "Err(ReserveError::Unaligned(base.addr()))",
@@ -209,19 +210,20 @@ fn main() -> ExitCode {
 
 /// Tries the mutants whose port or name contains one of `chosen`, or all, and says whether each was seen by its test.
 fn try_all(chosen: &[String]) -> Result<bool> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the package is in a workspace")?;
+    let root = root();
     let copy = root.join("target/mutants");
     update(root, &copy, &["target", "dist", ".git", ".cache"])?;
     // What the programs are built on need not be built anew; the tests also run the ports that are not broken.
-    for port in MUTANTS.iter().map(|mutant| mutant.port).collect::<BTreeSet<_>>() {
-        let built = Path::new("target").join(port);
+    for port in Port::ALL {
+        let built = Path::new("target").join(port.to_string());
         if root.join(&built).is_dir() && !copy.join(&built).is_dir() {
             update(&root.join(&built), &copy.join(&built), &[])?;
         }
     }
     update(&root.join("dist"), &copy.join("dist"), &[])?;
     let chosen = |mutant: &&Mutant| {
-        chosen.is_empty() || chosen.iter().any(|word| mutant.port == word || mutant.name.contains(word.as_str()))
+        chosen.is_empty()
+            || chosen.iter().any(|word| mutant.port.to_string() == *word || mutant.name.contains(word.as_str()))
     };
     let mut seen = true;
     let mut count = 0;
@@ -231,7 +233,13 @@ fn try_all(chosen: &[String]) -> Result<bool> {
             true => "seen",
             false => "NOT SEEN",
         };
-        println!("{verdict:8}  {:14} {:48} {} red, {}", mutant.port, mutant.name, red.len(), mutant.seen_by);
+        println!(
+            "{verdict:8}  {:14} {:48} {} red, {}",
+            mutant.port.to_string(),
+            mutant.name,
+            red.len(),
+            mutant.seen_by
+        );
         seen &= verdict == "seen";
         count += 1;
     }
@@ -255,20 +263,11 @@ fn try_one(root: &Path, copy: &Path, mutant: &Mutant) -> Result<Vec<String>> {
         broken = broken.replace(old, new);
     }
     fs::write(&path, broken)?;
-    let built = make(copy, mutant.port);
+    let built = make_in(copy, "dist", &[mutant.port]);
     let red = built.and_then(|()| failing_tests(root, &copy.join("dist"), mutant.seen_by));
     fs::write(&path, original)?;
     update(&root.join("dist"), &copy.join("dist"), &[])?;
     red
-}
-
-/// `make dist` in the copy.
-fn make(copy: &Path, port: &str) -> Result<()> {
-    let mut command = Command::new("make");
-    command.arg("dist").arg(format!("PORT={port}")).current_dir(copy).env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
-    let output = command.output().context("make")?;
-    ensure!(output.status.success(), "make dist: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
 }
 
 /// The names of the tests that fail with the programs in `dist`: of the runner's, and of the injected failures where it is
