@@ -17,13 +17,15 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help run test sweep test-freebsd dist layouts others pie lint clean
+.PHONY: help run test sweep mutants sanitize tools test-freebsd dist layouts others pie lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run             build each port and show what arena fits into which limit'
 	@echo 'make test            every test, on every port that can run; sets up what it needs'
 	@echo 'make sweep           every limit of the specification on every port (half an hour)'
+	@echo 'make mutants         break the FreeBSD stubs on purpose and see the tests turn red'
+	@echo 'make sanitize        what runs on the host, under AddressSanitizer and valgrind'
 	@echo 'make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU'
 	@echo 'make dist            dist/<port>/bin/<program>, for: $(PROGRAMS)'
 	@echo 'make lint            format, clippy, and no warning on any port'
@@ -37,7 +39,7 @@ $(error no port is named $(unknown); there are: $(PORTS))
 endif
 
 # The toolchain for the ports, chosen once: `make clean`, and it is chosen anew.
-ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)
+ifneq ($(filter-out help clean tools,$(or $(MAKECMDGOALS),help)),)
 include target/toolchain.mk
 endif
 target/toolchain.mk: targets/find-toolchain
@@ -67,6 +69,10 @@ run:
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/limits-table $(PORT)
 
+# What testing needs, for a machine where `make test` itself may not install it.
+tools:
+	@targets/install $(TEST_PACKAGES)
+
 # The closing line counts the tests of all suites and the runs of all ports.
 test: lint dist layouts others pie
 	@targets/install $(TEST_PACKAGES)
@@ -80,6 +86,19 @@ sweep: dist
 	@targets/install $(TEST_PACKAGES)
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/prove --whole $(if $(SEED),--seed=$(SEED)) $(PORT)
+
+# What can be tested on the host, under AddressSanitizer (in rustup's toolchains for Linux) and under valgrind.
+SANITIZED := -p rt0 -p rt0-tests --lib --test fuzz --test heap
+sanitize:
+	@targets/install valgrind
+	@RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test --quiet $(SANITIZED) \
+		--target x86_64-unknown-linux-gnu --target-dir target/sanitize
+	@CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER='valgrind --quiet --error-exitcode=99' \
+		cargo test --quiet -p rt0-tests --test fuzz
+
+# Breaks the FreeBSD stubs, one way after the other: each has to turn the tests of the runner red.
+mutants:
+	@cargo run --quiet -p rt0-tests --bin mutants
 
 test-freebsd: dist
 	@$(if $(KERNEL),targets/install $(TEST_PACKAGES))
@@ -98,7 +117,7 @@ others:
 	@$(if $(STANDARD),,$(PORT_CARGO) check --quiet -p rt0 -Zbuild-std=core $(OTHERS:%=--target %))
 
 # For the tests: dist/<port>/pie/<program>, static-PIEs. A standard target's programs are never.
-pie: $(if $(STANDARD),,$(patsubst %,pie-%,$(filter linux_386 linux_amd64,$(PORT))))
+pie: $(if $(STANDARD),,$(patsubst %,pie-%,$(filter-out linux_arm,$(PORT))))
 pie-%:
 	@mkdir -p dist/$*/pie
 	@RUSTFLAGS=-Crelocation-model=pie $(call port_cargo,$*,build) --target-dir target/pie

@@ -10,22 +10,31 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository")
 }
 
-/// Runs `make what PORT=ports` as a shell would, without what the cargo around a test has set for its own.
+/// Runs `make what PORT=ports` in the repository.
 ///
 /// # Errors
 ///
 /// It fails; the error has all that it printed.
 pub fn make(what: &str, ports: &[Port]) -> Result<()> {
+    make_in(root(), what, ports)
+}
+
+/// Runs `make what PORT=ports` in `tree` as a shell would, without what the cargo around a test has set for its own.
+///
+/// # Errors
+///
+/// It fails; the error has all that it printed.
+pub fn make_in(tree: &Path, what: &str, ports: &[Port]) -> Result<()> {
     let ports: Vec<_> = ports.iter().map(Port::to_string).collect();
     let port = format!("PORT={}", ports.join(" "));
     println!("make {what} {port:?}");
-    let own = |name: &str| name.starts_with("CARGO") || ["LD_LIBRARY_PATH", "MAKEFLAGS"].contains(&name);
+    let own = |name: &str| name.starts_with("CARGO") || ["LD_LIBRARY_PATH", "MAKEFLAGS", "MAKELEVEL"].contains(&name);
     let mut command = Command::new("make");
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(own)) {
         command.env_remove(name);
     }
     let output =
-        command.current_dir(root()).args([what, &port]).output().context("make (Debian: apt-get install make)")?;
+        command.current_dir(tree).args([what, &port]).output().context("make (Debian: apt-get install make)")?;
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     ensure!(output.status.success(), "make {what}: {}\n{stdout}{stderr}", output.status);
     Ok(())

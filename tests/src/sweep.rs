@@ -59,9 +59,9 @@ pub fn limits(port: Port, extent: Extent, seed: u64) -> Vec<u64> {
 pub enum Flags {
     /// Nothing: the default policy, with its allowance and a bitmap.
     Plain,
-    /// No allowance: all of the limit is for arena and bitmap.
+    /// No allowance: all of the limit is for arenas and their bitmaps, and those are touched from end to end.
     Tight,
-    /// No allowance and no bitmap, and the arena is touched from end to end.
+    /// The same without bitmaps.
     Filled,
 }
 
@@ -72,7 +72,7 @@ impl Flags {
     fn args(self, limit: Option<u64>) -> Vec<String> {
         match self {
             Flags::Plain => vec![],
-            Flags::Tight => vec!["--allowance=0".into()],
+            Flags::Tight => vec!["--allowance=0".into(), format!("--fill={}", chunk(limit))],
             // First and last byte of each chunk: some chunks, not all pages, as the machine may have less memory than
             // the limit.
             Flags::Filled => vec!["--allowance=0".into(), "--no-bitmap".into(), format!("--fill={}", chunk(limit))],
@@ -243,43 +243,34 @@ fn check_report(run: &Run, output: &str, broken: &mut Vec<String>) -> Result<(),
             let full = arena >= full_arena(port);
             must(full || tries > 1 || total + one_more > left, format!("{total} bytes, although {left} are left"));
             if let Some(least) = least_arena(port, run.flags, limit) {
-                must(arena >= least, format!("an arena of {arena} bytes under {limit}; {least} is the least"));
+                must(arena >= least, format!("{arena} bytes of arena under {limit}; {least} is the least"));
             }
         }
     }
-    if run.flags == Flags::Filled {
-        // Further regions follow when the arena is full, as far as the limit or a 32-bit address space goes.
+    if run.flags != Flags::Plain {
         let filled = report.number("filled")?;
-        must(filled >= arena, format!("{filled} bytes filled, and the arena alone is {arena}"));
-        if let Some(limit) = limit {
-            must(
-                filled + footprint <= limit,
-                format!("{filled} bytes filled under {limit} with a footprint of {footprint}"),
-            );
-            let least = least_filled(port, limit);
-            must(filled >= least, format!("{filled} bytes filled under {limit}; {least} is the least"));
-        }
+        must(filled == arena, format!("{filled} bytes filled of an arena of {arena}"));
     }
     Ok(())
 }
 
-/// The share of a limit that arena and bitmap have to make arena, in bytes: of 64 MiB or more, up to a full-size
-/// arena.
+/// The share of a limit that has to be arena when nothing is kept for stacks, in bytes: in all regions together, which
+/// follow one another as far as the limit or a 32-bit address space goes.
 fn least_arena(port: Port, flags: Flags, limit: u64) -> Option<u64> {
-    let per_mille = if port.bits() == 64 { 935 } else { 880 };
-    (flags == Flags::Tight && limit >= 64 * MIB).then(|| (limit * per_mille / 1000).min(full_arena(port)))
+    let per_mille = match flags {
+        Flags::Filled if limit >= 64 * MIB => 990,
+        Flags::Filled if limit >= 2 * MIB => 880,
+        Flags::Tight if limit >= 64 * MIB && port.bits() == 64 => 935,
+        Flags::Tight if limit >= 64 * MIB => 880,
+        _ => return None,
+    };
+    Some(limit.min(room(port)) / 1000 * per_mille)
 }
 
-/// The share of a limit that has to be had when all is arena, in bytes.
-fn least_filled(port: Port, limit: u64) -> u64 {
-    let least = match limit {
-        bytes if bytes >= 64 * MIB => bytes * 99 / 100,
-        bytes if bytes >= 2 * MIB => bytes * 88 / 100,
-        _ => 0,
-    };
-    // The least that a 32-bit port's kernels find for mappings: without a stack limit Linux begins at a third of the
-    // address space (`TASK_UNMAPPED_BASE`), and of 3 GiB there are nearly 2 left. FreeBSD on i386 has 2.4 GiB.
-    if port.bits() == 64 { least } else { least.min(1792 * MIB) }
+/// What a port's kernels find for mappings at the least, in bytes: without a stack limit Linux begins at a third of a
+/// 32-bit address space (`TASK_UNMAPPED_BASE`), and of 3 GiB there are nearly 2 left. FreeBSD on i386 has 2.4 GiB.
+fn room(port: Port) -> u64 {
+    if port.bits() == 64 { u64::MAX } else { 1792 * MIB }
 }
 
 /// Every broken promise of a whole sweep; `outcomes` are those of `runs`, in their order.
@@ -288,8 +279,8 @@ pub fn check_all(runs: &[Run], outcomes: &[Outcome]) -> Vec<String> {
     if runs.len() != outcomes.len() {
         broken.push(format!("{} outcomes of {} runs", outcomes.len(), runs.len()));
     }
-    // The runs so far, by flags and stack.
-    let mut series: BTreeMap<(Flags, String), Vec<(u64, u64)>> = BTreeMap::new();
+    // The run before with the same flags and stack: its limit and its arena.
+    let mut series: BTreeMap<(Flags, String), (u64, u64)> = BTreeMap::new();
     for (run, outcome) in runs.iter().zip(outcomes) {
         if run.job.name != outcome.name {
             broken.push(format!("the outcome of {} stands at the place of {}", outcome.name, run.job.name));
@@ -297,24 +288,21 @@ pub fn check_all(runs: &[Run], outcomes: &[Outcome]) -> Vec<String> {
         }
         broken.extend(check(run, outcome));
         let arena = Report::parse(&outcome.output).and_then(|report| report.number("arena"));
-        let (Ok(arena), Some(limit)) = (arena, run.job.limit) else { continue };
-        let before = series.entry((run.flags, format!("{:?}", run.job.stack))).or_default();
-        if let Some((smaller, larger)) = before.iter().rev().find(|(smaller, _)| smaller + JITTER <= limit)
-            && *larger > arena
+        // Where the address space is the bound, what it holds differs from run to run.
+        let bound = run.job.limit.filter(|&limit| limit <= room(run.port));
+        let (Ok(arena), Some(limit)) = (arena, bound) else { continue };
+        let before = series.insert((run.flags, format!("{:?}", run.job.stack)), (limit, arena));
+        if let Some((smaller, larger)) = before
+            && larger > arena
         {
             broken.push(format!(
                 "{}: an arena of {arena} bytes, and {larger} under the smaller limit {smaller}",
                 run.job.name
             ));
         }
-        before.push((limit, arena));
     }
     broken
 }
-
-/// By how much the footprint of one program may differ from one run to the next: the kernel chooses where on the
-/// stack's first pages its strings lie.
-const JITTER: u64 = 32 * KIB;
 
 #[cfg(test)]
 mod tests {
@@ -327,18 +315,15 @@ mod tests {
             if run.flags == Flags::Plain { limit.map_or(64 * MIB, |limit| (limit / 4).min(64 * MIB)) } else { 0 };
         let footprint = 200 * KIB;
         let full = full_arena(run.port) + full_arena(run.port) / ratio(run.port);
-        let left = limit.map_or(full, |limit| (limit - footprint - allowance).min(full));
+        let left = limit.map_or(full, |limit| limit - footprint - allowance);
+        let left = if run.flags == Flags::Plain { left.min(full) } else { left };
         let (bitmap, arena) = if run.flags.bitmap() {
             let bitmap = left / (ratio(run.port) + 1) / 4096 * 4096;
             (bitmap, bitmap * ratio(run.port))
         } else {
             (0, left / 4096 * 4096)
         };
-        let filled = match (run.flags, limit) {
-            (Flags::Filled, Some(limit)) => format!("filled={}\n", limit - footprint),
-            (Flags::Filled, None) => format!("filled={arena}\n"),
-            _ => String::new(),
-        };
+        let filled = if run.flags == Flags::Plain { String::new() } else { format!("filled={arena}\n") };
         let limit = limit.map_or("none".into(), |limit| limit.to_string());
         let output = format!(
             "port={}\npage=4096\nlimit={limit}\nsource=rlimit\nfootprint={footprint}\nallowance={allowance}\n\

@@ -5,8 +5,8 @@ use object::elf::*;
 use object::read::elf::{Dyn, ElfFile, ElfFile32, ElfFile64, FileHeader, ProgramHeader, SectionHeader, Sym};
 use object::{Endianness, FileKind};
 use rt0_tests::job::{End, Job};
+use rt0_tests::machine::Machine;
 use rt0_tests::make::{make, root};
-use rt0_tests::native;
 use rt0_tests::port::{Port, chosen};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -256,7 +256,7 @@ fn a_static_pie_says_the_same() -> Result<()> {
         println!("not run: the toolchain found does not build core, and prebuilt targets are linked with -no-pie");
         return Ok(());
     }
-    let ports = [Port::linux_386, Port::linux_amd64];
+    let ports = [Port::linux_386, Port::linux_amd64, Port::freebsd_386, Port::freebsd_amd64];
     make("pie", &ports)?;
     for port in ports {
         for (name, file) in programs(port, "pie")? {
@@ -271,7 +271,9 @@ fn a_static_pie_says_the_same() -> Result<()> {
         }
         let run = |folder: &str, name: &str, arg: &str, limit: Option<u64>| -> Result<(End, Vec<String>)> {
             let file = root().join(format!("dist/{port}/{folder}/{name}"));
-            let outcome = native::run(&[Job::new(name, &file, &[arg]).limited(limit)], 60, &mut |_| ())?.remove(0);
+            let machine = if port.is_freebsd() { Machine::Runner } else { Machine::Native };
+            let job = Job::new(name, &file, &[arg]).limited(limit);
+            let outcome = machine.run(&root().join("dist"), &[job], 60, &mut |_| ())?.remove(0);
             // What the program says of its image is what the file says.
             if let Some(image) = outcome.output.lines().find_map(|line| line.strip_prefix("image=")) {
                 let there = Program::read(&file)?.image();

@@ -255,6 +255,19 @@ fn an_unknown_call_is_sigsys() {
     }
 }
 
+/// thr_new, thr_exit and _umtx_op: threads run at once, on their own stacks, and a sleeper is woken.
+#[test]
+fn threads_count_together() {
+    for port in PORTS {
+        for number in ["1", "7"] {
+            let outcome = lawful(port, "probe", &["threads", number], &Options::default());
+            let expected = format!("threads={number} count={number}000 ids=ok\n");
+            assert_eq!((outcome.end.clone(), outcome.output()), (End::Exit(0), expected), "{port}: {outcome:?}");
+            assert!(outcome.call_names().contains(&"_umtx_op"), "{port}");
+        }
+    }
+}
+
 /// The stack is a mapping like others: it grows as far as its own limit and the address space's go.
 #[test]
 fn the_stack_grows_within_both_limits() {

@@ -1,0 +1,309 @@
+//! Breaks the FreeBSD stubs and what stands on them, one way after the other, and sees the suite turn red.
+//!
+//! Each mutant is one replacement in a copy of the tree, whose programs are then built as `make dist` builds them and given to
+//! the tests of the runner. A mutant that no test sees is a hole in the tests, and this fails.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail, ensure};
+use rt0_tests::make::{make_in, root};
+use rt0_tests::port::Port;
+
+/// One way to be wrong.
+struct Mutant {
+    /// What is wrong then.
+    name: &'static str,
+    /// The port whose programs are built.
+    port: Port,
+    /// The file, in the tree.
+    file: &'static str,
+    /// What stands there, once, and what is put in its place.
+    edits: &'static [(&'static str, &'static str)],
+    /// The test that is there to see it.
+    seen_by: &'static str,
+}
+
+const AMD64: &str = "arch/freebsd_amd64/mod.rs";
+const I386: &str = "arch/freebsd_386/mod.rs";
+const OS: &str = "src/os/freebsd.rs";
+const NUMBERS: &str = "src/os/freebsd/nr.rs";
+const MEMORY: &str = "src/mem.rs";
+
+const KEEPS: &str = "every_typed_call_keeps_its_registers_and_tells_errors_from_results";
+const ENTRY: &str = "hello_and_limits_run_from_every_entry_state";
+const BEFORE_MAIN: &str = "the_calls_before_main_are_getrlimit_and_mmap";
+const FITS: &str = "the_arena_fits_every_limit";
+const NOTE: &str = "the_note_and_the_osabi_byte_count";
+const UNALIGNED: &str = "mmap_answers_an_unaligned_address";
+
+const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "carry ignored",
+        port: Port::freebsd_amd64,
+        file: AMD64,
+        edits: &[("check(failed != 0, result)", "check(failed > 1, result)")],
+        seen_by: KEEPS,
+    },
+    Mutant {
+        name: "r10 not declared destroyed",
+        port: Port::freebsd_amd64,
+        file: AMD64,
+        edits: &[("inlateout(\"r10\") d.0 => _", "in(\"r10\") d.0")],
+        seen_by: KEEPS,
+    },
+    Mutant {
+        name: "r8 not declared destroyed",
+        port: Port::freebsd_amd64,
+        file: AMD64,
+        edits: &[("inlateout(\"r8\") e.0 => _", "in(\"r8\") e.0")],
+        seen_by: KEEPS,
+    },
+    Mutant {
+        name: "r9 not declared destroyed",
+        port: Port::freebsd_amd64,
+        file: AMD64,
+        edits: &[("inlateout(\"r9\") f.0 => _", "in(\"r9\") f.0")],
+        seen_by: KEEPS,
+    },
+    Mutant {
+        name: "rdx, the second result, not declared destroyed",
+        port: Port::freebsd_amd64,
+        file: AMD64,
+        edits: &[("inlateout(\"rdx\") c.0 => _", "in(\"rdx\") c.0")],
+        seen_by: KEEPS,
+    },
+    Mutant {
+        name: "fourth argument in rcx, as functions have it",
+        port: Port::freebsd_amd64,
+        file: AMD64,
+        edits: &[
+            ("inlateout(\"r10\") d.0 => _", "out(\"r10\") _"),
+            ("lateout(\"rcx\") _", "inlateout(\"rcx\") d.0 => _"),
+        ],
+        seen_by: BEFORE_MAIN,
+    },
+    Mutant {
+        name: "stack taken from rsp",
+        port: Port::freebsd_amd64,
+        file: AMD64,
+        edits: &[("\"and rsp, -16\"", "\"mov rdi, rsp\", \"and rsp, -16\"")],
+        seen_by: ENTRY,
+    },
+    Mutant {
+        name: "stack taken from 8(%rsp)",
+        port: Port::freebsd_amd64,
+        file: AMD64,
+        edits: &[("\"and rsp, -16\"", "\"lea rdi, [rsp + 8]\", \"and rsp, -16\"")],
+        seen_by: ENTRY,
+    },
+    Mutant {
+        name: "carry ignored",
+        port: Port::freebsd_386,
+        file: I386,
+        edits: &[("check(failed != 0, result)", "check(failed == 1, result)")],
+        seen_by: KEEPS,
+    },
+    Mutant {
+        name: "no dummy word below the arguments",
+        port: Port::freebsd_386,
+        file: I386,
+        edits: &[("\"push eax\",\n                \"int 0x80\"", "\"int 0x80\""), ("[esp + 32]", "[esp + 28]")],
+        seen_by: BEFORE_MAIN,
+    },
+    Mutant {
+        name: "arguments in registers, as on Linux",
+        port: Port::freebsd_386,
+        file: I386,
+        edits: &[
+            ("\"push eax\",\n                \"int 0x80\"", "\"push 0\", \"push 0\", \"push 0\", \"int 0x80\""),
+            ("[esp + 32]", "[esp + 40]"),
+        ],
+        seen_by: BEFORE_MAIN,
+    },
+    Mutant {
+        name: "stack taken after it was realigned",
+        port: Port::freebsd_386,
+        file: I386,
+        edits: &[("\"mov eax, esp\"", "\"and esp, -16\", \"mov eax, esp\"")],
+        seen_by: ENTRY,
+    },
+    Mutant {
+        name: "mmap's offset high word first",
+        port: Port::freebsd_386,
+        file: OS,
+        edits: &[(
+            "[(bytes as u32).into(), ((bytes >> 32) as u32).into()]",
+            "[((bytes >> 32) as u32).into(), (bytes as u32).into()]",
+        )],
+        seen_by: KEEPS,
+    },
+    Mutant {
+        name: "Linux's MAP_ANON",
+        port: Port::freebsd_amd64,
+        file: OS,
+        edits: &[("MAP_ANON: i32 = 0x1000", "MAP_ANON: i32 = 0x20")],
+        seen_by: BEFORE_MAIN,
+    },
+    Mutant {
+        name: "Linux's RLIMIT_AS",
+        port: Port::freebsd_386,
+        file: OS,
+        edits: &[("RLIMIT_AS: i32 = 10", "RLIMIT_AS: i32 = 9")],
+        seen_by: BEFORE_MAIN,
+    },
+    Mutant {
+        name: "Linux's number of mmap",
+        port: Port::freebsd_amd64,
+        file: NUMBERS,
+        edits: &[("MMAP: usize = 477", "MMAP: usize = 9")],
+        seen_by: BEFORE_MAIN,
+    },
+    Mutant {
+        name: "Linux's number of getrlimit",
+        port: Port::freebsd_386,
+        file: NUMBERS,
+        edits: &[("GETRLIMIT: usize = 194", "GETRLIMIT: usize = 191")],
+        seen_by: BEFORE_MAIN,
+    },
+    Mutant {
+        name: "no ABI note",
+        port: Port::freebsd_amd64,
+        file: OS,
+        edits: &[("*b\"Free\"", "*b\"Nota\"")],
+        seen_by: NOTE,
+    },
+    Mutant {
+        name: "commits by mapping over the reservation",
+        port: Port::freebsd_amd64,
+        file: MEMORY,
+        edits: &[(
+            "sys::mprotect(base.as_ptr(), len, PROT_READ | PROT_WRITE) }",
+            "sys::mmap(base.as_ptr(), len, PROT_READ | PROT_WRITE, MAP_RESERVE | 0x10, -1, 0) }.map(drop)",
+        )],
+        seen_by: FITS,
+    },
+    Mutant {
+        name: "unmaps what mmap answered unaligned",
+        port: Port::linux_386,
+        file: MEMORY,
+        edits: &[(
+            "Err(ReserveError::Unaligned(base.addr()))",
+            "{ let _ = unsafe { sys::munmap(base, len) }; Err(ReserveError::Unaligned(base.addr())) }",
+        )],
+        seen_by: UNALIGNED,
+    },
+];
+
+fn main() -> ExitCode {
+    let chosen: Vec<String> = std::env::args().skip(1).collect();
+    match try_all(&chosen) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("mutants: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Tries the mutants whose port or name contains one of `chosen`, or all, and says whether each was seen by its test.
+fn try_all(chosen: &[String]) -> Result<bool> {
+    let root = root();
+    let copy = root.join("target/mutants");
+    update(root, &copy, &["target", "dist", ".git", ".cache"])?;
+    // What the programs are built on need not be built anew; the tests also run the ports that are not broken.
+    for port in Port::ALL {
+        let built = Path::new("target").join(port.to_string());
+        if root.join(&built).is_dir() && !copy.join(&built).is_dir() {
+            update(&root.join(&built), &copy.join(&built), &[])?;
+        }
+    }
+    update(&root.join("dist"), &copy.join("dist"), &[])?;
+    let chosen = |mutant: &&Mutant| {
+        chosen.is_empty()
+            || chosen.iter().any(|word| mutant.port.to_string() == *word || mutant.name.contains(word.as_str()))
+    };
+    let mut seen = true;
+    let mut count = 0;
+    for mutant in MUTANTS.iter().filter(chosen) {
+        let red = try_one(root, &copy, mutant).with_context(|| format!("{}: {}", mutant.port, mutant.name))?;
+        let verdict = match red.iter().any(|test| test == mutant.seen_by) {
+            true => "seen",
+            false => "NOT SEEN",
+        };
+        println!(
+            "{verdict:8}  {:14} {:48} {} red, {}",
+            mutant.port.to_string(),
+            mutant.name,
+            red.len(),
+            mutant.seen_by
+        );
+        seen &= verdict == "seen";
+        count += 1;
+    }
+    ensure!(count > 0, "no mutant is named so");
+    println!("{count} mutants, {}", if seen { "each seen by its test" } else { "and tests that do not see theirs" });
+    Ok(seen)
+}
+
+/// The tests that fail with the mutant's programs.
+fn try_one(root: &Path, copy: &Path, mutant: &Mutant) -> Result<Vec<String>> {
+    let path = copy.join(mutant.file);
+    let original = fs::read_to_string(root.join(mutant.file))?;
+    let mut broken = original.clone();
+    for (old, new) in mutant.edits {
+        ensure!(
+            broken.matches(old).count() == 1,
+            "{} has {old:?} {} times, and not once",
+            mutant.file,
+            broken.matches(old).count()
+        );
+        broken = broken.replace(old, new);
+    }
+    fs::write(&path, broken)?;
+    let built = make_in(copy, "dist", &[mutant.port]);
+    let red = built.and_then(|()| failing_tests(root, &copy.join("dist"), mutant.seen_by));
+    fs::write(&path, original)?;
+    update(&root.join("dist"), &copy.join("dist"), &[])?;
+    red
+}
+
+/// The names of the tests that fail with the programs in `dist`: of the runner's, and of the injected failures where it is
+/// one of those that is expected to.
+fn failing_tests(root: &Path, dist: &Path, expected: &str) -> Result<Vec<String>> {
+    let suite = if expected == UNALIGNED { "injected_failures" } else { "freebsd_runner" };
+    let mut command = Command::new("cargo");
+    command.args(["test", "--quiet", "-p", "rt0-tests", "--test", suite, "--", "--format=pretty"]);
+    let output = command.current_dir(root).env("RT0_DIST", dist).output().context("cargo test")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !text.contains("test result: ") {
+        bail!("the suite {suite} did not run: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let red = text.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
+    Ok(red.map(str::to_string).collect())
+}
+
+/// Makes `to` what `from` is, but for the entries `except`; files that are the same stay untouched, so that nothing is built
+/// twice.
+fn update(from: &Path, to: &Path, except: &[&str]) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("{} cannot be read", from.display()))? {
+        let entry = entry?;
+        let (name, source): (_, PathBuf) = (entry.file_name(), entry.path());
+        let target = to.join(&name);
+        if except.iter().any(|excepted| name == *excepted) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            update(&source, &target, &[])?;
+        } else {
+            let content = fs::read(&source)?;
+            if fs::read(&target).ok().as_ref() != Some(&content) {
+                fs::copy(&source, &target)?;
+            }
+        }
+    }
+    Ok(())
+}
