@@ -3,7 +3,7 @@
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr::NonNull;
-use std::sync::Mutex;
+use std::sync::{Barrier, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -342,21 +342,41 @@ fn survivors_of_a_phase_do_not_keep_its_memory() {
     assert!(after <= before + before / 4, "{before} bytes committed, then {after}");
 }
 
+#[test]
+fn what_is_free_in_many_pieces_is_room_for_one_large_block() {
+    let calls = Cell::new(NEVER);
+    let mut watched = Watched::new(bounded(4 << 20, &calls));
+    for round in 0..3 {
+        let mut size = 16;
+        while watched.allocate(layout(size, 8), false) {
+            size = size * 5 / 3 % 3000 + 16;
+        }
+        while !watched.is_empty() {
+            watched.free((watched.len() * 7 / 11).min(watched.len() - 1));
+        }
+        assert!(watched.allocate(layout(7 << 19, 8), false), "round {round}");
+        watched.clear();
+        watched.check();
+    }
+}
+
 static SHARED: Heap = Heap::new();
 
 #[test]
 fn threads_share_the_locked_heap() {
     const THREADS: usize = 8;
     let ends = AtomicUsize::new(0);
+    let start = Barrier::new(THREADS);
     // Blocks go from thread to thread through here.
     let pool: Mutex<Vec<(usize, usize, u8)>> = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for t in 0..THREADS {
-            let (pool, ends) = (&pool, &ends);
+            let (pool, ends, start) = (&pool, &ends, &start);
             scope.spawn(move || {
                 let mut random = fastrand::Rng::with_seed(t as u64);
                 let mut blocks: Vec<(usize, usize, u8)> = Vec::new();
-                for _ in 0..30_000 {
+                start.wait();
+                for _ in 0..400_000 {
                     let size = if random.u8(..) < 8 { random.usize(1..100_000) } else { random.usize(1..600) };
                     let at = SHARED.allocate(layout(size, 8)).expect("room");
                     let mark = random.u8(..);
@@ -366,7 +386,7 @@ fn threads_share_the_locked_heap() {
                         at.add(size - 1).write(mark);
                     }
                     blocks.push((at.expose_provenance().get(), size, mark));
-                    if random.u8(..) < 40 {
+                    if random.u8(..) < 4 {
                         let mut pool = pool.lock().expect("no thread panics");
                         pool.push(blocks.swap_remove(random.usize(..blocks.len())));
                         let other = random.usize(..pool.len());
