@@ -19,7 +19,7 @@ use rt0::lock::Unlocked;
 use rt0::malloc::Options;
 use rt0::{Args, println};
 
-rt0::entry!(main);
+rt0::entry!(main, heap = HEAP);
 
 #[global_allocator]
 static HEAP: Heap = Heap::new();
