@@ -17,12 +17,13 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help run test sweep mutants sanitize tools test-freebsd dist layouts others pie lint clean
+.PHONY: help run test bench sweep mutants sanitize tools test-freebsd dist layouts others pie lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run             build each port and show what arena fits into which limit'
 	@echo 'make test            every test, on every port that can run; sets up what it needs'
+	@echo 'make bench           the heap beside other allocators, in one table (half an hour)'
 	@echo 'make sweep           every limit of the specification on every port (half an hour)'
 	@echo 'make mutants         break the FreeBSD stubs on purpose and see the tests turn red'
 	@echo 'make sanitize        what runs on the host, under AddressSanitizer and valgrind'
@@ -63,6 +64,10 @@ dist-%:
 	@mkdir -p dist/$*/bin
 	@$(call port_cargo,$*,build)
 	@cd $(call out_of,$*) && cp -u $(PROGRAMS) $(CURDIR)/dist/$*/bin/
+
+# The first run builds the peers and records the traces. BENCH='--instructions' counts instructions too (valgrind).
+bench:
+	cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench -- $(BENCH)
 
 run:
 	@targets/install $(if $(filter linux_arm,$(PORT)),$(RUN_PACKAGES))

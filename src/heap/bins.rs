@@ -81,21 +81,26 @@ impl Bins {
 
     /// A chunk of at least `len` bytes, which stays in its bin: of the lengths
     /// that a bin tells apart, the smallest there is.
-    #[inline]
     pub(super) fn find(&self, len: usize) -> Option<Chunk> {
         let bin = bin_of(len);
-        if bin >= EXACT {
-            // Chunks of this bin may be too short, those of later ones are not.
-            let long_enough = |c: &Chunk| c.len() >= len;
-            if let Some(found) = self.chunks(bin).take(LOOK).find(long_enough) {
-                return Some(found);
-            }
-            return match self.filled_from(bin + 1) {
-                Some(later) => self.heads[later],
-                None => self.chunks(bin).skip(LOOK).find(long_enough),
-            };
+        if bin < EXACT {
+            return self.filled_from(bin).and_then(|bin| self.heads[bin]);
         }
-        self.filled_from(bin).and_then(|bin| self.heads[bin])
+        // Chunks of this bin may be too short, those of later ones are not.
+        let later = self.filled_from(bin + 1).and_then(|later| self.heads[later]);
+        let mut looks = 0;
+        let mut next = self.heads[bin];
+        while let Some(chunk) = next {
+            if chunk.len() >= len {
+                return Some(chunk);
+            }
+            looks += 1;
+            if looks >= LOOK && later.is_some() {
+                break;
+            }
+            next = chunk.next();
+        }
+        later
     }
 
     /// The chunks of a bin.
@@ -108,7 +113,6 @@ impl Bins {
         (0..BINS).all(|bin| self.heads[bin].is_some() == (self.filled[bin / BITS] >> (bin % BITS) & 1 != 0))
     }
 
-    #[inline]
     fn filled_from(&self, bin: usize) -> Option<usize> {
         let mut at = bin / BITS;
         let mut bits = *self.filled.get(at)? & (u32::MAX << (bin % BITS));

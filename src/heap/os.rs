@@ -17,6 +17,9 @@ pub struct Os {
     page: usize,
 }
 
+/// With a tag of its own, so that an unused heap is all zeroes and takes no room
+/// in the program's file.
+#[repr(u8)]
 enum State {
     /// Nothing is reserved; the first request will.
     Before(Options),
@@ -111,6 +114,8 @@ unsafe impl Memory for Os {
         self.page
     }
 
+    #[cold]
+    #[inline(never)]
     fn reserve(&mut self, min: usize, want: usize) -> Option<Extent> {
         // An arena too small for this request may serve the next one.
         let (arena, handed_out) = self.reserve_arena().ok()?;

@@ -179,6 +179,8 @@ impl Region {
 
     /// Lets `top` rise to `need`, and to `want` if that is to be had.
     /// With `huge` in whole huge pages, else the kernel could not use them.
+    #[cold]
+    #[inline(never)]
     pub(super) fn extend<M: Memory>(&mut self, need: usize, want: usize, huge: bool, memory: &mut M) -> bool {
         if need > self.size {
             return false;
