@@ -17,7 +17,7 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help run test bench sweep mutants sanitize tools test-freebsd dist layouts others pie lint clean
+.PHONY: help run test bench sweep mutants sanitize tools bench test-freebsd dist layouts others pie lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo 'make bench           the heap beside other allocators, in one table (half an hour)'
 	@echo 'make sweep           every limit of the specification on every port (half an hour)'
 	@echo 'make mutants         break the FreeBSD stubs on purpose and see the tests turn red'
+	@echo 'make bench           the heap and the start, measured beside others'
 	@echo 'make sanitize        what runs on the host, under AddressSanitizer and valgrind'
 	@echo 'make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU'
 	@echo 'make dist            dist/<port>/bin/<program>, for: $(PROGRAMS)'
@@ -91,6 +92,10 @@ sweep: dist
 	@targets/install $(TEST_PACKAGES)
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/prove --whole $(if $(SEED),--seed=$(SEED)) $(PORT)
+
+# The heap beside other allocators, and the start beside other starts: some minutes; ARGS=--help says more.
+bench:
+	@cargo run --release --quiet -p rt0-bench -- $(ARGS)
 
 # What can be tested on the host, under AddressSanitizer (in rustup's toolchains for Linux) and under valgrind.
 SANITIZED := -p rt0 -p rt0-tests --lib --test fuzz --test heap

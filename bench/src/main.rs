@@ -19,7 +19,17 @@ usage: rt0-bench [--rounds=N] [--only=WORKLOAD,...] [--allocators=NAME,...] [--i
 
 /// The allocators, in the order of the table. `mimalloc` is version 3.
 const ALLOCATORS: &[&str] = &[
-    "rt0", "rt0-lock", "rt0-huge", "mimalloc", "mimalloc2", "jemalloc", "snmalloc", "glibc", "talc", "rlsf", "dlmalloc",
+    "rt0",
+    "rt0-lock",
+    "rt0-huge",
+    "mimalloc",
+    "mimalloc2",
+    "jemalloc",
+    "snmalloc",
+    "glibc",
+    "talc",
+    "rlsf",
+    "dlmalloc",
     "linked-list",
 ];
 const MEASURE: &str = "mimalloc";
@@ -29,9 +39,15 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("rustc", "printf '%s' \"$RUST\" > t.rs && /usr/bin/rustc -O --edition 2021 t.rs -o t.out"),
     ("python", "PYTHONMALLOC=malloc /usr/bin/python3 -c \"$PYTHON\""),
     ("cc1plus", "printf '%s' \"$CPP\" > t.cc && g++ -O1 -c t.cc -o t.o"),
-    ("perl", "perl -e 'my %h; for my $i (1..40000){ push @{$h{$i%997}}, \"x$i\"; } my $s=join \",\", map { \"$_=\".scalar(@{$h{$_}}) } sort keys %h; $s =~ s/(\\d+)=/<$1>/g; print length $s'"),
+    (
+        "perl",
+        "perl -e 'my %h; for my $i (1..40000){ push @{$h{$i%997}}, \"x$i\"; } my $s=join \",\", map { \"$_=\".scalar(@{$h{$_}}) } sort keys %h; $s =~ s/(\\d+)=/<$1>/g; print length $s'",
+    ),
     ("sqlite", "sqlite3 :memory: \"$SQL\""),
-    ("jq", "jq -n '[range(20000) | {a: ., b: tostring, c: [., .+1]}] | map(select(.a % 3 == 0) | .b) | sort | group_by(length) | map(length)'"),
+    (
+        "jq",
+        "jq -n '[range(20000) | {a: ., b: tostring, c: [., .+1]}] | map(select(.a % 3 == 0) | .b) | sort | group_by(length) | map(length)'",
+    ),
     ("git", "/usr/bin/git diff --no-index --stat /usr/include/linux /usr/include/asm-generic; true"),
 ];
 const SOURCES: &[(&str, &str)] = &[
@@ -73,7 +89,11 @@ fn options() -> Result<Options> {
     }
     ensure!(options.rounds > 0, "--rounds must be at least 1, not 0");
     for name in options.allocators.iter().flatten() {
-        ensure!(ALLOCATORS.contains(&name.as_str()), "no allocator is called {name:?}; there are {}", ALLOCATORS.join(", "));
+        ensure!(
+            ALLOCATORS.contains(&name.as_str()),
+            "no allocator is called {name:?}; there are {}",
+            ALLOCATORS.join(", ")
+        );
     }
     Ok(options)
 }
@@ -96,7 +116,8 @@ fn run(options: &Options) -> Result<()> {
     let wanted = |name: &str| options.only.as_ref().is_none_or(|only| only.iter().any(|o| o == name));
     let mut workloads: Vec<(String, String)> =
         WORKLOADS.iter().map(|w| (w.0.to_owned(), w.0.to_owned())).filter(|w| wanted(&w.0)).collect();
-    workloads.extend(traces.iter().filter(|t| wanted(&t.0)).map(|(name, path)| (name.clone(), path.display().to_string())));
+    workloads
+        .extend(traces.iter().filter(|t| wanted(&t.0)).map(|(name, path)| (name.clone(), path.display().to_string())));
     ensure!(!workloads.is_empty(), "--only names no workload");
     let allocators: Vec<&str> = ALLOCATORS
         .iter()
@@ -135,7 +156,13 @@ fn run(options: &Options) -> Result<()> {
     table(&names, &allocators, true, ratios);
     println!("\nPeak resident set over peak live bytes (vectors: resident MiB)");
     table(&names, &allocators, true, |w, a| {
-        Some(median(costs.get(&(w, a))?.iter().map(|c| c.peak_rss as f64 / if c.peak_live == 0 { 1048576.0 } else { c.peak_live as f64 }).collect()))
+        Some(median(
+            costs
+                .get(&(w, a))?
+                .iter()
+                .map(|c| c.peak_rss as f64 / if c.peak_live == 0 { 1048576.0 } else { c.peak_live as f64 })
+                .collect(),
+        ))
     });
     println!("\nResident at the end over live bytes");
     table(&names, &allocators, false, |w, a| {

@@ -12,8 +12,8 @@
 //! ```
 
 use std::alloc::{GlobalAlloc, Layout};
-use std::collections::{BTreeMap, BinaryHeap};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
@@ -63,7 +63,13 @@ pub fn compact(raw: &[u8]) -> Vec<u8> {
                     number(&mut out, (slot as usize) << 2 | 3);
                     spare.push(Reverse(slot));
                 }
-                let slot = spare.pop().map_or_else(|| { fresh += 1; fresh - 1 }, |Reverse(slot)| slot);
+                let slot = spare.pop().map_or_else(
+                    || {
+                        fresh += 1;
+                        fresh - 1
+                    },
+                    |Reverse(slot)| slot,
+                );
                 slots.insert(new, slot);
                 number(&mut out, size << 2 | kind);
             }

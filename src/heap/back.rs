@@ -78,7 +78,17 @@ impl<M: Memory> Back<M> {
     }
 
     pub(super) const fn new(memory: M) -> Back<M> {
-        Back { memory, regions: None, bins: Bins::new(), free: 0, used: 0, peak: 0, dirty: 0, retain: None, huge: false }
+        Back {
+            memory,
+            regions: None,
+            bins: Bins::new(),
+            free: 0,
+            used: 0,
+            peak: 0,
+            dirty: 0,
+            retain: None,
+            huge: false,
+        }
     }
 
     /// Serves a request from what is free below the `soft` marks.
@@ -153,7 +163,12 @@ impl<M: Memory> Back<M> {
             let region = unsafe { region.as_mut() };
             next = region.next;
             let Some((at, _)) = above_top(region, one, region.size()) else { continue };
-            if region.extend(at + want.len, at.saturating_add(want.len).saturating_add(step), self.huge, &mut self.memory) {
+            if region.extend(
+                at + want.len,
+                at.saturating_add(want.len).saturating_add(step),
+                self.huge,
+                &mut self.memory,
+            ) {
                 // Blocks smaller than a step will be written soon. The first
                 // steps are left out: a small program needs a page or two.
                 if want.len < GROWTH_MIN && self.used >= POPULATE_FROM {
@@ -258,7 +273,9 @@ impl<M: Memory> Back<M> {
         }
         if end == region.top {
             let step = self.step();
-            if new_end > region.soft && !region.extend(new_end, new_end.saturating_add(step), self.huge, &mut self.memory) {
+            if new_end > region.soft
+                && !region.extend(new_end, new_end.saturating_add(step), self.huge, &mut self.memory)
+            {
                 return false;
             }
             self.raise_top(region, new_end);

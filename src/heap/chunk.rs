@@ -88,9 +88,7 @@ impl Chunk {
     #[inline]
     pub(super) fn len(self) -> usize {
         // SAFETY: word 0 is there in every chunk, word 2 where ONE is not set.
-        unsafe {
-            if self.word(0).read() & ONE != 0 { GRANULE } else { self.word(2).read() }
-        }
+        unsafe { if self.word(0).read() & ONE != 0 { GRANULE } else { self.word(2).read() } }
     }
 
     #[inline]

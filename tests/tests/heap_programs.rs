@@ -54,7 +54,10 @@ fn collections_work_and_the_heap_is_whole() {
         for limit in [None, Some(64 << 20), Some(16 << 20)] {
             let (end, output) = run(port, "alloc", &[], limit);
             assert_eq!(end, End::Exit(0), "{port}, {limit:?}: {output}");
-            assert!(output.starts_with("a: [0, 3, 6]\nheap: [1, 4, 7]\nis: [2, 5]\nsum=4999950000 "), "{port}: {output}");
+            assert!(
+                output.starts_with("a: [0, 3, 6]\nheap: [1, 4, 7]\nis: [2, 5]\nsum=4999950000 "),
+                "{port}: {output}"
+            );
             assert!(output.ends_with("check=whole\n") && output.contains(" then=0 "), "{port}: {output}");
         }
     }

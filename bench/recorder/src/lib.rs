@@ -69,7 +69,11 @@ fn flush(log: &mut Log) {
             }
             let mut path = [0u8; 512];
             libc::snprintf(path.as_mut_ptr().cast(), path.len(), c"%s.%d".as_ptr(), base, pid);
-            let file = libc::open(path.as_ptr().cast(), libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC, 0o644);
+            let file = libc::open(
+                path.as_ptr().cast(),
+                libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC,
+                0o644,
+            );
             FILE.store(file, Ordering::Relaxed);
             log.pid = pid;
         }

@@ -30,8 +30,7 @@ impl rt0_bench::arena::Allocator for Rlsf {
 
 #[global_allocator]
 // SAFETY: the workloads run in one thread.
-static HEAP: rt0_bench::arena::Single<Rlsf> =
-    unsafe { rt0_bench::arena::Single::new(Rlsf(rlsf::Tlsf::new(), false)) };
+static HEAP: rt0_bench::arena::Single<Rlsf> = unsafe { rt0_bench::arena::Single::new(Rlsf(rlsf::Tlsf::new(), false)) };
 
 fn main() -> anyhow::Result<()> {
     rt0_bench::main()
