@@ -83,7 +83,7 @@ sweep: dist
 	@target/debug/prove --whole $(if $(SEED),--seed=$(SEED)) $(PORT)
 
 # Breaks the FreeBSD stubs, one way after the other: each has to turn the tests of the runner red.
-mutants:
+mutants: dist
 	@cargo run --quiet -p rt0-tests --bin mutants
 
 test-freebsd: dist
