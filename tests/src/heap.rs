@@ -89,7 +89,8 @@ impl Block {
     fn fill(&self, from: usize) {
         let Some(len) = self.layout.size().checked_sub(from) else { return };
         // SAFETY: inside the block, and nobody else's.
-        let bytes = unsafe { std::slice::from_raw_parts_mut(self.at.as_ptr().add(from).cast::<MaybeUninit<u8>>(), len) };
+        let bytes =
+            unsafe { std::slice::from_raw_parts_mut(self.at.as_ptr().add(from).cast::<MaybeUninit<u8>>(), len) };
         for (i, byte) in bytes.iter_mut().enumerate() {
             byte.write(pattern(self.seed, from + i));
         }
@@ -98,7 +99,8 @@ impl Block {
     fn look(&self, to: usize) {
         // SAFETY: inside the block, which `fill` has filled.
         let bytes = unsafe { std::slice::from_raw_parts(self.at.as_ptr(), to.min(self.layout.size())) };
-        let changed = bytes.iter().enumerate().fold(false, |changed, (i, byte)| changed | (*byte != pattern(self.seed, i)));
+        let changed =
+            bytes.iter().enumerate().fold(false, |changed, (i, byte)| changed | (*byte != pattern(self.seed, i)));
         assert!(!changed, "bytes of {:?} at {:?} have changed", self.layout, self.at);
     }
 }

@@ -197,7 +197,8 @@ fn sizes_of_zero_have_addresses_of_their_own() {
 
 #[test]
 fn reallocations_of_every_shape_keep_contents() {
-    let sizes = [0, 1, 15, 16, 17, 100, 1008, 1023, 1024, 1025, 1040, 2000, 4095, 5000, 65536, 70_000, 1 << 20, 3 << 20];
+    let sizes =
+        [0, 1, 15, 16, 17, 100, 1008, 1023, 1024, 1025, 1040, 2000, 4095, 5000, 65536, 70_000, 1 << 20, 3 << 20];
     for (align, beside) in [(1, true), (16, false), (64, true), (4096, false)] {
         let calls = Cell::new(NEVER);
         let mut watched = Watched::new(bounded(64 << 20, &calls));
@@ -282,8 +283,10 @@ fn trimming_gives_pages_back_to_the_kernel() {
         let mut pages = vec![0u8; len / 4096];
         let base = at.addr().get().next_multiple_of(4096);
         // SAFETY: mincore writes one byte a page.
-        unsafe { rt0::sys::syscall(rt0::sys::nr::MINCORE, [base.into(), (len - 4096).into(), pages.as_mut_ptr().into()]) }
-            .expect("mapped");
+        unsafe {
+            rt0::sys::syscall(rt0::sys::nr::MINCORE, [base.into(), (len - 4096).into(), pages.as_mut_ptr().into()])
+        }
+        .expect("mapped");
         pages.iter().filter(|p| **p & 1 != 0).count()
     };
     const LEN: usize = 8 << 20;
