@@ -107,7 +107,7 @@ sanitize:
 		cargo test --quiet -p rt0-tests --test fuzz
 
 # Breaks the FreeBSD stubs, one way after the other: each has to turn the tests of the runner red.
-mutants:
+mutants: dist
 	@cargo run --quiet -p rt0-tests --bin mutants
 
 test-freebsd: dist

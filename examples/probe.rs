@@ -330,6 +330,8 @@ fn threads(number: usize) {
         for _ in 0..rounds {
             COUNT.fetch_add(1, SeqCst);
         }
+        // Long enough for the one who waits to be asleep, nearly always.
+        let _ = sys::nanosleep(sys::Timespec { seconds: 0, nanoseconds: 5_000_000 });
         ENDED.fetch_add(1, SeqCst);
         umtx(WAKE_PRIVATE, u32::MAX >> 1);
         loop {
