@@ -66,10 +66,6 @@ dist-%:
 	@$(call port_cargo,$*,build)
 	@cd $(call out_of,$*) && cp -u $(PROGRAMS) $(CURDIR)/dist/$*/bin/
 
-# The first run builds the peers and records the traces. BENCH='--instructions' counts instructions too (valgrind).
-bench:
-	cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench -- $(BENCH)
-
 run:
 	@targets/install $(if $(filter linux_arm,$(PORT)),$(RUN_PACKAGES))
 	@cargo build --quiet -p rt0-tests --bins
@@ -93,9 +89,9 @@ sweep: dist
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/prove --whole $(if $(SEED),--seed=$(SEED)) $(PORT)
 
-# The heap beside other allocators, and the start beside other starts: some minutes; ARGS=--help says more.
+# The first run builds the peers and records the traces. BENCH='--instructions' counts instructions too (valgrind).
 bench:
-	@cargo run --release --quiet -p rt0-bench -- $(ARGS)
+	@cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench -- $(BENCH)
 
 # What can be tested on the host, under AddressSanitizer (in rustup's toolchains for Linux) and under valgrind.
 SANITIZED := -p rt0 -p rt0-tests --lib --test fuzz --test heap
