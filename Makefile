@@ -136,7 +136,7 @@ lint: $(PORT:%=warnings-%)
 	@cargo clippy --quiet -p rt0-examples -- -D warnings
 warnings-%:
 	@$(call has_target,$*)
-	@$(call port_cargo,$*,check) --quiet $(if $(STANDARD),,-Zwarnings --config 'build.warnings="deny"')
+	@$(call port_cargo,$*,build) --quiet $(if $(STANDARD),,-Zwarnings --config 'build.warnings="deny"')
 
 clean:
 	rm -rf target dist
