@@ -19,7 +19,7 @@ use rt0::lock::Unlocked;
 use rt0::malloc::Options;
 use rt0::{Args, println};
 
-rt0::entry!(main, heap = HEAP);
+rt0::entry!(main);
 
 #[global_allocator]
 static HEAP: Heap = Heap::new();
