@@ -154,15 +154,11 @@ fn run(options: &Options) -> Result<()> {
     };
     println!("CPU time, {MEASURE} 3 = 1.00 (medians of {} rounds)", options.rounds);
     table(&names, &allocators, true, ratios);
-    println!("\nPeak resident set over peak live bytes (vectors: resident MiB)");
+    println!("\nPeak resident set over peak live bytes, where those are a mebibyte or more");
     table(&names, &allocators, true, |w, a| {
-        Some(median(
-            costs
-                .get(&(w, a))?
-                .iter()
-                .map(|c| c.peak_rss as f64 / if c.peak_live == 0 { 1048576.0 } else { c.peak_live as f64 })
-                .collect(),
-        ))
+        let costs = costs.get(&(w, a))?;
+        (costs[0].peak_live >> 20 > 0)
+            .then(|| median(costs.iter().map(|c| c.peak_rss as f64 / c.peak_live as f64).collect()))
     });
     println!("\nResident at the end over live bytes");
     table(&names, &allocators, false, |w, a| {
@@ -328,6 +324,7 @@ fn table(rows: &[&str], columns: &[&str], mean: bool, cell: impl Fn(usize, usize
     }
     println!();
     let mut sums = vec![Some(0.0); columns.len()];
+    let mut shown = 0;
     for (r, row) in rows.iter().enumerate() {
         let cells: Vec<Option<f64>> = (0..columns.len()).map(|c| cell(r, c)).collect();
         if cells.iter().all(Option::is_none) {
@@ -341,13 +338,14 @@ fn table(rows: &[&str], columns: &[&str], mean: bool, cell: impl Fn(usize, usize
             }
             *sum = sum.zip(*value).map(|(sum, value)| sum + f64::ln(value));
         }
+        shown += 1;
         println!();
     }
     if mean {
         print!("{:<15}", "geometric mean");
         for (sum, width) in sums.iter().zip(&widths) {
             match sum {
-                Some(sum) => print!(" {:>width$.2}", (sum / rows.len() as f64).exp()),
+                Some(sum) => print!(" {:>width$.2}", (sum / f64::from(shown)).exp()),
                 None => print!(" {:>width$}", "-"),
             }
         }

@@ -35,8 +35,9 @@ pub const fn class_of(size: usize) -> usize {
         return granules;
     }
     let log = (granules - 1).ilog2() as usize;
-    let step = (granules - 1) >> (log - STEPS_LOG);
-    EXACT + ((log - EXACT_LOG - 1) << STEPS_LOG) + step + 1
+    // The top bit of the step, 1 << STEPS_LOG, is always set.
+    let step = ((granules - 1) >> (log - STEPS_LOG)) - (1 << STEPS_LOG);
+    EXACT + ((log - EXACT_LOG) << STEPS_LOG) + step + 1
 }
 
 /// The length in bytes of the blocks of a class. A zero-sized request gets a
