@@ -224,14 +224,14 @@ fn a_block_grows_where_it_is_if_its_neighbour_is_free() {
     // SAFETY: one thread.
     let heap: Heap<rt0::lock::Unlocked, _> = unsafe { Heap::unlocked_on(bounded(64 << 20, &calls)) };
     let new = |size: usize| heap.allocate(layout(size, 8)).expect("room");
-    let (a, b, c) = (new(10_000), new(10_000), new(10_000));
+    let (a, b, c) = (new(30_000), new(30_000), new(30_000));
     // SAFETY: blocks of this heap with their layouts.
     unsafe {
-        assert_ne!(heap.reallocate(a, layout(10_000, 8), 10_000 + GRANULE), Some(a), "b is in the way");
-        heap.deallocate(b, layout(10_000, 8));
-        let end = heap.reallocate(c, layout(10_000, 8), 5_000).expect("shrinking never fails");
+        assert_ne!(heap.reallocate(a, layout(30_000, 8), 30_000 + GRANULE), Some(a), "b is in the way");
+        heap.deallocate(b, layout(30_000, 8));
+        let end = heap.reallocate(c, layout(30_000, 8), 12_000).expect("shrinking never fails");
         assert_eq!(end, c, "shrinks where it is");
-        assert_eq!(heap.reallocate(c, layout(5_000, 8), 9_000), Some(c), "grows into what it gave up");
+        assert_eq!(heap.reallocate(c, layout(12_000, 8), 25_000), Some(c), "grows into what it gave up");
         let top = new(2_000_000);
         assert_eq!(heap.reallocate(top, layout(2_000_000, 8), 5_000_000), Some(top), "the last block grows");
     }
