@@ -17,7 +17,7 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help run test bench sweep mutants sanitize tools test-freebsd dist layouts others pie lint clean
+.PHONY: help run test bench sweep mutants sanitize tools bench test-freebsd dist layouts others pie lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo 'make bench           the heap beside other allocators, in one table (half an hour)'
 	@echo 'make sweep           every limit of the specification on every port (half an hour)'
 	@echo 'make mutants         break the FreeBSD stubs on purpose and see the tests turn red'
+	@echo 'make bench           the heap and the start, measured beside others'
 	@echo 'make sanitize        what runs on the host, under AddressSanitizer and valgrind'
 	@echo 'make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU'
 	@echo 'make dist            dist/<port>/bin/<program>, for: $(PROGRAMS)'
@@ -65,10 +66,6 @@ dist-%:
 	@$(call port_cargo,$*,build)
 	@cd $(call out_of,$*) && cp -u $(PROGRAMS) $(CURDIR)/dist/$*/bin/
 
-# The first run builds the peers and records the traces. BENCH='--instructions' counts instructions too (valgrind).
-bench:
-	cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench -- $(BENCH)
-
 run:
 	@targets/install $(if $(filter linux_arm,$(PORT)),$(RUN_PACKAGES))
 	@cargo build --quiet -p rt0-tests --bins
@@ -92,6 +89,10 @@ sweep: dist
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/prove --whole $(if $(SEED),--seed=$(SEED)) $(PORT)
 
+# The first run builds the peers and records the traces. BENCH='--instructions' counts instructions too (valgrind).
+bench:
+	@cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench -- $(BENCH)
+
 # What can be tested on the host, under AddressSanitizer (in rustup's toolchains for Linux) and under valgrind.
 SANITIZED := -p rt0 -p rt0-tests --lib --test fuzz --test heap
 sanitize:
@@ -102,7 +103,7 @@ sanitize:
 		cargo test --quiet -p rt0-tests --test fuzz
 
 # Breaks the FreeBSD stubs, one way after the other: each has to turn the tests of the runner red.
-mutants:
+mutants: dist
 	@cargo run --quiet -p rt0-tests --bin mutants
 
 test-freebsd: dist
@@ -135,7 +136,7 @@ lint: $(PORT:%=warnings-%)
 	@cargo clippy --quiet -p rt0-examples -- -D warnings
 warnings-%:
 	@$(call has_target,$*)
-	@$(call port_cargo,$*,check) --quiet $(if $(STANDARD),,-Zwarnings --config 'build.warnings="deny"')
+	@$(call port_cargo,$*,build) --quiet $(if $(STANDARD),,-Zwarnings --config 'build.warnings="deny"')
 
 clean:
 	rm -rf target dist

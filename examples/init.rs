@@ -334,7 +334,7 @@ impl Lines {
             if self.end == LINE {
                 return Err(Unreadable::TooLong);
             }
-            match sys::read(self.fd, &mut self.buffer[self.end..]) {
+            match sys::read_uninit(self.fd, &mut self.buffer[self.end..]) {
                 Ok(0) => return Ok(None),
                 Ok(read) => self.end += read,
                 Err(Errno::EINTR) => {}

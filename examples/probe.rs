@@ -135,7 +135,7 @@ fn kept() -> bool {
 /// An error is told from a result, small results and large.
 fn carry() -> bool {
     let mut byte = [MaybeUninit::uninit()];
-    let bad = [sys::read(-1, &mut byte).err(), sys::close(-1).err(), sys::write(-1, b"x").err()];
+    let bad = [sys::read_uninit(-1, &mut byte).err(), sys::close(-1).err(), sys::write(-1, b"x").err()];
     let none = sys::write(1, b"");
     bad.iter().all(|error| *error == Some(Errno::EBADF)) && none == Ok(0)
 }
@@ -146,7 +146,7 @@ fn offset(args: Args) -> bool {
     let Ok(file) = sys::open(path, sys::O_RDONLY, 0) else { return false };
     let mut content = [MaybeUninit::new(0); PAGE + 16];
     let mut length = 0;
-    while let Ok(count @ 1..) = sys::read(file, &mut content[length..]) {
+    while let Ok(count @ 1..) = sys::read_uninit(file, &mut content[length..]) {
         length += count;
     }
     // SAFETY: without MAP_FIXED the kernel takes address space that nobody has; nobody writes to the file.
@@ -330,6 +330,8 @@ fn threads(number: usize) {
         for _ in 0..rounds {
             COUNT.fetch_add(1, SeqCst);
         }
+        // Long enough for the one who waits to be asleep, nearly always.
+        let _ = sys::nanosleep(sys::Timespec { seconds: 0, nanoseconds: 5_000_000 });
         ENDED.fetch_add(1, SeqCst);
         umtx(WAKE_PRIVATE, u32::MAX >> 1);
         loop {

@@ -110,6 +110,22 @@ impl Write for Buffered {
     }
 }
 
+/// As many digits as a number of 32 bits can have.
+pub(crate) const DECIMAL: usize = 10;
+
+/// The digits of `number`.
+pub(crate) fn decimal(mut number: u32, digits: &mut [u8; DECIMAL]) -> &[u8] {
+    let mut first = DECIMAL;
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[first..];
+        }
+    }
+}
+
 #[doc(hidden)]
 #[inline]
 pub fn print(fd: i32, text: fmt::Arguments<'_>) {

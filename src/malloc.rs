@@ -304,11 +304,14 @@ impl Arena {
 }
 
 impl Failure {
-    /// The smallest limit under which the smallest arena would fit, bytes.
+    /// The smallest reservation that would have done.
+    pub fn least_plan(&self) -> Plan {
+        plan::least(self.decision.page, Width::CURRENT, self.decision.options.bitmap)
+    }
+
+    /// The smallest limit under which that would fit, bytes.
     pub fn least_limit(&self) -> u64 {
-        let Decision { options, page, footprint, .. } = self.decision;
-        let least = plan::least(page, Width::CURRENT, options.bitmap).total();
-        memlimit::least_limit(least, footprint, options.allowance)
+        memlimit::least_limit(self.least_plan().total(), self.decision.footprint, self.decision.options.allowance)
     }
 }
 
@@ -325,7 +328,10 @@ impl fmt::Display for Failure {
             (Some(asked), Some(error)) => write!(f, "tried {} bytes, {} tries, {error}", asked.total(), search.tries)?,
             _ => f.write_str("nothing is left to try")?,
         }
-        write!(f, "; a limit of {} bytes would do", self.least_limit())
+        match source.limit() {
+            Some(_) => write!(f, "; a limit of {} bytes would do", self.least_limit()),
+            None => write!(f, "; {} bytes would do", self.least_plan().total()),
+        }
     }
 }
 

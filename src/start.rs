@@ -25,22 +25,25 @@ use crate::sys;
 /// `fn(Args) -> malloc::Options`, reserves what it asks for and hands it to `main(Args, malloc::Arena)`. If nothing
 /// fits, the process ends with the one line that says so on fd 2 and status 2.
 ///
+/// With a heap, `entry!(main, heap = HEAP)` reserves its arena before `main` and ends the process in the same way if
+/// nothing fits. Without that the first allocation reserves it, and fails.
+///
 /// The panic handler prints message and place on fd 2 and exits with 2. `panic_handler = none` at the end leaves it
 /// to the program.
 #[macro_export]
 macro_rules! entry {
-    ($main:path $(, arena = $options:path)? , panic_handler = none) => {
+    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? , panic_handler = none) => {
         const _: () = {
             unsafe extern "C" fn start(stack: *const usize) -> ! {
                 // SAFETY: this is called by `_start` alone, with the stack that the kernel made.
-                unsafe { $crate::__run!(stack, $main $(, $options)?) }
+                unsafe { $crate::__run!(stack, $main $(, arena = $options)? $(, heap = $heap)?) }
             }
             $crate::__entry_point!(start);
             $crate::__standard_target!();
         };
     };
-    ($main:path $(, arena = $options:path)?) => {
-        $crate::entry!($main $(, arena = $options)?, panic_handler = none);
+    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)?) => {
+        $crate::entry!($main $(, arena = $options)? $(, heap = $heap)?, panic_handler = none);
 
         #[panic_handler]
         fn panic(info: &::core::panic::PanicInfo<'_>) -> ! {
@@ -55,8 +58,11 @@ macro_rules! __run {
     ($stack:ident, $main:path) => {
         $crate::start::run($stack, |args| $crate::start::Main::run($main, args))
     };
-    ($stack:ident, $main:path, $options:path) => {
+    ($stack:ident, $main:path, arena = $options:path) => {
         $crate::start::run($stack, |args| $crate::start::run_with_arena(args, $options(args), $main))
+    };
+    ($stack:ident, $main:path, heap = $heap:path) => {
+        $crate::start::run($stack, |args| $crate::start::run_with_heap($heap.reserve(), args, $main))
     };
 }
 
@@ -144,15 +150,40 @@ pub fn run_with_arena<T: Termination>(
 ) -> i32 {
     match crate::malloc::init(&options) {
         Ok(arena) => main(args, arena).status(),
-        Err(failure) => {
-            io::print(2, format_args!("{failure}\n"));
-            2
-        }
+        Err(failure) => refuse(&failure),
     }
+}
+
+/// Runs `main` if the heap has its arena.
+#[doc(hidden)]
+#[inline(always)]
+pub fn run_with_heap<A>(reserved: Result<(), crate::malloc::Failure>, args: Args, main: impl Main<A>) -> i32 {
+    match reserved {
+        Ok(()) => main.run(args),
+        Err(failure) => refuse(&failure),
+    }
+}
+
+/// The one line of a start that failed; the exit status.
+#[cold]
+fn refuse(failure: &crate::malloc::Failure) -> i32 {
+    io::print(2, format_args!("{failure}\n"));
+    2
 }
 
 /// Prints the panic's message and place on fd 2 and ends the process with status 2.
 pub fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    io::print(2, format_args!("{info}\n"));
+    // The place goes out in pieces: to format it costs a small program a kilobyte of code.
+    let out = io::Fd(2);
+    let place = info.location().map(|place| (place.file(), [place.line(), place.column()]));
+    let (file, numbers) = place.unwrap_or_default();
+    let _ = out.write_all(b"panicked at ");
+    let _ = out.write_all(file.as_bytes());
+    for number in numbers {
+        let _ = out.write_all(b":");
+        let _ = out.write_all(io::decimal(number, &mut [0; io::DECIMAL]));
+    }
+    let _ = out.write_all(b":\n");
+    let _ = out.write_fmt(format_args!("{}\n", info.message()));
     sys::exit(2)
 }

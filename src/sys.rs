@@ -52,7 +52,17 @@ pub fn exit(status: i32) -> ! {
 /// # Errors
 ///
 /// `EBADF`, `EINTR`, `EAGAIN`, `EIO`, ...
-pub fn read(fd: i32, buffer: &mut [MaybeUninit<u8>]) -> Result<usize, Errno> {
+pub fn read(fd: i32, buffer: &mut [u8]) -> Result<usize, Errno> {
+    // SAFETY: bytes that are initialized may be taken for ones that need not be; the kernel only writes to them.
+    read_uninit(fd, unsafe { &mut *(core::ptr::from_mut(buffer) as *mut [MaybeUninit<u8>]) })
+}
+
+/// [`read`] into memory that holds nothing yet: as many of its bytes as the answer says are initialized then.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_uninit(fd: i32, buffer: &mut [MaybeUninit<u8>]) -> Result<usize, Errno> {
     // SAFETY: the kernel writes at most `len` bytes, into memory that is ours alone.
     unsafe { syscall(nr::READ, [fd.into(), buffer.as_mut_ptr().into(), buffer.len().into()]) }
 }

@@ -73,6 +73,10 @@ pub(super) struct Back<M> {
 }
 
 impl<M: Memory> Back<M> {
+    pub(super) fn memory(&mut self) -> &mut M {
+        &mut self.memory
+    }
+
     pub(super) const fn new(memory: M) -> Back<M> {
         Back {
             memory,

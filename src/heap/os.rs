@@ -4,8 +4,8 @@ use core::ptr::NonNull;
 
 use super::Heap;
 use super::memory::{Extent, Memory};
-use crate::lock::{Lock, Unlocked};
-use crate::malloc::{self, Arena, Grown, Options};
+use crate::lock::{Exclusive, Lock, Unlocked};
+use crate::malloc::{self, Arena, Failure, Grown, Options};
 use crate::mem::{self, Region};
 use crate::page_size;
 
@@ -33,9 +33,34 @@ impl Os {
         Os { state: State::Before(options), page: 0 }
     }
 
+    /// The arena, reserved if it has not been yet, and whether the heap has it.
+    #[expect(clippy::result_large_err, reason = "there is no heap to put it in")]
+    fn reserve_arena(&mut self) -> Result<(&mut Arena, &mut bool), Failure> {
+        if let State::Before(options) = &self.state {
+            self.state = State::Reserved { arena: malloc::init(options)?, handed_out: false };
+        }
+        match &mut self.state {
+            State::Reserved { arena, handed_out } => Ok((arena, handed_out)),
+            State::Before(_) => unreachable!("reserved just now"),
+        }
+    }
+
     /// Takes an arena that start-up has made. Its bitmap stays the caller's.
     pub const fn in_arena(arena: Arena) -> Os {
         Os { state: State::Reserved { arena, handed_out: false }, page: 0 }
+    }
+}
+
+impl<L: Exclusive> Heap<L, Os> {
+    /// Reserves the arena now, if it has not been yet, so that a limit which nothing
+    /// fits into is known before the first allocation and not by it.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no arena; it prints as the line that says so.
+    #[expect(clippy::result_large_err, reason = "there is no heap to put it in")]
+    pub fn reserve(&self) -> Result<(), Failure> {
+        self.with(|state| state.back.memory().reserve_arena().map(drop))
     }
 }
 
@@ -92,11 +117,8 @@ unsafe impl Memory for Os {
     #[cold]
     #[inline(never)]
     fn reserve(&mut self, min: usize, want: usize) -> Option<Extent> {
-        if let State::Before(options) = &self.state {
-            self.state = State::Reserved { arena: malloc::init(options).ok()?, handed_out: false };
-        }
         // An arena too small for this request may serve the next one.
-        let State::Reserved { arena, handed_out } = &mut self.state else { return None };
+        let (arena, handed_out) = self.reserve_arena().ok()?;
         if !*handed_out && arena.arena.len >= min {
             *handed_out = true;
             return Some(arena.arena.into());

@@ -222,7 +222,7 @@ pub fn drive(bytes: &[u8]) {
         };
         let which = number % watched.len().max(1);
         match op % 16 {
-            0..=5 => drop(watched.allocate(Layout::from_size_align(size, 1 << (op >> 4) % 5).expect("small"), false)),
+            0..=5 => drop(watched.allocate(Layout::from_size_align(size, 1 << ((op >> 4) % 5)).expect("small"), false)),
             6 => drop(watched.allocate(Layout::from_size_align(size, 1 << (a % 22)).expect("small"), false)),
             7 => drop(watched.allocate(Layout::from_size_align(size, 16).expect("small"), true)),
             8 | 9 if !watched.is_empty() => drop(watched.resize(which, size)),

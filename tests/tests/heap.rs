@@ -38,7 +38,7 @@ fn classes_waste_less_than_an_eighth_from_eight_granules_up() {
     for size in 0..=4 * SMALL_MAX {
         assert!(size == 0 || block_len(size - 1) <= block_len(size));
         let len = block_len(size);
-        assert!(len >= size && len % GRANULE == 0 && len > 0);
+        assert!(len >= size && len.is_multiple_of(GRANULE) && len > 0);
         assert!(len - size < GRANULE.max(len / 16 + 1) || size == 0, "{size} in {len}");
         if size >= 7 * GRANULE {
             assert!((len - size) * 8 < len, "{size} in {len} wastes an eighth");

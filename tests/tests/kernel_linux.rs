@@ -4,9 +4,10 @@
 
 use rt0_tests::job::{End, Job};
 use rt0_tests::kernel::linux::{self, Kernel};
-use rt0_tests::kernel::plan::Plan;
+use rt0_tests::kernel::plan::{self, Plan};
 use rt0_tests::machine::default_dist;
 use rt0_tests::port::Port;
+use rt0_tests::sweep::Report;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -109,7 +110,8 @@ fn init_reads_what_its_head_says_and_names_what_it_does_not_understand() {
     let names = ["decimal", "hex", "unit", "none", "quoted", "double", "hash", "most", "after"];
     let jobs = names.map(|name| Job::new(name, program("limits"), &[]));
     let boot =
-        linux::run_plan(Kernel::Amd64, &program("init"), &plan, &jobs, Duration::from_secs(120), &mut |_| ()).unwrap();
+        linux::run_plan(Kernel::Amd64, "", &program("init"), &plan, &jobs, Duration::from_secs(120), &mut |_| ())
+            .unwrap();
 
     for outcome in &boot.outcomes[..3] {
         assert!(outcome.output.contains("\nlimit=67108864\n"), "{outcome:?}");
@@ -135,4 +137,33 @@ fn init_reads_what_its_head_says_and_names_what_it_does_not_understand() {
         "{:?}",
         boot.outcomes[8]
     );
+}
+
+/// Strict overcommit charges what is committed, never what is only reserved: the arena is as large as ever, and filling
+/// it ends where memory does, without a signal and with what was filled still there.
+#[test]
+fn strict_overcommit_ends_the_filling_and_nothing_else() {
+    let limits = program("limits");
+    let fill = ["--allowance=0", "--no-bitmap", "--fill"];
+    let jobs = [
+        Job::new("small", &limits, &fill).limited(64 << 20),
+        Job::new("large", &limits, &fill).limited(64 << 30),
+        Job::new("none", &limits, &["--fill"]),
+        Job::new("heap", program("alloc"), &["--fill=65536", "--cap=68719476736"]),
+    ];
+    let plan = plan::plan(&jobs, 60).unwrap();
+    let strict = "sysctl.vm.overcommit_memory=2";
+    let patience = Duration::from_secs(180);
+    let boot = linux::run_plan(Kernel::Amd64, strict, &program("init"), &plan, &jobs, patience, &mut |_| ()).unwrap();
+    for outcome in &boot.outcomes {
+        assert_eq!(outcome.end, End::Exit(0), "{outcome:?}");
+        let report = Report::parse(&outcome.output).unwrap();
+        let (arena, filled) = (report.number("arena").unwrap(), report.number("filled").unwrap());
+        assert!(filled > 32 << 20, "{outcome:?}");
+        match outcome.name.as_str() {
+            "small" => assert_eq!(filled, arena),
+            // The machine has 1 GiB.
+            _ => assert!(filled < 1 << 30 && arena >= 16 << 30, "{outcome:?}"),
+        }
+    }
 }

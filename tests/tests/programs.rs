@@ -99,6 +99,18 @@ fn a_limit_that_nothing_fits_into_is_told_in_one_line() {
     }
 }
 
+#[test]
+fn a_heap_is_reserved_before_main_or_the_one_line_says_why_not() {
+    for port in chosen(&PORTS) {
+        let sorted = run(port, "sort", &["b", "c", "", "a"], Some(4 << 20));
+        assert_eq!((sorted.end, sorted.output.as_str()), (End::Exit(0), "\na\nb\nc\n"), "{port}");
+        let Outcome { end, output, .. } = run(port, "sort", &["b"], Some(200 * KIB));
+        assert_eq!(end, End::Exit(2), "{port}: {output}");
+        assert!(output.starts_with("rt0: cannot reserve arena virtual address space: "), "{output:?}");
+        assert_eq!(output.lines().count(), 1, "{output:?}");
+    }
+}
+
 /// The system calls of a program, as strace prints them, from `execve` on.
 fn strace(port: Port, name: &str) -> Vec<String> {
     let Output { stderr, status, .. } = Command::new("strace")

@@ -82,16 +82,18 @@ impl Kernel {
 pub fn run(kernel: Kernel, init: &Path, jobs: &[Job], timeout: u64, ended: &mut dyn FnMut(&Outcome)) -> Result<Boot> {
     let plan = plan::plan(jobs, timeout)?;
     // A slow host takes most of a minute to boot under TCG; after that a line comes at least every `timeout`.
-    run_plan(kernel, init, &plan, jobs, Duration::from_secs(timeout + 120), ended)
+    run_plan(kernel, "", init, &plan, jobs, Duration::from_secs(timeout + 120), ended)
 }
 
-/// [`run`] for a plan that is written already; it has lines for `jobs`, in their order.
+/// [`run`] for a plan that is written already; it has lines for `jobs`, in their order. `parameters` are further ones of
+/// the kernel's.
 ///
 /// # Errors
 ///
 /// As [`run`].
 pub fn run_plan(
     kernel: Kernel,
+    parameters: &str,
     init: &Path,
     plan: &Plan,
     jobs: &[Job],
@@ -105,7 +107,8 @@ pub fn run_plan(
     let initrd = work.path().join("initrd");
     fs::write(&initrd, archive)?;
     let mut machine = kernel.machine();
-    machine.arg("-kernel").arg(&image.file).arg("-initrd").arg(&initrd).arg("-append").arg(kernel.command_line());
+    machine.arg("-kernel").arg(&image.file).arg("-initrd").arg(&initrd).arg("-append");
+    machine.arg(format!("{} {parameters}", kernel.command_line()));
     qemu::boot(machine, jobs, patience, &super::log(kernel.architecture())?, ended)
 }
 
