@@ -30,7 +30,6 @@ pub const CLASSES: usize = class_of(SMALL_MAX) + 1;
 #[expect(clippy::manual_div_ceil, reason = "div_ceil takes twice the instructions, and this is the fast path")]
 pub const fn class_of(size: usize) -> usize {
     // A layout's size is at most isize::MAX, so this sum cannot overflow.
-    #[allow(clippy::manual_div_ceil, reason = "`div_ceil` takes an instruction more, and this cannot overflow")]
     let granules = (size + (GRANULE - 1)) / GRANULE;
     if granules <= EXACT {
         return granules;
