@@ -3,8 +3,8 @@
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr::NonNull;
-use std::sync::{Barrier, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex};
 use std::thread;
 
 use rt0::heap::{CLASSES, GRANULE, Heap, SMALL_MAX, block_len, class_len, class_of};
