@@ -17,13 +17,12 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help run test bench sweep mutants sanitize tools bench test-freebsd dist layouts others pie lint clean
+.PHONY: help run test sweep mutants sanitize tools bench test-freebsd dist layouts others pie lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run             build each port and show what arena fits into which limit'
 	@echo 'make test            every test, on every port that can run; sets up what it needs'
-	@echo 'make bench           the heap beside other allocators, in one table (half an hour)'
 	@echo 'make sweep           every limit of the specification on every port (half an hour)'
 	@echo 'make mutants         break the FreeBSD stubs on purpose and see the tests turn red'
 	@echo 'make bench           the heap and the start, measured beside others'
@@ -90,8 +89,10 @@ sweep: dist
 	@target/debug/prove --whole $(if $(SEED),--seed=$(SEED)) $(PORT)
 
 # The first run builds the peers and records the traces. BENCH='--instructions' counts instructions too (valgrind).
-bench:
+bench: dist-linux_amd64
 	@cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench -- $(BENCH)
+	@echo
+	@cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench --bin startup
 
 # What can be tested on the host, under AddressSanitizer (in rustup's toolchains for Linux) and under valgrind.
 SANITIZED := -p rt0 -p rt0-tests --lib --test fuzz --test heap

@@ -27,7 +27,7 @@ pub const CLASSES: usize = class_of(SMALL_MAX) + 1;
 
 /// The class of a request of `size` bytes; meaningful up to [`SMALL_MAX`].
 #[inline]
-#[expect(clippy::manual_div_ceil, reason = "div_ceil takes twice the instructions, and this is the fast path")]
+#[allow(clippy::manual_div_ceil, reason = "div_ceil takes twice the instructions, and this is the fast path")]
 pub const fn class_of(size: usize) -> usize {
     // A layout's size is at most isize::MAX, so this sum cannot overflow.
     let granules = (size + (GRANULE - 1)) / GRANULE;

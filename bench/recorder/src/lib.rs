@@ -48,8 +48,9 @@ fn with_log(f: impl FnOnce(&mut Log)) {
     while LOCKED.swap(true, Ordering::Acquire) {
         core::hint::spin_loop();
     }
+    let log = &raw mut LOG;
     // SAFETY: the flag above keeps everyone else out.
-    f(unsafe { &mut *(&raw mut LOG) });
+    f(unsafe { &mut *log });
     LOCKED.store(false, Ordering::Release);
 }
 

@@ -1,7 +1,7 @@
 //! What it costs to start: rt0's programs beside others that do the same, on this machine's kernel.
 
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -94,7 +94,7 @@ fn instructions(program: &Path) -> Option<u64> {
 }
 
 /// The lowest RLIMIT_AS, to the page, under which it runs.
-fn lowest(program: &PathBuf) -> Result<u64> {
+fn lowest(program: &Path) -> Result<u64> {
     let runs = |limit: u64| {
         let mut command = command(program);
         let set = move || {
