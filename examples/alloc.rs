@@ -16,7 +16,6 @@ use core::ptr::NonNull;
 
 use rt0::heap::{Heap, Os};
 use rt0::lock::Unlocked;
-use rt0::malloc::Options;
 use rt0::{Args, println};
 
 rt0::entry!(main);
@@ -35,20 +34,20 @@ fn usage(arg: &str) -> ! {
 }
 
 fn main(args: Args) -> i32 {
-    let mut options = Options { bitmap: false, cap: Some(CAP), ..Options::DEFAULT };
+    let mut memory = Os::new().cap(CAP);
     let mut block = None;
     for arg in args.iter().skip(1) {
         let arg = arg.to_str().unwrap_or_default();
         let number = || arg.split_once('=').and_then(|(_, n)| n.parse().ok()).unwrap_or_else(|| usage(arg));
         match arg.split('=').next() {
             Some("--fill") if number() > 0 => block = Some(number() as usize),
-            Some("--cap") => options.cap = Some(number()),
-            Some("--allowance") => options.allowance = Some(number()),
+            Some("--cap") => memory = memory.cap(number()),
+            Some("--allowance") => memory = memory.allowance(number()),
             _ => usage(arg),
         }
     }
     match block.map(|block| Layout::from_size_align(block, 8)) {
-        Some(Ok(layout)) => fill(layout, options),
+        Some(Ok(layout)) => fill(layout, memory),
         Some(Err(_)) => usage("a block of that size"),
         None => collections(),
     }
@@ -77,9 +76,9 @@ fn collections() -> i32 {
 /// A block that is in use links to the one before it.
 type Link = Option<NonNull<u8>>;
 
-fn fill(layout: Layout, options: Options) -> i32 {
+fn fill(layout: Layout, memory: Os) -> i32 {
     // SAFETY: this program has one thread.
-    let heap: Heap<Unlocked> = unsafe { Heap::unlocked_on(Os::new(options)) };
+    let heap: Heap<Unlocked> = unsafe { Heap::unlocked_on(memory) };
     let links = layout.size() >= size_of::<Link>();
     if !links {
         usage("a block shorter than a pointer");

@@ -60,9 +60,9 @@ pub fn env(name: &str) -> Option<&'static CStr> {
     })
 }
 
-/// The size of a page, bytes: what the kernel said (`AT_PAGESZ`), or [`PAGE_SIZE_MIN`] if it said nothing.
+/// The size of a page, bytes, a power of two: what the kernel said (`AT_PAGESZ`), or [`PAGE_SIZE_MIN`] if it said none.
 pub fn page_size() -> usize {
-    args().auxv(AT_PAGESZ).unwrap_or(PAGE_SIZE_MIN)
+    args().auxv(AT_PAGESZ).filter(|size| size.is_power_of_two()).unwrap_or(PAGE_SIZE_MIN)
 }
 
 impl Args {

@@ -116,14 +116,15 @@ pub(crate) const DECIMAL: usize = 10;
 /// The digits of `number`.
 pub(crate) fn decimal(mut number: u32, digits: &mut [u8; DECIMAL]) -> &[u8] {
     let mut first = DECIMAL;
-    loop {
+    for digit in digits.iter_mut().rev() {
         first -= 1;
-        digits[first] = b'0' + (number % 10) as u8;
+        *digit = b'0' + (number % 10) as u8;
         number /= 10;
         if number == 0 {
-            return &digits[first..];
+            break;
         }
     }
+    digits.get(first..).unwrap_or_default()
 }
 
 #[doc(hidden)]

@@ -1,7 +1,6 @@
 //! The arena: asks the limit, plans, reserves. The name is that of the step in a runtime's start, `mallocinit`.
 
 use core::fmt;
-use core::ptr::NonNull;
 
 use crate::mem::{self, Region, ReserveError, Search};
 use crate::memlimit::{self, Left, Width};
@@ -117,9 +116,38 @@ pub struct Arena {
     pub bitmap: Region,
     /// The arena.
     pub arena: Region,
+    /// What may still be reserved.
+    pub(crate) spare: Spare,
     decision: Decision,
-    /// Bytes reserved so far, further regions with them.
-    reserved: u64,
+}
+
+/// Bytes of address space that may still be reserved: what limit, allowance and cap leave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spare(u64);
+
+impl Spare {
+    /// Reserves `most` bytes or what there is, `least` at the least: multiples of the page.
+    pub(crate) fn reserve(&mut self, least: u64, most: u64) -> Result<Region, ReserveError> {
+        let page = page_size() as u64;
+        let most = most.min(self.0 & !(page - 1));
+        if least > most || most > Width::CURRENT.max() & !(page - 1) {
+            return Err(ReserveError::Kernel(Errno::ENOMEM));
+        }
+        let region = mem::reserve_largest(least as usize, most as usize).0?;
+        self.0 -= region.len as u64;
+        Ok(region)
+    }
+
+    /// Releases what was reserved, or a part of it.
+    ///
+    /// # Safety
+    ///
+    /// As [`mem::release`].
+    pub(crate) unsafe fn release(&mut self, region: Region) {
+        // SAFETY: the caller's promise.
+        unsafe { mem::release(region.base, region.len) };
+        self.0 += region.len as u64;
+    }
 }
 
 /// A further region: as the first, a bitmap (if the first has one) and the arena that it covers.
@@ -157,16 +185,16 @@ unsafe extern "C" {
 }
 
 /// Size of the program in memory, from its first byte to its last, whole pages.
-fn image(page: u64) -> u64 {
+fn image(page: usize) -> u64 {
     let size = (&raw const _end).addr() - (&raw const __executable_start).addr();
-    (size as u64).next_multiple_of(page)
+    mem::round_up(size, page) as u64
 }
 
 /// The stack and what the kernel maps of its own: what the linker's symbols do not see.
-fn kernel_part(page: u64) -> u64 {
+fn kernel_part(page: usize) -> u64 {
     let (bottom, top) = args().strings_extent();
-    let strings = (top as u64).next_multiple_of(page) - (bottom as u64 & !(page - 1));
-    strings + STACK_AT_EXEC + MAPPED_AT_EXEC
+    let strings = mem::round_up(top, page) - mem::round_down(bottom, page);
+    strings as u64 + STACK_AT_EXEC + MAPPED_AT_EXEC
 }
 
 /// Asks the limit, plans, and makes the one reservation: two system calls where the kernel grants what was computed.
@@ -178,9 +206,10 @@ fn kernel_part(page: u64) -> u64 {
 pub fn init(options: &Options) -> Result<Arena, Failure> {
     let source = source();
     let limit = source.limit();
-    let page = page_size() as u64;
+    let page = page_size();
     let image = image(page);
     let footprint = image + kernel_part(page);
+    let page = page as u64;
     let width = Width::CURRENT;
     let (allowance, left, asked, least) = match options.policy {
         Policy::Fit => {
@@ -215,8 +244,13 @@ pub fn init(options: &Options) -> Result<Arena, Failure> {
     decision.search = Search { calls: search.calls + 1, ..search };
     match result {
         Ok(region) => {
-            let Grown { bitmap, arena } = lay_out(region, &decision);
-            Ok(Arena { bitmap, arena, decision, reserved: (bitmap.len + arena.len) as u64 })
+            let mut spare = Spare(match cap(left, options.cap) {
+                Left::Unlimited => u64::MAX,
+                Left::Bytes(bytes) => bytes.saturating_sub(region.len as u64),
+                Left::Exhausted => 0,
+            });
+            let Grown { bitmap, arena } = lay_out(region, &decision, &mut spare);
+            Ok(Arena { bitmap, arena, spare, decision })
         }
         Err(error) => Err(Failure { decision, error: Some(error) }),
     }
@@ -232,7 +266,7 @@ fn cap(left: Left, cap: Option<u64>) -> Left {
 }
 
 /// Divides a reservation into bitmap and arena, and gives back what is too little for another page of bitmap.
-fn lay_out(region: Region, decision: &Decision) -> Grown {
+fn lay_out(region: Region, decision: &Decision, spare: &mut Spare) -> Grown {
     let plan = match decision.asked {
         Some(asked) if asked.total() == region.len as u64 => asked,
         _ => plan::fit(Left::Bytes(region.len as u64), decision.page, Width::CURRENT, decision.options.bitmap)
@@ -246,7 +280,7 @@ fn lay_out(region: Region, decision: &Decision) -> Grown {
     let rest = region.len - bitmap - arena;
     if rest > 0 {
         // SAFETY: the end of a reservation that nobody has seen yet.
-        unsafe { mem::release(at(bitmap + arena), rest) };
+        unsafe { spare.release(Region { base: at(bitmap + arena), len: rest }) };
     }
     Grown { bitmap: Region { base: region.base, len: bitmap }, arena: Region { base: at(bitmap), len: arena } }
 }
@@ -264,7 +298,7 @@ impl Arena {
     ///
     /// `ENOMEM` where the limit leaves less than `min`, or what the kernel said. Nothing is reserved then.
     pub fn grow(&mut self, min: usize, want: usize) -> Result<Grown, ReserveError> {
-        let Decision { options, page, left, .. } = self.decision;
+        let Decision { options, page, .. } = self.decision;
         let whole = |arena: usize| {
             let arena = (arena.max(1) as u64).next_multiple_of(page);
             if options.bitmap {
@@ -274,19 +308,8 @@ impl Arena {
                 arena
             }
         };
-        let spare = match cap(left, options.cap) {
-            Left::Unlimited => u64::MAX,
-            Left::Bytes(bytes) => bytes.saturating_sub(self.reserved) & !(page - 1),
-            Left::Exhausted => 0,
-        };
-        let (least, most) = (whole(min), whole(want.max(min)).min(spare));
-        if least > most || most > Width::CURRENT.max() & !(page - 1) {
-            return Err(ReserveError::Kernel(Errno::ENOMEM));
-        }
-        let (result, _) = mem::reserve_largest(least as usize, most as usize);
-        let grown = lay_out(result?, &self.decision);
-        self.reserved += (grown.bitmap.len + grown.arena.len) as u64;
-        Ok(grown)
+        let region = self.spare.reserve(whole(min), whole(want.max(min)))?;
+        Ok(lay_out(region, &self.decision, &mut self.spare))
     }
 
     /// Gives a whole further region back.
@@ -295,11 +318,9 @@ impl Arena {
     ///
     /// It came from [`grow`](Arena::grow) of this arena, and nobody uses it any more.
     pub unsafe fn shrink(&mut self, grown: Grown) {
-        let base: NonNull<u8> = grown.bitmap.base;
-        let len = grown.bitmap.len + grown.arena.len;
+        let region = Region { base: grown.bitmap.base, len: grown.bitmap.len + grown.arena.len };
         // SAFETY: the caller's promise; bitmap and arena are adjacent.
-        unsafe { mem::release(base, len) };
-        self.reserved -= len as u64;
+        unsafe { self.spare.release(region) };
     }
 }
 

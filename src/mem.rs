@@ -42,6 +42,18 @@ impl fmt::Display for ReserveError {
 
 impl core::error::Error for ReserveError {}
 
+/// `bytes` down to whole pages. A page is a power of two: a mask does it, where a division could fail.
+#[inline]
+pub(crate) const fn round_down(bytes: usize, page: usize) -> usize {
+    bytes & !(page - 1)
+}
+
+/// `bytes` up to whole pages; there is room for that.
+#[inline]
+pub(crate) const fn round_up(bytes: usize, page: usize) -> usize {
+    round_down(bytes + (page - 1), page)
+}
+
 /// Reserves `len` bytes of address space, wherever the kernel has them, without access.
 ///
 /// # Errors
@@ -52,7 +64,7 @@ pub fn reserve(len: usize) -> Result<Region, ReserveError> {
     let base =
         unsafe { sys::mmap(ptr::null_mut(), len, PROT_NONE, MAP_RESERVE, -1, 0) }.map_err(ReserveError::Kernel)?;
     match NonNull::new(base) {
-        Some(base) if base.addr().get() % page_size() == 0 => Ok(Region { base, len }),
+        Some(base) if round_down(base.addr().get(), page_size()) == base.addr().get() => Ok(Region { base, len }),
         _ => {
             // It is not given back: FreeBSD rounds what munmap is told outward to whole pages (`sys/vm/vm_mmap.c`,
             // `kern_munmap`), and the last of those would be somebody else's.
@@ -100,7 +112,7 @@ fn largest(min: usize, max: usize, search: &mut Search) -> Result<Region, Reserv
     // one. `refused` is the smallest that did not.
     let (mut granted, mut refused) = (min - page, max);
     while refused - granted > page {
-        let middle = granted + (refused - granted) / 2 / page * page;
+        let middle = granted + round_down((refused - granted) / 2, page);
         match search.reserve(middle) {
             Ok(region) => {
                 search.calls += 1;

@@ -13,6 +13,7 @@ use super::chunk::{Chunk, DIRTY_MIN};
 use super::class::GRANULE;
 use super::memory::{Extent, Memory};
 use super::region::Region;
+use crate::mem::{round_down, round_up};
 
 /// `soft` rises by this part of what is in use, so that the front's lists are
 /// emptied at most so often while a heap grows ...
@@ -34,6 +35,15 @@ pub(super) struct Want {
     pub(super) len: usize,
     pub(super) count: usize,
     pub(super) align: usize,
+}
+
+impl Want {
+    /// How many of its blocks are served where there is room for at least one.
+    #[inline]
+    fn count_in(self, room: usize) -> usize {
+        // A division is dear, and one block the common case. No block is shorter than a granule.
+        if self.count == 1 { 1 } else { (room / self.len.max(GRANULE)).min(self.count) }
+    }
 }
 
 /// A run that the back end gave.
@@ -111,8 +121,8 @@ impl<M: Memory> Back<M> {
         let chunk = self.bins.find(want.len.checked_add(want.align - GRANULE)?)?;
         let region = self.region_of(chunk.start());
         let Gap { start, end, dirty } = self.unlink(region, chunk);
-        let at = start + chunk.start().align_offset(want.align);
-        let count = if want.count == 1 { 1 } else { ((end - at) / want.len).min(want.count) };
+        let at = start + gap(chunk.start(), want.align);
+        let count = want.count_in(end - at);
         let rest = at + count * want.len;
         // SAFETY: what is left on either side was part of the chunk.
         unsafe {
@@ -134,7 +144,7 @@ impl<M: Memory> Back<M> {
             let region = unsafe { region.as_mut() };
             next = region.next;
             let Some((at, room)) = above_top(region, want, region.soft) else { continue };
-            let count = if want.count == 1 { 1 } else { (room / want.len).min(want.count) };
+            let count = want.count_in(room);
             let start = region.top;
             let zero = at >= region.fresh;
             self.raise_top(region, at + count * want.len);
@@ -258,13 +268,22 @@ impl<M: Memory> Back<M> {
         }
     }
 
-    /// Lets a run grow where it is. `false`, and nothing is changed, if what
-    /// follows it is not free.
+    /// Makes a run longer or shorter where it is. `false`, and nothing is changed,
+    /// if it would have to grow and what follows it is not free.
     ///
     /// # Safety
     ///
-    /// The back end gave the run, and `new` is a multiple of the granule above `old`.
-    pub(super) unsafe fn grow(&mut self, at: NonNull<u8>, old: usize, new: usize) -> bool {
+    /// The back end gave the run, `old` bytes long, and nobody uses what it is to
+    /// lose; `new` is whole granules, at least one.
+    #[inline(never)]
+    pub(super) unsafe fn resize(&mut self, at: NonNull<u8>, old: usize, new: usize) -> bool {
+        if new <= old {
+            if new < old {
+                // SAFETY: the end of the caller's run.
+                unsafe { self.give(at.add(new), old - new) };
+            }
+            return true;
+        }
         let region = self.region_of(at);
         let start = region.offset(at);
         let (end, new_end) = (start + old, start + new);
@@ -324,8 +343,8 @@ impl<M: Memory> Back<M> {
                     continue;
                 }
                 let from = chunk.start().addr().get();
-                let inner = (from + Chunk::ENDS.0).next_multiple_of(page);
-                let inner_end = (from + chunk.len() - Chunk::ENDS.1) / page * page;
+                let inner = round_up(from + Chunk::ENDS.0, page);
+                let inner_end = round_down(from + chunk.len() - Chunk::ENDS.1, page);
                 if inner < inner_end {
                     // SAFETY: whole pages inside the chunk, without its words.
                     unsafe { self.memory.decommit(chunk.start().add(inner - from), inner_end - inner) };
@@ -463,9 +482,15 @@ impl<M: Memory> Back<M> {
 #[inline]
 fn above_top(region: &Region, want: Want, limit: usize) -> Option<(usize, usize)> {
     let top = region.at(region.top);
-    let at = region.top.checked_add(top.align_offset(want.align))?;
+    let at = region.top.checked_add(gap(top, want.align))?;
     let room = limit.checked_sub(at)?;
     (room >= want.len).then_some((at, room))
+}
+
+/// How far it is from an address to the next multiple of `align`, a power of two.
+#[inline]
+fn gap(at: NonNull<u8>, align: usize) -> usize {
+    at.addr().get().wrapping_neg() & (align - 1)
 }
 
 /// A block was freed that no region holds: the caller broke its promise, and

@@ -26,12 +26,13 @@ const LOOK: usize = 2;
 #[inline]
 pub(super) const fn bin_of(len: usize) -> usize {
     let granules = len / GRANULE;
-    if granules < EXACT {
-        return granules;
-    }
-    let log = granules.ilog2() as usize;
-    let step = (granules >> (log - STEPS_LOG)) & ((1 << STEPS_LOG) - 1);
-    let bin = EXACT + ((log - EXACT_LOG) << STEPS_LOG) + step;
+    let bin = if granules < EXACT {
+        granules
+    } else {
+        let log = granules.ilog2() as usize;
+        let step = (granules >> (log - STEPS_LOG)) & ((1 << STEPS_LOG) - 1);
+        EXACT + ((log - EXACT_LOG) << STEPS_LOG) + step
+    };
     if bin < BINS { bin } else { BINS - 1 }
 }
 
@@ -84,10 +85,10 @@ impl Bins {
     pub(super) fn find(&self, len: usize) -> Option<Chunk> {
         let bin = bin_of(len);
         if bin < EXACT {
-            return self.filled_from(bin).and_then(|bin| self.heads[bin]);
+            return self.first_from(bin);
         }
         // Chunks of this bin may be too short, those of later ones are not.
-        let later = self.filled_from(bin + 1).and_then(|later| self.heads[later]);
+        let later = self.first_from(bin + 1);
         let mut looks = 0;
         let mut next = self.heads[bin];
         while let Some(chunk) = next {
@@ -113,13 +114,14 @@ impl Bins {
         (0..BINS).all(|bin| self.heads[bin].is_some() == (self.filled[bin / BITS] >> (bin % BITS) & 1 != 0))
     }
 
-    fn filled_from(&self, bin: usize) -> Option<usize> {
+    /// The first chunk of the first bin from `bin` on that holds any.
+    fn first_from(&self, bin: usize) -> Option<Chunk> {
         let mut at = bin / BITS;
         let mut bits = *self.filled.get(at)? & (u32::MAX << (bin % BITS));
         while bits == 0 {
             at += 1;
             bits = *self.filled.get(at)?;
         }
-        Some(at * BITS + bits.trailing_zeros() as usize)
+        *self.heads.get(at * BITS + bits.trailing_zeros() as usize)?
     }
 }

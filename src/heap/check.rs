@@ -3,7 +3,7 @@
 use super::back::Back;
 use super::bins::{BINS, bin_of};
 use super::chunk::{Chunk, DIRTY_MIN};
-use super::class::{CLASSES, GRANULE, class_len};
+use super::class::{GRANULE, SizeClass};
 use super::front::Front;
 use super::memory::Memory;
 
@@ -85,9 +85,9 @@ pub(super) fn check<M: Memory>(front: &Front, back: &Back<M>) -> Result<(), Faul
         return Err(Fault::Count);
     }
     let mut out = 0;
-    for class in 0..CLASSES {
-        let len = class_len(class);
-        out += front.out[class] * len;
+    for class in SizeClass::all() {
+        let len = class.len();
+        out += front.out[class.index()] * len;
         for (i, block) in front.list(class).enumerate() {
             let at = block.addr().get();
             let in_use = back.regions().any(|r| {
@@ -96,7 +96,7 @@ pub(super) fn check<M: Memory>(front: &Front, back: &Back<M>) -> Result<(), Faul
                     o + len <= r.top && granules.into_iter().all(|o| !r.edge(o))
                 })
             });
-            if at % GRANULE != 0 || !in_use || i >= front.out[class] {
+            if at % GRANULE != 0 || !in_use || i >= front.out[class.index()] {
                 return Err(Fault::List(at));
             }
         }

@@ -61,3 +61,42 @@ pub const fn class_len(class: usize) -> usize {
 pub const fn block_len(size: usize) -> usize {
     if size <= SMALL_MAX { class_len(class_of(size)) } else { size.next_multiple_of(GRANULE) }
 }
+
+/// A size class, as a number that is known to be one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct SizeClass(usize);
+
+impl SizeClass {
+    /// The class of a request of `size` bytes, if it has one.
+    #[inline]
+    pub(super) const fn of(size: usize) -> Option<SizeClass> {
+        if size <= SMALL_MAX { Some(SizeClass(class_of(size))) } else { None }
+    }
+
+    /// That of requests of no bytes.
+    pub(super) const SHORTEST: SizeClass = SizeClass(0);
+
+    /// The next shorter one; after the shortest, the longest.
+    pub(super) const fn shorter(self) -> SizeClass {
+        SizeClass(if self.0 == 0 { CLASSES - 1 } else { self.0 - 1 })
+    }
+
+    /// All of them, from short blocks to long ones.
+    pub(super) fn all() -> impl Iterator<Item = SizeClass> {
+        (0..CLASSES).map(SizeClass)
+    }
+
+    /// Its number.
+    #[inline]
+    pub(super) const fn index(self) -> usize {
+        // SAFETY: `of` answers at most the class of SMALL_MAX, the last one, since `class_of` never falls; so does `all`.
+        unsafe { core::hint::assert_unchecked(self.0 < CLASSES) };
+        self.0
+    }
+
+    /// The length in bytes of its blocks.
+    #[inline]
+    pub(super) const fn len(self) -> usize {
+        class_len(self.0)
+    }
+}

@@ -12,7 +12,7 @@
 use core::ptr::NonNull;
 
 use super::back::{Back, Want};
-use super::class::{CLASSES, GRANULE, class_len};
+use super::class::{CLASSES, GRANULE, SizeClass};
 use super::memory::Memory;
 
 /// A list asks for one block when it is first empty, then for twice as many
@@ -33,20 +33,20 @@ pub(super) struct Front {
     /// Blocks of each class that are out of the back end: live or in the list.
     pub(super) out: [usize; CLASSES],
     /// The list that was given to the back end last.
-    cursor: usize,
+    cursor: SizeClass,
 }
 
 impl Front {
     pub(super) const fn new() -> Front {
-        Front { lists: [None; CLASSES], batch: [0; CLASSES], out: [0; CLASSES], cursor: 0 }
+        Front { lists: [None; CLASSES], batch: [0; CLASSES], out: [0; CLASSES], cursor: SizeClass::SHORTEST }
     }
 
     /// Takes a block from a list.
     #[inline]
-    pub(super) fn pop(&mut self, class: usize) -> Link {
-        let block = self.lists[class]?;
+    pub(super) fn pop(&mut self, class: SizeClass) -> Link {
+        let block = self.lists[class.index()]?;
         // SAFETY: blocks in a list hold a link in their first word.
-        self.lists[class] = unsafe { block.cast::<Link>().read() };
+        self.lists[class.index()] = unsafe { block.cast::<Link>().read() };
         Some(block)
     }
 
@@ -56,20 +56,20 @@ impl Front {
     ///
     /// The block has the length of its class and nobody uses it any more.
     #[inline]
-    pub(super) unsafe fn push(&mut self, class: usize, block: NonNull<u8>) {
+    pub(super) unsafe fn push(&mut self, class: SizeClass, block: NonNull<u8>) {
         // SAFETY: a block is at least two words, and this one is free.
-        unsafe { block.cast::<Link>().write(self.lists[class]) };
-        self.lists[class] = Some(block);
+        unsafe { block.cast::<Link>().write(self.lists[class.index()]) };
+        self.lists[class.index()] = Some(block);
     }
 
     /// Takes blocks for an empty list from the back end, and one of them for the
     /// caller.
-    pub(super) fn refill<M: Memory>(&mut self, class: usize, back: &mut Back<M>) -> Link {
-        let len = class_len(class);
-        let count = (1 << self.batch[class]).min(BATCH_MAX).min(BATCH_BYTES / len).max(1);
+    pub(super) fn refill<M: Memory>(&mut self, class: SizeClass, back: &mut Back<M>) -> Link {
+        let len = class.len();
+        let count = (1 << self.batch[class.index()]).min(BATCH_MAX).min(BATCH_BYTES / len).max(1);
         let run = back.take(Want { len, count, align: GRANULE })?;
-        self.batch[class] = (self.batch[class] + 1).min(BATCH_MAX.ilog2() as u8);
-        self.out[class] += run.count;
+        self.batch[class.index()] = (self.batch[class.index()] + 1).min(BATCH_MAX.ilog2() as u8);
+        self.out[class.index()] += run.count;
         // The rest of the run in the order of its addresses.
         let mut i = run.count;
         while i > 1 {
@@ -84,26 +84,19 @@ impl Front {
         {
             // SAFETY: it has the length of the class.
             unsafe { self.push(class, block) };
-            self.out[class] += 1;
+            self.out[class.index()] += 1;
             got += 1;
         }
         Some(run.at)
     }
 
-    /// Gives all lists to the back end.
-    pub(super) fn flush<M: Memory>(&mut self, back: &mut Back<M>) {
-        for class in 0..CLASSES {
-            self.flush_class(class, back);
-        }
-    }
-
     /// Gives lists to the back end, one after the other, until that were `enough`
-    /// bytes. Each time it goes on where it stopped, from long blocks to short
+    /// bytes or all. Each time it goes on where it stopped, from long blocks to short
     /// ones: what is given for a byte grows with the number of blocks.
-    pub(super) fn flush_some<M: Memory>(&mut self, enough: usize, back: &mut Back<M>) {
+    pub(super) fn flush<M: Memory>(&mut self, enough: usize, back: &mut Back<M>) {
         let mut given = 0;
-        for _ in 0..CLASSES {
-            self.cursor = self.cursor.checked_sub(1).unwrap_or(CLASSES - 1);
+        for _ in SizeClass::all() {
+            self.cursor = self.cursor.shorter();
             given += self.flush_class(self.cursor, back);
             if given >= enough {
                 return;
@@ -112,9 +105,9 @@ impl Front {
     }
 
     /// Gives a list to the back end; says how many bytes that were.
-    fn flush_class<M: Memory>(&mut self, class: usize, back: &mut Back<M>) -> usize {
+    fn flush_class<M: Memory>(&mut self, class: SizeClass, back: &mut Back<M>) -> usize {
         let Some(first) = self.pop(class) else { return 0 };
-        let len = class_len(class);
+        let len = class.len();
         // Blocks that were freed one after the other often lie side by side:
         // such a run is given as one.
         let (mut run, mut run_len, mut total) = (first, len, len);
@@ -132,14 +125,14 @@ impl Front {
         }
         // SAFETY: as above.
         unsafe { back.give(run, run_len) };
-        self.out[class] -= total / len;
-        self.batch[class] = self.batch[class].saturating_sub(1);
+        self.out[class.index()] -= total / len;
+        self.batch[class.index()] = self.batch[class.index()].saturating_sub(1);
         total
     }
 
     /// The blocks of a list.
-    pub(super) fn list(&self, class: usize) -> impl Iterator<Item = NonNull<u8>> {
+    pub(super) fn list(&self, class: SizeClass) -> impl Iterator<Item = NonNull<u8>> {
         // SAFETY: as in `pop`.
-        core::iter::successors(self.lists[class], |block| unsafe { block.cast::<Link>().read() })
+        core::iter::successors(self.lists[class.index()], |block| unsafe { block.cast::<Link>().read() })
     }
 }

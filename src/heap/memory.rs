@@ -23,7 +23,8 @@ pub unsafe trait Memory {
     fn page_size(&mut self) -> usize;
 
     /// Reserves a further extent of at least `min` bytes, and of `want` bytes
-    /// if that is to be had. `None` if there is no room for `min`.
+    /// if that is to be had; both are multiples of the page size. `None` if there is
+    /// no room for `min`.
     fn reserve(&mut self, min: usize, want: usize) -> Option<Extent>;
 
     /// Makes pages of an extent readable and writable. `false` if the kernel

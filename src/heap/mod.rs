@@ -37,6 +37,7 @@ use core::ptr::{self, NonNull};
 use crate::lock::{Exclusive, Lock, Unlocked};
 
 use back::{Back, Want};
+use class::SizeClass;
 use front::Front;
 
 pub use check::Fault;
@@ -164,7 +165,7 @@ impl<L: Exclusive, M: Memory> Heap<L, M> {
     /// regions, but for the first, in which nothing is in use.
     pub fn trim(&self) {
         self.with(|state| {
-            state.front.flush(&mut state.back);
+            state.front.flush(usize::MAX, &mut state.back);
             state.back.release_empty_regions();
             state.back.give_pages_back(0);
         });
@@ -200,14 +201,13 @@ impl<M: Memory> State<M> {
 
     #[inline]
     fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        if layout.size() <= SMALL_MAX && layout.align() <= GRANULE {
-            let class = class_of(layout.size());
-            return match self.front.pop(class) {
+        match SizeClass::of(layout.size()) {
+            Some(class) if layout.align() <= GRANULE => match self.front.pop(class) {
                 Some(block) => Some(block),
                 None => self.refill(class),
-            };
+            },
+            _ => self.take(layout).map(|(block, _)| block),
         }
-        self.take(layout).map(|(block, _)| block)
     }
 
     fn allocate_zeroed(&mut self, layout: Layout) -> Option<(NonNull<u8>, bool)> {
@@ -221,34 +221,25 @@ impl<M: Memory> State<M> {
     unsafe fn deallocate(&mut self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: the caller says how long the block is, and that it is free.
         unsafe {
-            if layout.size() <= SMALL_MAX {
-                self.front.push(class_of(layout.size()), block);
-            } else {
-                self.give(block, block_len(layout.size()));
+            match SizeClass::of(layout.size()) {
+                Some(class) => self.front.push(class, block),
+                None => self.give(block, block_len(layout.size())),
             }
         }
     }
 
     unsafe fn reallocate(&mut self, block: NonNull<u8>, layout: Layout, new_size: usize) -> Option<NonNull<u8>> {
-        let (old, new) = (block_len(layout.size()), block_len(new_size));
-        if old == new && (layout.size() == 0) == (new_size == 0) {
-            return Some(block);
-        }
-        // Small blocks move: copying one costs less than asking its neighbour.
-        if old > SMALL_MAX && new > SMALL_MAX {
+        match (SizeClass::of(layout.size()), SizeClass::of(new_size)) {
+            (Some(old), Some(new)) if old == new => return Some(block),
             // SAFETY: the caller says how long the block is.
-            unsafe {
-                if new < old {
-                    self.back.give(block.add(new), old - new);
-                    return Some(block);
-                }
-                if self.back.grow(block, old, new) {
-                    return Some(block);
-                }
+            (None, None) if unsafe { self.back.resize(block, block_len(layout.size()), block_len(new_size)) } => {
+                return Some(block);
             }
+            // Small blocks move: copying one costs less than asking its neighbour.
+            _ => {}
         }
-        let new_layout = Layout::from_size_align(new_size, layout.align()).ok()?;
-        let moved = self.allocate(new_layout)?;
+        // SAFETY: the alignment is a layout's, and the caller says that the size is one.
+        let moved = self.allocate(unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) })?;
         // SAFETY: two blocks, each at least as long as what is copied; the old
         // one is not used after that.
         unsafe {
@@ -261,13 +252,13 @@ impl<M: Memory> State<M> {
     /// An empty list: blocks from the back end.
     #[cold]
     #[inline(never)]
-    fn refill(&mut self, class: usize) -> Option<NonNull<u8>> {
+    fn refill(&mut self, class: SizeClass) -> Option<NonNull<u8>> {
         let mut effort = Effort::Some;
         loop {
             if let Some(block) = self.front.refill(class, &mut self.back) {
                 return Some(block);
             }
-            effort = self.make_room(effort, Want { len: class_len(class), count: 1, align: GRANULE })?;
+            effort = self.make_room(effort, Want { len: class.len(), count: 1, align: GRANULE })?;
         }
     }
 
@@ -282,9 +273,9 @@ impl<M: Memory> State<M> {
             }
             effort = self.make_room(effort, want)?;
         };
-        if layout.size() <= SMALL_MAX {
+        if let Some(class) = SizeClass::of(layout.size()) {
             // It will be freed to a list.
-            self.front.out[class_of(layout.size())] += 1;
+            self.front.out[class.index()] += 1;
         }
         Some((run.at, run.zero))
     }
@@ -303,11 +294,11 @@ impl<M: Memory> State<M> {
     fn make_room(&mut self, effort: Effort, want: Want) -> Option<Effort> {
         match effort {
             Effort::Some => {
-                self.front.flush_some(self.back.step(), &mut self.back);
+                self.front.flush(self.back.step(), &mut self.back);
                 Some(Effort::All)
             }
             Effort::All => {
-                self.front.flush(&mut self.back);
+                self.front.flush(usize::MAX, &mut self.back);
                 Some(Effort::Growth)
             }
             Effort::Growth => self.back.extend(want).then_some(Effort::None),
@@ -318,10 +309,10 @@ impl<M: Memory> State<M> {
     fn stats(&self) -> Stats {
         let mut classes = [Class::default(); CLASSES];
         let mut listed = 0;
-        for (class, figures) in classes.iter_mut().enumerate() {
+        for (class, figures) in SizeClass::all().zip(&mut classes) {
             figures.listed = self.front.list(class).count();
-            figures.live = self.front.out[class] - figures.listed;
-            listed += figures.listed * class_len(class);
+            figures.live = self.front.out[class.index()] - figures.listed;
+            listed += figures.listed * class.len();
         }
         let out = self.back.used - self.back.free;
         Stats {

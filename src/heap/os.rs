@@ -5,49 +5,60 @@ use core::ptr::NonNull;
 use super::Heap;
 use super::memory::{Extent, Memory};
 use crate::lock::{Exclusive, Lock, Unlocked};
-use crate::malloc::{self, Arena, Failure, Grown, Options};
+use crate::malloc::{self, Arena, Failure, Options, Spare};
 use crate::mem::{self, Region};
 use crate::page_size;
 
-/// Memory from the kernel: first the arena of [`malloc::init`], then further
-/// regions for as long as limit, cap and kernel give them.
+/// Memory from the kernel: first the arena of [`malloc::init`], without a bitmap, then further regions for as long as
+/// limit, cap and kernel give them.
 pub struct Os {
-    state: State,
+    allowance: Option<u64>,
+    cap: Option<u64>,
+    /// What may be reserved yet; nothing is known before the first request.
+    spare: Option<Spare>,
+    /// The arena, until the heap takes it.
+    arena: Option<Region>,
     /// The page size in bytes; 0 until it is asked for.
     page: usize,
 }
 
-/// With a tag of its own, so that an unused heap is all zeroes and takes no room
-/// in the program's file.
-#[repr(u8)]
-enum State {
-    /// Nothing is reserved; the first request will.
-    Before(Options),
-    /// The arena is there; the heap has it, or will.
-    Reserved { arena: Arena, handed_out: bool },
+impl Os {
+    /// Reserves an arena when it is first asked.
+    pub const fn new() -> Os {
+        Os { allowance: None, cap: None, spare: None, arena: None, page: 0 }
+    }
+
+    /// Leaves so many bytes of the limit for stacks and other mappings, as
+    /// [`Options::allowance`] says.
+    pub const fn allowance(self, bytes: u64) -> Os {
+        Os { allowance: Some(bytes), ..self }
+    }
+
+    /// Takes at most so many bytes, as [`Options::cap`] says.
+    pub const fn cap(self, bytes: u64) -> Os {
+        Os { cap: Some(bytes), ..self }
+    }
+
+    /// Takes an arena that start-up has made. Its bitmap stays the caller's, and
+    /// further regions have none.
+    pub const fn in_arena(arena: Arena) -> Os {
+        Os { spare: Some(arena.spare), arena: Some(arena.arena), ..Os::new() }
+    }
+
+    /// Reserves the arena, if it has not been yet.
+    #[expect(clippy::result_large_err, reason = "there is no heap to put it in")]
+    fn reserve_arena(&mut self) -> Result<(), Failure> {
+        if self.spare.is_none() {
+            let Os { allowance, cap, .. } = *self;
+            *self = Os::in_arena(malloc::init(&Options { allowance, cap, bitmap: false, ..Options::DEFAULT })?);
+        }
+        Ok(())
+    }
 }
 
-impl Os {
-    /// Reserves with the given options when it is first asked.
-    pub const fn new(options: Options) -> Os {
-        Os { state: State::Before(options), page: 0 }
-    }
-
-    /// The arena, reserved if it has not been yet, and whether the heap has it.
-    #[expect(clippy::result_large_err, reason = "there is no heap to put it in")]
-    fn reserve_arena(&mut self) -> Result<(&mut Arena, &mut bool), Failure> {
-        if let State::Before(options) = &self.state {
-            self.state = State::Reserved { arena: malloc::init(options)?, handed_out: false };
-        }
-        match &mut self.state {
-            State::Reserved { arena, handed_out } => Ok((arena, handed_out)),
-            State::Before(_) => unreachable!("reserved just now"),
-        }
-    }
-
-    /// Takes an arena that start-up has made. Its bitmap stays the caller's.
-    pub const fn in_arena(arena: Arena) -> Os {
-        Os { state: State::Reserved { arena, handed_out: false }, page: 0 }
+impl Default for Os {
+    fn default() -> Self {
+        Os::new()
     }
 }
 
@@ -60,18 +71,15 @@ impl<L: Exclusive> Heap<L, Os> {
     /// Why there is no arena; it prints as the line that says so.
     #[expect(clippy::result_large_err, reason = "there is no heap to put it in")]
     pub fn reserve(&self) -> Result<(), Failure> {
-        self.with(|state| state.back.memory().reserve_arena().map(drop))
+        self.with(|state| state.back.memory().reserve_arena())
     }
 }
-
-/// A program's heap has no collector's bitmap.
-const PLAIN: Options = Options { bitmap: false, ..Options::DEFAULT };
 
 impl Heap<Lock, Os> {
     /// A heap that threads may share. It reserves its arena when it is first
     /// asked for memory.
     pub const fn new() -> Self {
-        Heap::on(Os::new(PLAIN))
+        Heap::on(Os::new())
     }
 }
 
@@ -91,7 +99,7 @@ impl Heap<Unlocked, Os> {
     /// calls them.
     pub const unsafe fn new_unlocked() -> Self {
         // SAFETY: the caller's promise is the same.
-        unsafe { Heap::unlocked_on(Os::new(PLAIN)) }
+        unsafe { Heap::unlocked_on(Os::new()) }
     }
 }
 
@@ -118,12 +126,9 @@ unsafe impl Memory for Os {
     #[inline(never)]
     fn reserve(&mut self, min: usize, want: usize) -> Option<Extent> {
         // An arena too small for this request may serve the next one.
-        let (arena, handed_out) = self.reserve_arena().ok()?;
-        if !*handed_out && arena.arena.len >= min {
-            *handed_out = true;
-            return Some(arena.arena.into());
-        }
-        arena.grow(min, want).ok().map(|grown| grown.arena.into())
+        self.reserve_arena().ok()?;
+        let arena = self.arena.take_if(|arena| arena.len >= min);
+        arena.or_else(|| self.spare.as_mut()?.reserve(min as u64, want as u64).ok()).map(Extent::from)
     }
 
     unsafe fn commit(&mut self, at: NonNull<u8>, len: usize) -> bool {
@@ -137,12 +142,9 @@ unsafe impl Memory for Os {
     }
 
     unsafe fn release(&mut self, extent: Extent) {
-        let State::Reserved { arena, .. } = &mut self.state else { return };
-        let Extent { base, len } = extent;
-        let (bitmap, region) = (Region { base, len: 0 }, Region { base, len });
-        if arena.arena.base != base {
-            // SAFETY: a further region, which the caller does not use any more.
-            unsafe { arena.shrink(Grown { bitmap, arena: region }) };
+        if let Some(spare) = &mut self.spare {
+            // SAFETY: the caller's promise.
+            unsafe { spare.release(Region { base: extent.base, len: extent.len }) };
         }
     }
 

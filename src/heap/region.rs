@@ -18,6 +18,7 @@ use core::ptr::NonNull;
 
 use super::class::GRANULE;
 use super::memory::{Extent, Memory};
+use crate::mem::{round_down, round_up};
 
 const BITS: usize = usize::BITS as usize;
 const WORD: usize = size_of::<usize>();
@@ -58,7 +59,8 @@ impl Region {
         // Twice the share of the bits leaves room for their rounding.
         len.checked_add(len / (GRANULE * 4))?
             .checked_add(size_of::<Region>() + 2 * WORD + 2 * GRANULE)?
-            .checked_next_multiple_of(page)
+            .checked_add(page - 1)
+            .map(|len| round_down(len, page))
     }
 
     /// Lays out an extent. `None` if it is too small or cannot be committed.
@@ -77,7 +79,7 @@ impl Region {
         if size == 0 {
             return None;
         }
-        let head_committed = head.next_multiple_of(page);
+        let head_committed = round_up(head, page);
         // SAFETY: whole pages at the front of the extent.
         if !unsafe { memory.commit(extent.base, head_committed) } {
             return None;
@@ -119,8 +121,8 @@ impl Region {
     pub(super) fn give_pages_back<M: Memory>(&mut self, memory: &mut M) {
         let page = memory.page_size();
         let base = self.base.addr().get();
-        let from = (base + self.top).next_multiple_of(page) - base;
-        let to = (base + self.resident).next_multiple_of(page) - base;
+        let from = round_up(base + self.top, page) - base;
+        let to = round_up(base + self.resident, page) - base;
         if from < to {
             // SAFETY: whole pages, committed since `resident` is, that hold nothing.
             unsafe { memory.decommit(self.base.add(from), to - from) };
@@ -205,8 +207,8 @@ impl Region {
     pub(super) fn populate<M: Memory>(&mut self, memory: &mut M) {
         let page = memory.page_size();
         let at = |offset: usize| self.at(offset).addr().get();
-        let from = at(self.resident).next_multiple_of(page);
-        let to = at(self.soft) / page * page;
+        let from = round_up(at(self.resident), page);
+        let to = round_down(at(self.soft), page);
         if from < to {
             let gap = from - at(self.resident);
             // SAFETY: whole pages below `soft`, which are committed.
@@ -221,14 +223,14 @@ impl Region {
         let page = memory.page_size();
         let start = self.extent.base.addr().get();
         let base = self.base.addr().get() - start;
-        let to = (base + to.min(self.size)).next_multiple_of(page).min(self.extent.len);
+        let to = round_up(base + to.min(self.size), page).min(self.extent.len);
         // The bits first: without them the blocks would be of no use. They are
         // committed for twice the blocks, to halve the system calls.
         let bits = size_of::<Region>() + ((to - base) / GRANULE / BITS + 1) * WORD;
         if bits > self.head_committed {
-            let most = base.next_multiple_of(page);
-            let generous = (2 * bits).max(STEP_MIN).next_multiple_of(page).min(most);
-            let least = bits.next_multiple_of(page).min(most);
+            let most = round_up(base, page);
+            let generous = round_up((2 * bits).max(STEP_MIN), page).min(most);
+            let least = round_up(bits, page).min(most);
             let Some(end) = [generous, least].into_iter().find(|&end| {
                 // SAFETY: whole pages of the extent.
                 unsafe { memory.commit(self.extent.base.add(self.head_committed), end - self.head_committed) }
@@ -237,7 +239,7 @@ impl Region {
             };
             self.head_committed = end;
         }
-        let from = (base + self.committed) / page * page;
+        let from = round_down(base + self.committed, page);
         let from = from.max(self.head_committed.min(to));
         if from < to {
             // SAFETY: whole pages of the extent.
