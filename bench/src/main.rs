@@ -22,6 +22,7 @@ const ALLOCATORS: &[&str] = &[
     "rt0",
     "rt0-lock",
     "rt0-huge",
+    "rt0-4k",
     "mimalloc",
     "mimalloc2",
     "jemalloc",

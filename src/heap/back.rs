@@ -11,8 +11,8 @@ use super::RETAIN;
 use super::bins::{BINS, Bins};
 use super::chunk::{Chunk, DIRTY_MIN};
 use super::class::GRANULE;
-use super::memory::{Extent, Memory};
-use super::region::Region;
+use super::memory::Memory;
+use super::region::{HUGE, Pages, Region};
 use crate::mem::{round_down, round_up};
 
 /// `soft` rises by this part of what is in use, so that the front's lists are
@@ -24,6 +24,11 @@ const GROWTH_MIN: usize = 64 * 1024;
 /// From how many bytes in use on memory that the heap grows by is made resident
 /// at once, step by step, and not page by page.
 const POPULATE_FROM: usize = 2 * GROWTH_MIN;
+
+/// From how many bytes in use on the heap grows by huge pages, unless
+/// [`Heap::set_huge_from`](super::Heap::set_huge_from) says otherwise: the last of
+/// them, used in part only, is then a quarter of that at most.
+pub const HUGE_FROM: usize = 4 * HUGE;
 
 /// A further region is at least this large, if the kernel gives it.
 const REGION_MIN: usize = 8 * 1024 * 1024;
@@ -79,7 +84,8 @@ pub(super) struct Back<M> {
     dirty: usize,
     /// How much of that is kept, if not [`RETAIN`].
     pub(super) retain: Option<usize>,
-    huge: bool,
+    /// From how many bytes in use on the heap grows by huge pages, if not [`HUGE_FROM`].
+    pub(super) huge_from: Option<usize>,
 }
 
 impl<M: Memory> Back<M> {
@@ -97,7 +103,7 @@ impl<M: Memory> Back<M> {
             peak: 0,
             dirty: 0,
             retain: None,
-            huge: false,
+            huge_from: None,
         }
     }
 
@@ -166,30 +172,31 @@ impl<M: Memory> Back<M> {
     /// or a region is added. `false` if the kernel gives no more.
     pub(super) fn extend(&mut self, want: Want) -> bool {
         let one = Want { count: 1, ..want };
-        let step = self.step();
         let mut next = self.regions;
         while let Some(mut region) = next {
             // SAFETY: as in `take_top`.
             let region = unsafe { region.as_mut() };
             next = region.next;
             let Some((at, _)) = above_top(region, one, region.size()) else { continue };
-            if region.extend(
-                at + want.len,
-                at.saturating_add(want.len).saturating_add(step),
-                self.huge,
-                &mut self.memory,
-            ) {
-                // Blocks smaller than a step will be written soon. The first
-                // steps are left out: a small program needs a page or two.
-                if want.len < GROWTH_MIN && self.used >= POPULATE_FROM {
-                    let before = region.resident;
-                    region.populate(&mut self.memory);
-                    self.dirty += region.resident - before;
-                }
+            if self.extend_region(region, at + want.len, want.len < GROWTH_MIN) {
                 return true;
             }
         }
         self.add_region(one).is_some()
+    }
+
+    /// Lets a region's top rise to `need`, and by a step more; `soon`: what comes
+    /// will be written soon.
+    fn extend_region(&mut self, region: &mut Region, need: usize, soon: bool) -> bool {
+        let pages = Pages {
+            huge: self.used >= self.huge_from.unwrap_or(HUGE_FROM),
+            // The first steps are left out: a small program needs a page or two.
+            now: soon && self.used >= POPULATE_FROM,
+        };
+        let before = region.resident;
+        let extended = region.extend(need, need.saturating_add(self.step()), pages, &mut self.memory);
+        self.dirty += region.resident - before;
+        extended
     }
 
     /// Adds a region with room for a block.
@@ -209,12 +216,8 @@ impl<M: Memory> Back<M> {
         };
         // SAFETY: just created, and nobody else knows it.
         let region = unsafe { created.as_mut() };
-        if self.huge {
-            // SAFETY: the whole extent.
-            unsafe { self.memory.prefer_huge(extent.base, extent.len) };
-        }
-        let step = len.saturating_add(self.step());
-        if above_top(region, want, region.size()).is_none() || !region.extend(len, step, self.huge, &mut self.memory) {
+        let fits = above_top(region, want, region.size()).is_some();
+        if !fits || !self.extend_region(region, len, want.len < GROWTH_MIN) {
             // SAFETY: nothing refers to it.
             unsafe { self.memory.release(extent) };
             return None;
@@ -291,10 +294,7 @@ impl<M: Memory> Back<M> {
             return false;
         }
         if end == region.top {
-            let step = self.step();
-            if new_end > region.soft
-                && !region.extend(new_end, new_end.saturating_add(step), self.huge, &mut self.memory)
-            {
+            if new_end > region.soft && !self.extend_region(region, new_end, false) {
                 return false;
             }
             self.raise_top(region, new_end);
@@ -375,20 +375,6 @@ impl<M: Memory> Back<M> {
             } else {
                 kept = Some(at);
             }
-        }
-    }
-
-    /// Asks for huge pages, in the regions there are and in those to come.
-    pub(super) fn prefer_huge(&mut self) {
-        self.huge = true;
-        let mut next = self.regions;
-        while let Some(region) = next {
-            // SAFETY: as in `take_top`.
-            let region = unsafe { region.as_ref() };
-            next = region.next;
-            let Extent { base, len } = region.extent;
-            // SAFETY: the whole extent.
-            unsafe { self.memory.prefer_huge(base, len) };
         }
     }
 

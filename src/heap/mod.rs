@@ -18,6 +18,8 @@
 //! Freed memory stays with the heap, committed, up to [`RETAIN`] bytes or a
 //! quarter of what is in use, whichever is more; beyond that, pages go back to
 //! the kernel until half of it is left. [`Heap::trim`] gives back all there is.
+//! From [`HUGE_FROM`] bytes in use on, new pages come as huge ones where the
+//! kernel has them.
 
 mod back;
 mod bins;
@@ -40,6 +42,7 @@ use back::{Back, Want};
 use class::SizeClass;
 use front::Front;
 
+pub use back::HUGE_FROM;
 pub use check::Fault;
 pub use class::{CLASSES, GRANULE, SMALL_MAX, block_len, class_len, class_of};
 pub use memory::{Extent, Memory};
@@ -177,10 +180,12 @@ impl<L: Exclusive, M: Memory> Heap<L, M> {
         self.with(|state| state.back.retain = Some(bytes));
     }
 
-    /// Asks for huge pages, where the kernel has them: fewer page faults and TLB
-    /// misses on large data, at the price of memory that is resident unused.
-    pub fn prefer_huge(&self) {
-        self.with(|state| state.back.prefer_huge());
+    /// Sets from how many bytes in use on the heap grows by huge pages, where the
+    /// kernel has them (2 MiB; [`HUGE_FROM`] if this is not called): fewer page faults
+    /// and TLB misses, at the price of up to one of them resident unused. 0: from the
+    /// first block on; `usize::MAX`: never. What is resident already stays as it is.
+    pub fn set_huge_from(&self, bytes: usize) {
+        self.with(|state| state.back.huge_from = Some(bytes));
     }
 
     #[inline]

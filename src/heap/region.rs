@@ -29,7 +29,16 @@ const STEP_MIN: usize = 64 * 1024;
 const STEP_MAX: usize = 32 * 1024 * 1024;
 
 /// A huge page, where the kernel has them (x86: 2 MiB; ARM too).
-const HUGE: usize = 2 * 1024 * 1024;
+pub(super) const HUGE: usize = 2 * 1024 * 1024;
+
+/// How a region's pages come.
+#[derive(Clone, Copy)]
+pub(super) struct Pages {
+    /// In huge ones, where the kernel has them.
+    pub(super) huge: bool,
+    /// All at once, and not each when it is first touched.
+    pub(super) now: bool,
+}
 
 /// A region. It stands at the front of its own extent.
 pub(super) struct Region {
@@ -179,41 +188,55 @@ impl Region {
         unsafe { NonNull::from(self).add(1).cast() }
     }
 
-    /// Lets `top` rise to `need`, and to `want` if that is to be had.
-    /// With `huge` in whole huge pages, else the kernel could not use them.
+    /// Lets `top` rise to `need`, and to `want` if that is to be had: commits, and
+    /// prepares what `top` has not been through as `pages` says.
     #[cold]
     #[inline(never)]
-    pub(super) fn extend<M: Memory>(&mut self, need: usize, want: usize, huge: bool, memory: &mut M) -> bool {
+    pub(super) fn extend<M: Memory>(&mut self, need: usize, want: usize, pages: Pages, memory: &mut M) -> bool {
         if need > self.size {
             return false;
         }
-        let want = want.clamp(need, self.size);
+        let mut want = want.clamp(need, self.size);
+        if pages.huge {
+            // Whole ones only: up to the end of one, the last that ends below `want` or else the first above `need`.
+            let end = |offset: usize| self.at(offset).addr().get();
+            let above = need.saturating_add(end(need).wrapping_neg() % HUGE);
+            want = want.saturating_sub(end(want) % HUGE).max(above).min(self.size);
+        }
         if want > self.committed {
             let step = self.committed.clamp(STEP_MIN, STEP_MAX);
-            let mut generous = want.max(self.committed.saturating_add(step));
-            if huge {
-                let base = self.base.addr().get();
-                generous = generous.saturating_add(HUGE - 1 - (base.wrapping_add(generous).wrapping_sub(1)) % HUGE);
-            }
+            let generous = want.max(self.committed.saturating_add(step));
             if !self.commit(generous, memory) && !self.commit(want, memory) && !self.commit(need, memory) {
                 return false;
             }
         }
         self.soft = want.min(self.committed);
+        self.prepare(pages, memory);
         true
     }
 
-    /// Makes what lies between the top and `soft` resident, whole pages of it.
-    pub(super) fn populate<M: Memory>(&mut self, memory: &mut M) {
+    /// Prepares the whole pages between what may be resident and `soft`.
+    fn prepare<M: Memory>(&mut self, pages: Pages, memory: &mut M) {
         let page = memory.page_size();
         let at = |offset: usize| self.at(offset).addr().get();
-        let from = round_up(at(self.resident), page);
-        let to = round_down(at(self.soft), page);
-        if from < to {
-            let gap = from - at(self.resident);
-            // SAFETY: whole pages below `soft`, which are committed.
-            unsafe { memory.populate(self.at(self.resident).add(gap), to - from) };
-            self.resident += gap + (to - from);
+        let gap = round_up(at(self.resident), page) - at(self.resident);
+        let from = self.resident + gap;
+        let to = self.soft - (at(self.soft) - round_down(at(self.soft), page));
+        if from >= to {
+            return;
+        }
+        // SAFETY: whole pages below `soft`, which are committed.
+        unsafe {
+            if pages.huge {
+                memory.prefer_huge(self.at(from), to - from);
+            }
+            if pages.now {
+                memory.populate(self.at(from), to - from);
+            }
+        }
+        if pages.huge || pages.now {
+            // A huge page comes whole with its first byte.
+            self.resident = to;
         }
     }
 

@@ -119,6 +119,11 @@ impl Program {
             .sum()
     }
 
+    /// Bytes of code and data in the file: what [`loaded`](Self::loaded) counts, less what begins as zeroes.
+    fn code(&self) -> u64 {
+        self.loaded() - self.sections.iter().filter(|section| section.kind == SHT_NOBITS).map(|s| s.size).sum::<u64>()
+    }
+
     /// Bytes of address space from the first page to the last.
     fn image(&self) -> u64 {
         let first = self.of_kind(PT_LOAD).map(|segment| segment.address / 4096 * 4096).min();
@@ -245,6 +250,20 @@ fn hello_is_under_1_kib_and_has_nothing_of_a_heap() -> Result<()> {
         }
         // That there are such names to be found where there is an arena.
         ensure!(read("limits")?.has_symbol_like("malloc").is_some(), "{port}: limits has no symbol of its own");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_heap_costs_less_than_12_kib() -> Result<()> {
+    for port in chosen(&Port::ALL) {
+        let dist = root().join("dist");
+        let code = |name| anyhow::Ok(Program::read(&port.program(&dist, name)).context("see `make dist`")?.code());
+        let heap = code("vec")? - code("hello")?;
+        println!("{port}: a Box, a Vec and the heap under them are {heap} bytes");
+        // ARM's instructions are four bytes each.
+        let most = if port == Port::linux_arm { 14 << 10 } else { 12 << 10 };
+        ensure!((1024..most).contains(&heap), "{port}: vec is {heap} bytes larger than hello, {most} is the most");
     }
     Ok(())
 }

@@ -314,6 +314,50 @@ fn trimming_gives_pages_back_to_the_kernel() {
     }
 }
 
+/// Bytes of `[from, to)` for which the kernel was asked for huge pages: mappings with `hg` among their `VmFlags`.
+fn advised_huge(from: usize, to: usize) -> usize {
+    let maps = std::fs::read_to_string("/proc/self/smaps").expect("smaps");
+    let mut mapping = 0..0;
+    let mut bytes = 0;
+    for line in maps.lines() {
+        if let Some(flags) = line.strip_prefix("VmFlags:") {
+            if flags.split_whitespace().any(|flag| flag == "hg") {
+                bytes += mapping.end.min(to).saturating_sub(mapping.start.max(from));
+            }
+        } else if let Some((range, _)) = line.split_once(' ')
+            && let Some((start, end)) = range.split_once('-')
+        {
+            let address = |hex| usize::from_str_radix(hex, 16).expect("an address");
+            mapping = address(start)..address(end);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn a_large_heap_grows_by_huge_pages_and_a_small_one_does_not() {
+    // A kernel without huge pages refuses the advice.
+    let any = std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists();
+    let grown = |from: Option<usize>, mebibytes: usize| {
+        // SAFETY: one thread.
+        let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
+        if let Some(from) = from {
+            heap.set_huge_from(from);
+        }
+        let blocks = (mebibytes << 20) / 1024;
+        let addresses = (0..blocks).map(|_| heap.allocate(layout(1024, 8)).expect("room").addr().get());
+        let (from, to) = addresses.fold((usize::MAX, 0), |(from, to), at| (from.min(at), to.max(at + 1024)));
+        assert_eq!(heap.check(), Ok(()));
+        advised_huge(from, to) >> 20
+    };
+    let (none, some, all) = (grown(None, 7), grown(None, 32), grown(Some(0), 32));
+    assert_eq!(none, 0, "of 7 MiB");
+    // It grows by whole ones, so the first begins less than one above the 8 MiB, and so does the last.
+    assert_eq!((20..=24).contains(&some), any, "{some} of 32 MiB");
+    assert_eq!((30..=32).contains(&all), any, "{all} of 32 MiB");
+    assert_eq!(grown(Some(usize::MAX), 32), 0, "never");
+}
+
 #[test]
 fn survivors_of_a_phase_do_not_keep_its_memory() {
     let calls = Cell::new(NEVER);

@@ -1,10 +1,10 @@
-//! The benchmark's program for rt0's heap without a lock, with huge pages.
+//! The benchmark's program for rt0's heap without a lock, with huge pages from the first on.
 
 #[global_allocator]
 // SAFETY: the workloads run in one thread.
 static HEAP: rt0::Heap<rt0::lock::Unlocked> = unsafe { rt0::Heap::new_unlocked() };
 
 fn main() -> anyhow::Result<()> {
-    HEAP.prefer_huge();
+    HEAP.set_huge_from(0);
     rt0_bench::main()
 }
