@@ -211,18 +211,19 @@ pub fn init(options: &Options) -> Result<Arena, Failure> {
     let footprint = image + kernel_part(page);
     let page = page as u64;
     let width = Width::CURRENT;
-    let (allowance, left, asked, least) = match options.policy {
+    let (allowance, left, room, asked, least) = match options.policy {
         Policy::Fit => {
             let left = memlimit::fit(limit, footprint, options.allowance, width);
             let allowance = limit.map_or(0, |limit| options.allowance.unwrap_or(memlimit::default_allowance(limit)));
-            let asked = plan::fit(cap(left, options.cap), page, width, options.bitmap);
-            (allowance, left, asked, plan::least(page, width, options.bitmap))
+            let room = cap(left, options.cap);
+            let asked = plan::fit(room, page, width, options.bitmap);
+            (allowance, left, room, asked, plan::least(page, width, options.bitmap))
         }
         Policy::Go => {
             let left = memlimit::go(limit, image);
             let go = plan::go(left, page, width);
             let asked = if options.bitmap { go } else { Plan { bitmap: 0, arena: go.total() } };
-            (memlimit::STACKS, left, Some(asked), asked)
+            (memlimit::STACKS, left, left, Some(asked), asked)
         }
     };
     let mut decision = Decision {
@@ -244,7 +245,7 @@ pub fn init(options: &Options) -> Result<Arena, Failure> {
     decision.search = Search { calls: search.calls + 1, ..search };
     match result {
         Ok(region) => {
-            let mut spare = Spare(match cap(left, options.cap) {
+            let mut spare = Spare(match room {
                 Left::Unlimited => u64::MAX,
                 Left::Bytes(bytes) => bytes.saturating_sub(region.len as u64),
                 Left::Exhausted => 0,
@@ -268,6 +269,7 @@ fn cap(left: Left, cap: Option<u64>) -> Left {
 /// Divides a reservation into bitmap and arena, and gives back what is too little for another page of bitmap.
 fn lay_out(region: Region, decision: &Decision, spare: &mut Spare) -> Grown {
     let plan = match decision.asked {
+        _ if !decision.options.bitmap => Plan { bitmap: 0, arena: region.len as u64 },
         Some(asked) if asked.total() == region.len as u64 => asked,
         _ => plan::fit(Left::Bytes(region.len as u64), decision.page, Width::CURRENT, decision.options.bitmap)
             .unwrap_or(Plan { bitmap: 0, arena: region.len as u64 }),

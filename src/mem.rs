@@ -90,7 +90,8 @@ impl Search {
     }
 }
 
-/// The largest reservation that the kernel grants, at most `max` bytes and at least `min`, to the page.
+/// The largest reservation that the kernel grants, at most `max` bytes and at least `min`, to the page. Both are
+/// multiples of the page; nothing less than a page is tried.
 ///
 /// In the common case it is asked once. Only when it refuses is the size searched for, by halving the interval.
 ///
@@ -104,6 +105,7 @@ pub fn reserve_largest(min: usize, max: usize) -> (Result<Region, ReserveError>,
 
 fn largest(min: usize, max: usize, search: &mut Search) -> Result<Region, ReserveError> {
     let page = page_size();
+    let min = min.max(page);
     let mut error = match search.reserve(max) {
         Err(ReserveError::Kernel(errno)) => ReserveError::Kernel(errno),
         answer => return answer,
