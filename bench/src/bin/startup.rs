@@ -1,5 +1,6 @@
 //! What it costs to start: rt0's programs beside others that do the same, on this machine's kernel.
 
+use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -55,15 +56,18 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn command(program: &Path) -> Command {
+/// A command in an environment that is the same for everyone: its variables are part of what a start costs, and a
+/// library path that is set for this program would be searched by that one.
+fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
+    command.env_clear().env("PATH", "/usr/bin:/bin");
     command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
     command
 }
 
 /// System calls, execve not counted.
 fn calls(program: &Path) -> Option<u64> {
-    let output = Command::new("strace").arg("-f").arg(program).stdout(Stdio::null()).output().ok()?;
+    let output = command("strace").arg("-f").arg(program).stderr(Stdio::piped()).output().ok()?;
     let lines = String::from_utf8_lossy(&output.stderr).lines().filter(|l| l.contains('(')).count() as u64;
     output.status.success().then(|| lines - 1)
 }
@@ -82,10 +86,10 @@ fn faults(program: &Path) -> Result<u64> {
 }
 
 fn instructions(program: &Path) -> Option<u64> {
-    let output = Command::new("valgrind")
+    let output = command("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(program)
-        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
         .output()
         .ok()?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
