@@ -72,21 +72,40 @@ impl Fd {
     }
 
     fn write_pieces(self, text: fmt::Arguments<'_>) -> Result<(), Errno> {
-        let mut out = Buffered { fd: self, pending: Vec::new(), result: Ok(()) };
-        // An error of the kernel is in `result`; one of a `Display` has nothing to say.
+        let mut out = Buffered::new(self);
+        // An error of the kernel is what `finish` answers; one of a `Display` has nothing to say.
         let _ = out.write_fmt(text);
-        out.flush();
-        out.result
+        out.finish()
     }
 }
 
-struct Buffered {
+/// Text on its way to a file descriptor. After an error of the kernel what follows is dropped.
+pub(crate) struct Buffered {
     fd: Fd,
     pending: Vec<u8, BUFFER>,
     result: Result<(), Errno>,
 }
 
 impl Buffered {
+    pub(crate) const fn new(fd: Fd) -> Self {
+        Buffered { fd, pending: Vec::new(), result: Ok(()) }
+    }
+
+    pub(crate) fn write_bytes(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if self.pending.push(*byte).is_err() {
+                self.flush();
+                let _ = self.pending.push(*byte);
+            }
+        }
+    }
+
+    /// Writes what is pending; the kernel's first error, if there was one.
+    pub(crate) fn finish(mut self) -> Result<(), Errno> {
+        self.flush();
+        self.result
+    }
+
     fn flush(&mut self) {
         if self.result.is_ok() {
             self.result = self.fd.write_all(&self.pending);
@@ -97,15 +116,7 @@ impl Buffered {
 
 impl Write for Buffered {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = text.as_bytes();
-        while !rest.is_empty() {
-            if self.pending.is_full() {
-                self.flush();
-            }
-            let (part, after) = rest.split_at(rest.len().min(BUFFER - self.pending.len()));
-            self.pending.extend_from_slice(part).map_err(|_| fmt::Error)?;
-            rest = after;
-        }
+        self.write_bytes(text.as_bytes());
         self.result.map_err(|_| fmt::Error)
     }
 }

@@ -1,5 +1,7 @@
 //! From the kernel's hand-over to `main`, and from `main` to the exit.
 
+use core::fmt::Write;
+
 use crate::args::Args;
 use crate::io;
 use crate::relocate::relocate;
@@ -173,17 +175,18 @@ fn refuse(failure: &crate::malloc::Failure) -> i32 {
 
 /// Prints the panic's message and place on fd 2 and ends the process with status 2.
 pub fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    // The place goes out in pieces: to format it costs a small program a kilobyte of code.
-    let out = io::Fd(2);
+    // In pieces: to format the place would cost a small program a kilobyte of code.
+    let mut out = io::Buffered::new(io::Fd(2));
     let place = info.location().map(|place| (place.file(), [place.line(), place.column()]));
     let (file, numbers) = place.unwrap_or_default();
-    let _ = out.write_all(b"panicked at ");
-    let _ = out.write_all(file.as_bytes());
+    out.write_bytes(b"panicked at ");
+    out.write_bytes(file.as_bytes());
     for number in numbers {
-        let _ = out.write_all(b":");
-        let _ = out.write_all(io::decimal(number, &mut [0; io::DECIMAL]));
+        out.write_bytes(b":");
+        out.write_bytes(io::decimal(number, &mut [0; io::DECIMAL]));
     }
-    let _ = out.write_all(b":\n");
-    let _ = out.write_fmt(format_args!("{}\n", info.message()));
+    // What cannot be written is lost: there is nobody to tell.
+    let _ = out.write_fmt(format_args!(":\n{}\n", info.message()));
+    let _ = out.finish();
     sys::exit(2)
 }

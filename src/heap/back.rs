@@ -10,7 +10,7 @@ use core::ptr::NonNull;
 use super::RETAIN;
 use super::bins::{BINS, Bins};
 use super::chunk::{Chunk, DIRTY_MIN};
-use super::class::GRANULE;
+use super::class::{GRANULE, LARGE, PAGE};
 use super::memory::Memory;
 use super::region::{HUGE, Pages, Region};
 use crate::mem::{round_down, round_up};
@@ -43,6 +43,25 @@ pub(super) struct Want {
 }
 
 impl Want {
+    /// How far from the start of a run of `room` bytes its first block is, if there
+    /// is room for it.
+    #[inline]
+    fn place(self, start: NonNull<u8>, room: usize) -> Option<usize> {
+        if self.len < LARGE && self.align == GRANULE {
+            return (room >= self.len).then_some(0);
+        }
+        self.place_aligned(start, room)
+    }
+
+    fn place_aligned(self, start: NonNull<u8>, room: usize) -> Option<usize> {
+        let at = |align: usize| {
+            let gap = start.addr().get().wrapping_neg() & (align - 1);
+            (room.checked_sub(gap)? >= self.len).then_some(gap)
+        };
+        let at_page = if self.len < LARGE { None } else { at(self.align.max(PAGE)) };
+        at_page.or_else(|| at(self.align))
+    }
+
     /// How many of its blocks are served where there is room for at least one.
     #[inline]
     fn count_in(self, room: usize) -> usize {
@@ -127,7 +146,7 @@ impl<M: Memory> Back<M> {
         let chunk = self.bins.find(want.len.checked_add(want.align - GRANULE)?)?;
         let region = self.region_of(chunk.start());
         let Gap { start, end, dirty } = self.unlink(region, chunk);
-        let at = start + gap(chunk.start(), want.align);
+        let at = start + want.place(chunk.start(), end - start)?;
         let count = want.count_in(end - at);
         let rest = at + count * want.len;
         // SAFETY: what is left on either side was part of the chunk.
@@ -206,8 +225,8 @@ impl<M: Memory> Back<M> {
         let page = self.memory.page_size();
         let len = want.len.checked_add(want.align - GRANULE)?;
         let min = Region::extent_for(len, page)?;
-        let so_far = self.regions().map(|r| r.extent.len).max().unwrap_or(0);
-        let extent = self.memory.reserve(min, min.max(REGION_MIN).max(so_far))?;
+        // Each as large as what is in use, so that there are few.
+        let extent = self.memory.reserve(min, min.max(REGION_MIN).max(round_up(self.used, page)))?;
         // SAFETY: the extent is new.
         let Some(mut created) = (unsafe { Region::create(extent, &mut self.memory) }) else {
             // SAFETY: nothing refers to it.
@@ -278,7 +297,6 @@ impl<M: Memory> Back<M> {
     ///
     /// The back end gave the run, `old` bytes long, and nobody uses what it is to
     /// lose; `new` is whole granules, at least one.
-    #[inline(never)]
     pub(super) unsafe fn resize(&mut self, at: NonNull<u8>, old: usize, new: usize) -> bool {
         if new <= old {
             if new < old {
@@ -465,18 +483,11 @@ impl<M: Memory> Back<M> {
 
 /// Where a run would begin above the top, and the room there below `limit`; if
 /// that is enough for one block.
-#[inline]
+#[inline(never)]
 fn above_top(region: &Region, want: Want, limit: usize) -> Option<(usize, usize)> {
-    let top = region.at(region.top);
-    let at = region.top.checked_add(gap(top, want.align))?;
-    let room = limit.checked_sub(at)?;
-    (room >= want.len).then_some((at, room))
-}
-
-/// How far it is from an address to the next multiple of `align`, a power of two.
-#[inline]
-fn gap(at: NonNull<u8>, align: usize) -> usize {
-    at.addr().get().wrapping_neg() & (align - 1)
+    let room = limit.checked_sub(region.top)?;
+    let gap = want.place(region.at(region.top), room)?;
+    Some((region.top + gap, room - gap))
 }
 
 /// A block was freed that no region holds: the caller broke its promise, and

@@ -6,8 +6,11 @@
 //!
 //! Up to 64 granules each number of granules is a class of its own; above, a
 //! doubling is divided into 16 classes, up to [`SMALL_MAX`]. Longer blocks have
-//! no classes. So a block is longer than its request by less than a granule or by
-//! less than a sixteenth, whichever is more: below 12.5 % from eight granules up.
+//! no classes; from [`LARGE`] on they are whole pages. So a block is longer than its
+//! request by less than a granule or by less than a sixteenth, whichever is more:
+//! below 12.5 % from eight granules up.
+
+use crate::sys::PAGE_SIZE_MIN;
 
 /// The unit of block lengths and the alignment of every block, in bytes.
 pub const GRANULE: usize = 2 * size_of::<usize>();
@@ -21,6 +24,13 @@ const STEPS_LOG: usize = 4;
 /// The largest request, in bytes, that the front's free lists serve: 8 KiB on
 /// 64-bit ports, 4 KiB on 32-bit ones.
 pub const SMALL_MAX: usize = 8 * EXACT * GRANULE;
+
+/// The smallest page of the kernels here.
+pub(super) const PAGE: usize = PAGE_SIZE_MIN;
+
+/// From how many bytes on a block is whole pages, and begins at one if that can be:
+/// such blocks are copied faster, and all of their memory can be given back.
+pub(super) const LARGE: usize = 32 * PAGE;
 
 /// Number of classes; class 0 holds the blocks of zero-sized requests.
 pub const CLASSES: usize = class_of(SMALL_MAX) + 1;
@@ -59,7 +69,11 @@ pub const fn class_len(class: usize) -> usize {
 /// The length in bytes of the block that serves a request of `size` bytes.
 #[inline]
 pub const fn block_len(size: usize) -> usize {
-    if size <= SMALL_MAX { class_len(class_of(size)) } else { size.next_multiple_of(GRANULE) }
+    if size <= SMALL_MAX {
+        class_len(class_of(size))
+    } else {
+        size.next_multiple_of(if size < LARGE { GRANULE } else { PAGE })
+    }
 }
 
 /// A size class, as a number that is known to be one.

@@ -228,7 +228,7 @@ impl<M: Memory> State<M> {
         unsafe {
             match SizeClass::of(layout.size()) {
                 Some(class) => self.front.push(class, block),
-                None => self.give(block, block_len(layout.size())),
+                None => self.give(block, layout.size()),
             }
         }
     }
@@ -237,9 +237,7 @@ impl<M: Memory> State<M> {
         match (SizeClass::of(layout.size()), SizeClass::of(new_size)) {
             (Some(old), Some(new)) if old == new => return Some(block),
             // SAFETY: the caller says how long the block is.
-            (None, None) if unsafe { self.back.resize(block, block_len(layout.size()), block_len(new_size)) } => {
-                return Some(block);
-            }
+            (None, None) if unsafe { self.resize(block, layout.size(), new_size) } => return Some(block),
             // Small blocks move: copying one costs less than asking its neighbour.
             _ => {}
         }
@@ -285,10 +283,18 @@ impl<M: Memory> State<M> {
         Some((run.at, run.zero))
     }
 
+    /// Takes back a block that has no class.
     #[inline(never)]
-    unsafe fn give(&mut self, block: NonNull<u8>, len: usize) {
+    unsafe fn give(&mut self, block: NonNull<u8>, size: usize) {
         // SAFETY: the caller's promise.
-        unsafe { self.back.give(block, len) };
+        unsafe { self.back.give(block, block_len(size)) };
+    }
+
+    /// Makes a block that has no class one of another size, without a class too, if it can stay where it is.
+    #[inline(never)]
+    unsafe fn resize(&mut self, block: NonNull<u8>, size: usize, new_size: usize) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { self.back.resize(block, block_len(size), block_len(new_size)) }
     }
 
     /// Makes an effort to have room for a request that found none, and says what

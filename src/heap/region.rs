@@ -247,20 +247,15 @@ impl Region {
         let start = self.extent.base.addr().get();
         let base = self.base.addr().get() - start;
         let to = round_up(base + to.min(self.size), page).min(self.extent.len);
-        // The bits first: without them the blocks would be of no use. They are
-        // committed for twice the blocks, to halve the system calls.
+        // The bits first: without them the blocks would be of no use.
         let bits = size_of::<Region>() + ((to - base) / GRANULE / BITS + 1) * WORD;
-        if bits > self.head_committed {
-            let most = round_up(base, page);
-            let generous = round_up((2 * bits).max(STEP_MIN), page).min(most);
-            let least = round_up(bits, page).min(most);
-            let Some(end) = [generous, least].into_iter().find(|&end| {
-                // SAFETY: whole pages of the extent.
-                unsafe { memory.commit(self.extent.base.add(self.head_committed), end - self.head_committed) }
-            }) else {
+        let head = round_up(bits.min(base), page);
+        if head > self.head_committed {
+            // SAFETY: whole pages of the extent.
+            if !unsafe { memory.commit(self.extent.base.add(self.head_committed), head - self.head_committed) } {
                 return false;
-            };
-            self.head_committed = end;
+            }
+            self.head_committed = head;
         }
         let from = round_down(base + self.committed, page);
         let from = from.max(self.head_committed.min(to));

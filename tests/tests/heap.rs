@@ -35,7 +35,7 @@ fn random_runs_agree_with_the_model() {
 
 #[test]
 fn classes_waste_less_than_an_eighth_from_eight_granules_up() {
-    for size in 0..=4 * SMALL_MAX {
+    for size in 0..=64 * SMALL_MAX {
         assert!(size == 0 || block_len(size - 1) <= block_len(size));
         let len = block_len(size);
         assert!(len >= size && len.is_multiple_of(GRANULE) && len > 0);
