@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use rt0_tests::freebsd::{self, Holes, Limit};
 use rt0_tests::linux_runner;
+use rt0_tests::machine::default_dist;
 use rt0_tests::port::{Port, chosen};
 use rt0_tests::tracer::faults::Fault;
 use rt0_tests::tracer::launch::{Launch, Stream};
@@ -31,10 +32,8 @@ impl Setup {
     }
 }
 
-/// Where the programs are: `dist`, or what RT0_DIST names.
 fn program(port: Port, name: &str) -> PathBuf {
-    let dist = std::env::var_os("RT0_DIST").map_or_else(|| PathBuf::from("../dist"), PathBuf::from);
-    let file = port.program(&dist, name);
+    let file = port.program(&default_dist(), name);
     assert!(file.exists(), "{} is not there; `make dist PORT={port}` makes it", file.display());
     file
 }
