@@ -12,6 +12,8 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use core::sync::atomic::{AtomicPtr, AtomicUsize};
 
 use rt0::lock::{Exclusive, Lock};
+use rt0::mem::ReserveError;
+use rt0::sys::Errno;
 use rt0::thread::{self, Thread};
 use rt0::{Args, Heap, eprintln, mem, page_size, println};
 
@@ -56,8 +58,8 @@ fn main(args: Args) -> i32 {
     for (index, thread) in threads[..number].iter_mut().enumerate() {
         match start(index) {
             Ok(started) => *thread = Some(started),
-            Err(why) => {
-                eprintln!("threads: no thread {index}: {why}");
+            Err((why, errno)) => {
+                eprintln!("threads: no thread {index}: {why}: {errno}");
                 return 1;
             }
         }
@@ -81,17 +83,21 @@ fn main(args: Args) -> i32 {
 /// A stack with a page below it that nobody has access to.
 const STACK: usize = 32 << 10;
 
-fn start(index: usize) -> Result<Thread, &'static str> {
+fn start(index: usize) -> Result<Thread, (&'static str, Errno)> {
     let guard = page_size();
-    let region = mem::reserve(guard + STACK).map_err(|_| "no address space for its stack")?;
+    let region = mem::reserve(guard + STACK).map_err(|error| match error {
+        ReserveError::Kernel(errno) => ("no address space for its stack", errno),
+        ReserveError::Unaligned(_) => ("a stack that is not aligned", Errno::EINVAL),
+    })?;
     // SAFETY: the region is ours, and longer than the guard.
     let low = unsafe { region.base.add(guard) };
     // SAFETY: part of that region.
-    unsafe { mem::commit(low, STACK) }.map_err(|_| "no memory for its stack")?;
+    unsafe { mem::commit(low, STACK) }.map_err(|errno| ("no memory for its stack", errno))?;
     let stack = NonNull::slice_from_raw_parts(low, STACK);
     // SAFETY: the stack is the thread's until it is joined, below it is the guard, and `work` only uses what is shared by
     // a lock or atomically.
-    unsafe { thread::start(stack, work, ptr::without_provenance_mut(index)) }.map_err(|_| "the kernel makes no more")
+    let thread = unsafe { thread::start(stack, work, ptr::without_provenance_mut(index)) };
+    thread.map_err(|errno| ("the kernel makes none", errno))
 }
 
 fn give_stack_back(thread: Thread) {
