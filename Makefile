@@ -24,7 +24,7 @@ help:
 	@echo 'make run             build each port and show what arena fits into which limit'
 	@echo 'make test            every test, on every port that can run; sets up what it needs'
 	@echo 'make sweep           every limit of the specification on every port (half an hour)'
-	@echo 'make mutants         break the FreeBSD stubs on purpose and see the tests turn red'
+	@echo 'make mutants         break stubs, lock and threads on purpose and see the tests turn red'
 	@echo 'make bench           the heap and the start, measured beside others'
 	@echo 'make sanitize        what runs on the host, under AddressSanitizer and valgrind'
 	@echo 'make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU'
@@ -103,7 +103,7 @@ sanitize:
 	@CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER='valgrind --quiet --error-exitcode=99' \
 		cargo test --quiet -p rt0-tests --test fuzz
 
-# Breaks the FreeBSD stubs, one way after the other: each has to turn the tests of the runner red.
+# Breaks stubs, lock and threads, one way after the other: each has to turn its test red.
 mutants: dist
 	@cargo run --quiet -p rt0-tests --bin mutants
 

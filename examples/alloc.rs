@@ -83,7 +83,7 @@ fn fill(layout: Layout, memory: Os) -> i32 {
     if !links {
         usage("a block shorter than a pointer");
     }
-    let mut filled = [0; 2];
+    let (mut filled, mut damaged) = ([0; 2], 0);
     for filled in &mut filled {
         let mut last: Link = None;
         while let Some(block) = heap.allocate(layout) {
@@ -99,6 +99,8 @@ fn fill(layout: Layout, memory: Os) -> i32 {
             // SAFETY: a block of the chain, which is given back once.
             unsafe {
                 last = block.cast::<Link>().read_unaligned();
+                damaged +=
+                    usize::from(block.add(layout.size() - 1).read() != 0xff && layout.size() > size_of::<Link>());
                 heap.deallocate(block, layout);
             }
         }
@@ -109,8 +111,9 @@ fn fill(layout: Layout, memory: Os) -> i32 {
     println!("regions={}", stats.regions);
     println!("filled={}", filled[0]);
     println!("again={}", filled[1]);
+    println!("damaged={damaged}");
     println!("percent={}", (filled[0] as u64 * 100) / (stats.reserved as u64).max(1));
     let whole = heap.check();
     println!("check={}", if whole.is_ok() { "whole" } else { "broken" });
-    i32::from(whole.is_err() || filled[0] != filled[1] || stats.live != 0)
+    i32::from(whole.is_err() || filled[0] != filled[1] || damaged != 0 || stats.live != 0)
 }

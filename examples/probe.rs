@@ -22,7 +22,6 @@ usage: probe calls               every typed call, and the registers they keep
        probe dontneed            whether MADV_DONTNEED keeps what was written
        probe touch               reads a page without access
        probe stack BYTES         uses so much stack
-       probe threads NUMBER      threads that count together, and are waited for (FreeBSD)
        probe number NUMBER       makes the system call NUMBER without arguments
        probe flags FLAGS         mmap of one page with these flags
        probe rlimit RESOURCE     getrlimit";
@@ -40,7 +39,6 @@ fn main(args: Args) -> i32 {
         ("dontneed", None) => dontneed(),
         ("touch", None) => touch(),
         ("stack", Some(Some(bytes))) => println!("stack={}", use_stack(bytes)),
-        ("threads", Some(Some(number))) => threads(number),
         ("number", Some(Some(number))) => report("number", number_without_arguments(number)),
         ("flags", Some(Some(flags))) => report("flags", map(PAGE, PROT_NONE, flags as i32).map(drop)),
         ("rlimit", Some(Some(resource))) => match sys::getrlimit(resource as i32) {
@@ -289,96 +287,4 @@ fn use_stack(bytes: usize) -> usize {
     let page = black_box([1u8; PAGE]);
     let below = if bytes > PAGE { use_stack(bytes - PAGE) } else { 0 };
     below + black_box(page).len()
-}
-
-/// Threads by the kernel's own call, each on a stack of its own; the last to end wakes who waits.
-#[cfg(target_os = "freebsd")]
-fn threads(number: usize) {
-    use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
-
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    static ENDED: AtomicU32 = AtomicU32::new(0);
-    /// `thr_new`'s number, and the operations of `_umtx_op` (`sys/sys/umtx.h`).
-    const THR_NEW: usize = 455;
-    const WAIT_UINT_PRIVATE: usize = 15;
-    const WAKE_PRIVATE: usize = 16;
-    const STACK: usize = 16 * PAGE;
-
-    /// `struct thr_param` (`sys/sys/thr.h`).
-    #[repr(C)]
-    struct Param {
-        start: extern "C" fn(usize) -> !,
-        argument: usize,
-        stack: *mut u8,
-        stack_size: usize,
-        tls: usize,
-        tls_size: usize,
-        child_tid: *mut usize,
-        parent_tid: *mut usize,
-        flags: i32,
-        priority: usize,
-        spare: [usize; 3],
-    }
-
-    fn umtx(operation: usize, value: u32) {
-        let args = [ENDED.as_ptr().into(), operation.into(), value.into(), Arg::from(0usize), Arg::from(0usize)];
-        // SAFETY: the word is an atomic one that lives as long as the program.
-        let _ = unsafe { sys::syscall(sys::nr::UMTX_OP, args) };
-    }
-
-    extern "C" fn work(rounds: usize) -> ! {
-        for _ in 0..rounds {
-            COUNT.fetch_add(1, SeqCst);
-        }
-        // Long enough for the one who waits to be asleep, nearly always.
-        let _ = sys::nanosleep(sys::Timespec { seconds: 0, nanoseconds: 5_000_000 });
-        ENDED.fetch_add(1, SeqCst);
-        umtx(WAKE_PRIVATE, u32::MAX >> 1);
-        loop {
-            // SAFETY: this ends the thread; nobody unmaps its stack.
-            let _ = unsafe { sys::syscall(sys::nr::THR_EXIT, [Arg::from(0usize)]) };
-        }
-    }
-
-    let mut ids = [0; 2];
-    for _ in 0..number {
-        let Ok(stack) = map(STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON) else {
-            return println!("threads=no memory");
-        };
-        let [child_tid, parent_tid] = &mut ids;
-        let param = Param {
-            start: work,
-            argument: 1000,
-            stack,
-            stack_size: STACK,
-            tls: 0,
-            tls_size: 0,
-            child_tid,
-            parent_tid,
-            flags: 0,
-            priority: 0,
-            spare: [0; 3],
-        };
-        // SAFETY: the stack is the new thread's alone, the function does not return, and `param` is read before this does.
-        let made = unsafe { sys::syscall(THR_NEW, [(&raw const param).into(), size_of::<Param>().into()]) };
-        if let Err(errno) = made {
-            return println!("threads={errno}");
-        }
-    }
-    loop {
-        match ENDED.load(SeqCst) {
-            ended if ended as usize == number => break,
-            ended => umtx(WAIT_UINT_PRIVATE, ended),
-        }
-    }
-    println!(
-        "threads={number} count={} ids={}",
-        COUNT.load(SeqCst),
-        if ids[0] > 0 && ids[0] == ids[1] { "ok" } else { "WRONG" }
-    );
-}
-
-#[cfg(not(target_os = "freebsd"))]
-fn threads(_: usize) {
-    println!("threads=no such thing");
 }

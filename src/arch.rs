@@ -26,6 +26,22 @@ pub(crate) trait Port {
     /// `number` is a system call of this kernel, `args` are what it takes, and what it does to memory agrees with
     /// what Rust believes of that memory.
     unsafe fn syscall(number: usize, args: [Arg; ARGS]) -> Result<usize, Errno>;
+
+    /// Makes a thread by Linux's `clone`: with `stack` as its stack pointer, it calls `entry(stack)`, with no caller in
+    /// its frame chain. FreeBSD's `thr_new` does all this by itself.
+    ///
+    /// # Safety
+    ///
+    /// `flags` make a thread, and are without `CLONE_SETTLS`, `CLONE_PARENT_SETTID` and others that take a further
+    /// argument. Below `stack`, 16-byte aligned, is memory of the new thread's alone; `ended` is what
+    /// `CLONE_CHILD_CLEARTID` writes to.
+    #[cfg(target_os = "linux")]
+    unsafe fn clone(
+        flags: usize,
+        stack: *mut (),
+        ended: *mut u32,
+        entry: unsafe extern "C" fn(*mut ()) -> !,
+    ) -> Result<usize, Errno>;
 }
 
 /// Arguments that a system call can have. Linux stops at six; on FreeBSD/386 `mmap` has seven words.

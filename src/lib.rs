@@ -10,6 +10,7 @@
 //! | arena | [`malloc`]: limit, plan, reservation |
 //! | rules | [`memlimit`], [`plan`]: pure arithmetic |
 //! | memory | [`mem`]: reserve, commit, decommit, release |
+//! | threads | [`thread`]: a function on a stack of its own |
 //! | kernel | [`sys`]: typed calls; the port under `arch/`, the OS's numbers |
 //!
 //! On an operating system without a port (Darwin, NetBSD, OpenBSD, Windows) only the rules are there: those do not
@@ -35,6 +36,7 @@ cfg_if::cfg_if! {
         mod relocate;
         pub mod start;
         pub mod sys;
+        pub mod thread;
 
         pub use args::{AT_ENTRY, AT_PAGESZ, AT_PHDR, AT_PHNUM, Args, Strings, args, env, page_size};
         pub use heap::Heap;

@@ -121,24 +121,22 @@ static SLEEP: Timespec = Timespec { seconds: 0, nanoseconds: 1_000_000 };
 mod kernel {
     use core::sync::atomic::AtomicU32;
 
-    use crate::sys::{nr, syscall};
-
-    /// `include/uapi/linux/futex.h`.
-    const FUTEX_WAIT_PRIVATE: i32 = 128;
-    const FUTEX_WAKE_PRIVATE: i32 = 129;
+    use crate::sys::{FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAKE, nr, syscall};
 
     /// Sleeps until the word is woken or the time is over, if it still is `value`.
     pub(super) fn wait_while(word: &AtomicU32, value: u32) {
         let sleep = &raw const super::SLEEP;
-        let args = [word.as_ptr().into(), FUTEX_WAIT_PRIVATE.into(), (value as usize).into(), sleep.into()];
+        let op = FUTEX_WAIT | FUTEX_PRIVATE_FLAG;
+        let args = [word.as_ptr().into(), op.into(), (value as usize).into(), sleep.into()];
         // SAFETY: the kernel reads the word and the time, which live as long as this call.
         let _ = unsafe { syscall(nr::FUTEX, args) };
     }
 
     /// Wakes one that sleeps at the word.
     pub(super) fn wake_one(word: &AtomicU32) {
+        let op = FUTEX_WAKE | FUTEX_PRIVATE_FLAG;
         // SAFETY: the kernel takes the address as a name only.
-        let _ = unsafe { syscall(nr::FUTEX, [word.as_ptr().into(), FUTEX_WAKE_PRIVATE.into(), 1usize.into()]) };
+        let _ = unsafe { syscall(nr::FUTEX, [word.as_ptr().into(), op.into(), 1usize.into()]) };
     }
 }
 
@@ -147,11 +145,7 @@ mod kernel {
 mod kernel {
     use core::sync::atomic::AtomicU32;
 
-    use crate::sys::{Timespec, nr, syscall};
-
-    /// `sys/sys/umtx.h`.
-    const UMTX_OP_WAIT_UINT_PRIVATE: i32 = 15;
-    const UMTX_OP_WAKE_PRIVATE: i32 = 16;
+    use crate::sys::{Timespec, UMTX_OP_WAIT_UINT_PRIVATE, UMTX_OP_WAKE_PRIVATE, nr, syscall};
 
     /// Sleeps until the word is woken or the time is over, if it still is `value`.
     pub(super) fn wait_while(word: &AtomicU32, value: u32) {

@@ -19,6 +19,16 @@
 //! | esp             | -> argc, argv, 0, envp, 0, auxv            |
 //! | edx             | 0 without a dynamic linker                 |
 //! | other registers | nothing to rely on                         |
+//!
+//! Thread entry, behind the `int 0x80` of `clone` (`kernel/fork.c`, `SYSCALL_DEFINE5(clone)` with `CLONE_BACKWARDS`;
+//! `arch/x86/kernel/process.c`, `copy_thread`):
+//!
+//! | what          | where                                            |
+//! |---------------|--------------------------------------------------|
+//! | arguments     | flags, stack, parent's tid, **TLS, child's tid** |
+//! | result        | eax: 0 in the new thread, its id in the old one  |
+//! | esp           | the stack that was given                         |
+//! | other registers, flags | as the old thread has them              |
 
 use core::arch::asm;
 
@@ -57,6 +67,39 @@ impl crate::arch::Port for Port {
                 in("edx") c.0,
                 inlateout("edi") last.as_ptr() => _,
                 options(preserves_flags),
+            );
+        }
+        Errno::check(result)
+    }
+
+    unsafe fn clone(
+        flags: usize,
+        stack: *mut (),
+        ended: *mut u32,
+        entry: unsafe extern "C" fn(*mut ()) -> !,
+    ) -> Result<usize, Errno> {
+        let result;
+        // SAFETY: the caller vouches for the call; the operands are the tables above. The new thread goes on from the
+        // same instruction on its own stack, and does not come out of `entry`. Without the flags that would use them,
+        // the parent's tid, here `entry`, and TLS are not looked at.
+        unsafe {
+            asm!(
+                "int 0x80",
+                "test eax, eax",
+                "jnz 2f",
+                "xor ebp, ebp",  // the outermost frame has no caller
+                "mov eax, esp",
+                "sub esp, 12",   // with the argument: 0 mod 16 at the call
+                "push eax",
+                "call edx",
+                "ud2",
+                "2:",
+                inlateout("eax") nr::CLONE => result,
+                in("ebx") flags,
+                in("ecx") stack,
+                in("edx") entry,
+                in("edi") ended,
+                options(nostack),
             );
         }
         Errno::check(result)

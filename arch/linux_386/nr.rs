@@ -18,6 +18,7 @@ pub const SETRLIMIT: usize = 75;
 pub const REBOOT: usize = 88;
 pub const MUNMAP: usize = 91;
 pub const WAIT4: usize = 114;
+pub const CLONE: usize = 120;
 pub const MPROTECT: usize = 125;
 pub const SCHED_YIELD: usize = 158;
 pub const NANOSLEEP: usize = 162;

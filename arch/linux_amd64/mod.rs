@@ -19,6 +19,16 @@
 //! | rsp             | -> argc, argv, 0, envp, 0, auxv; 0 mod 16  |
 //! | rdx             | 0 without a dynamic linker                 |
 //! | other registers | nothing to rely on                         |
+//!
+//! Thread entry, behind the `syscall` of `clone` (`kernel/fork.c`, `SYSCALL_DEFINE5(clone)`; `arch/x86/kernel/process.c`,
+//! `copy_thread`):
+//!
+//! | what          | where                                            |
+//! |---------------|--------------------------------------------------|
+//! | arguments     | flags, stack, parent's tid, child's tid, TLS     |
+//! | result        | rax: 0 in the new thread, its id in the old one  |
+//! | rsp           | the stack that was given                         |
+//! | other registers, flags | as the old thread has them              |
 
 use core::arch::asm;
 
@@ -51,6 +61,39 @@ impl crate::arch::Port for Port {
                 lateout("rcx") _,
                 lateout("r11") _,
                 options(nostack, preserves_flags),
+            );
+        }
+        Errno::check(result)
+    }
+
+    unsafe fn clone(
+        flags: usize,
+        stack: *mut (),
+        ended: *mut u32,
+        entry: unsafe extern "C" fn(*mut ()) -> !,
+    ) -> Result<usize, Errno> {
+        let result;
+        // SAFETY: the caller vouches for the call; the operands are the tables above. The new thread goes on from the
+        // same instruction on its own stack, and does not come out of `entry`. Without the flags that would use them,
+        // the parent's tid and TLS are not looked at.
+        unsafe {
+            asm!(
+                "syscall",
+                "test rax, rax",
+                "jnz 2f",
+                "xor ebp, ebp",  // the outermost frame has no caller
+                "mov rdi, rsp",
+                "call r9",
+                "ud2",
+                "2:",
+                inlateout("rax") nr::CLONE => result,
+                in("rdi") flags,
+                in("rsi") stack,
+                in("r10") ended,
+                in("r9") entry,
+                lateout("rcx") _,
+                lateout("r11") _,
+                options(nostack),
             );
         }
         Errno::check(result)

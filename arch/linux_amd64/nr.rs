@@ -18,6 +18,7 @@ pub const MADVISE: usize = 28;
 pub const DUP2: usize = 33;
 pub const NANOSLEEP: usize = 35;
 pub const GETPID: usize = 39;
+pub const CLONE: usize = 56;
 pub const FORK: usize = 57;
 pub const EXECVE: usize = 59;
 pub const EXIT: usize = 60;

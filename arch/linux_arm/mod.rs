@@ -18,6 +18,16 @@
 //! | sp              | -> argc, argv, 0, envp, 0, auxv; 0 mod 8      |
 //! | instruction set | ARM or Thumb by bit 0 of the entry address    |
 //! | other registers | nothing to rely on                            |
+//!
+//! Thread entry, behind the `svc 0` of `clone` (`kernel/fork.c`, `SYSCALL_DEFINE5(clone)` with `CLONE_BACKWARDS`;
+//! `arch/arm/kernel/process.c`, `copy_thread`):
+//!
+//! | what          | where                                            |
+//! |---------------|--------------------------------------------------|
+//! | arguments     | flags, stack, parent's tid, **TLS, child's tid** |
+//! | result        | r0: 0 in the new thread, its id in the old one   |
+//! | sp            | the stack that was given                         |
+//! | other registers, flags | as the old thread has them              |
 
 use core::arch::asm;
 
@@ -53,6 +63,43 @@ impl crate::arch::Port for Port {
                 in("r4") e.0,
                 in("r5") f.0,
                 options(nostack, preserves_flags),
+            );
+        }
+        Errno::check(result)
+    }
+
+    unsafe fn clone(
+        flags: usize,
+        stack: *mut (),
+        ended: *mut u32,
+        entry: unsafe extern "C" fn(*mut ()) -> !,
+    ) -> Result<usize, Errno> {
+        let result;
+        // SAFETY: the caller vouches for the call; the operands are the tables above. The new thread goes on from the
+        // same instruction on its own stack, and does not come out of `entry`. Without the flags that would use them,
+        // the parent's tid and TLS are not looked at.
+        unsafe {
+            asm!(
+                "mov {kept}, r7",
+                "mov r7, {number}",
+                "svc 0",
+                "mov r7, {kept}",
+                "cmp r0, #0",
+                "bne 2f",
+                "mov r11, #0",  // the outermost frame has no caller
+                "mov r7, #0",
+                "mov lr, #0",
+                "mov r0, sp",
+                "blx r5",
+                "udf #0",
+                "2:",
+                number = in(reg) nr::CLONE,
+                kept = out(reg) _,
+                inlateout("r0") flags => result,
+                in("r1") stack,
+                in("r4") ended,
+                in("r5") entry,
+                options(nostack),
             );
         }
         Errno::check(result)

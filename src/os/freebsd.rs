@@ -208,6 +208,13 @@ pub const CLOCK_REALTIME: i32 = 0;
 /// A clock that is never set (same file).
 pub const CLOCK_MONOTONIC: i32 = 4;
 
+/// Sleep while the `long` is so, whoever shares the memory (`sys/sys/umtx.h`).
+pub(crate) const UMTX_OP_WAIT: i32 = 2;
+/// Sleep while the `unsigned int` is so, which only this process uses (same file).
+pub(crate) const UMTX_OP_WAIT_UINT_PRIVATE: i32 = 15;
+/// Wake those of this process who sleep at the word (same file).
+pub(crate) const UMTX_OP_WAKE_PRIVATE: i32 = 16;
+
 /// Arguments of `reboot` before the command: none here.
 pub(crate) const REBOOT_MAGIC: &[u32] = &[];
 /// Power off without writing the disks out (`sys/sys/reboot.h`, `RB_POWEROFF | RB_NOSYNC`).

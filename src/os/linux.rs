@@ -240,6 +240,31 @@ pub const CLOCK_REALTIME: i32 = 0;
 /// A clock that is never set (same file).
 pub const CLOCK_MONOTONIC: i32 = 1;
 
+/// Sleep while the word is so (`include/uapi/linux/futex.h`).
+pub(crate) const FUTEX_WAIT: i32 = 0;
+/// Wake those who sleep at the word (same file).
+pub(crate) const FUTEX_WAKE: i32 = 1;
+/// No other process sleeps at the word (same file). Private sleepers and shared wakers do not meet.
+pub(crate) const FUTEX_PRIVATE_FLAG: i32 = 128;
+
+/// The new one has the same memory (`include/uapi/linux/sched.h`).
+pub(crate) const CLONE_VM: usize = 0x100;
+/// The same working directory and root (same file).
+pub(crate) const CLONE_FS: usize = 0x200;
+/// The same file descriptors (same file).
+pub(crate) const CLONE_FILES: usize = 0x400;
+/// The same signal handlers (same file).
+pub(crate) const CLONE_SIGHAND: usize = 0x800;
+/// It is a thread of the same process (same file).
+pub(crate) const CLONE_THREAD: usize = 0x1_0000;
+/// The same System V semaphore adjustments (same file).
+pub(crate) const CLONE_SYSVSEM: usize = 0x4_0000;
+/// When it ends, the kernel makes the word 0 and wakes one sleeper there (same file; `kernel/fork.c`, `mm_release`).
+pub(crate) const CLONE_CHILD_CLEARTID: usize = 0x20_0000;
+/// A thread, and a word that tells of its end.
+pub(crate) const CLONE_FLAGS: usize =
+    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_CHILD_CLEARTID;
+
 /// Arguments of `reboot` before the command (`include/uapi/linux/reboot.h`, `LINUX_REBOOT_MAGIC1` and `2`).
 pub(crate) const REBOOT_MAGIC: &[u32] = &[0xfee1_dead, 672_274_793];
 /// Power off (same file).

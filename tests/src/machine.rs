@@ -92,8 +92,8 @@ impl fmt::Display for Machine {
     }
 }
 
-/// Where `make dist` writes the programs.
+/// Where the programs are: where `make dist` writes them, or in the folder that the environment variable `RT0_DIST` names.
 pub fn default_dist() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the project");
-    root.join("dist")
+    std::env::var_os("RT0_DIST").map_or_else(|| root.join("dist"), PathBuf::from)
 }

@@ -2,11 +2,17 @@
 
 use crate::job::{End, Job, Outcome};
 use crate::port::Port;
-use crate::sweep::{self, Extent, Run};
+use crate::sweep::{self, Extent, Report, Run};
 use anyhow::{Result, ensure};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const KIB: u64 = 1 << 10;
+
+/// How many rounds all threads of a job do together.
+const ROUNDS: u64 = 80_000;
+
+/// What `alloc` prints first: words in order, and a sum.
+const COLLECTIONS: &str = "a: [0, 3, 6]\nheap: [1, 4, 7]\nis: [2, 5]\nsum=4999950000 ";
 
 /// The jobs of one or more ports, and what must hold of their outcomes.
 #[derive(Default)]
@@ -28,12 +34,16 @@ enum Part {
     Tight(usize),
     /// A sweep.
     Sweep(Vec<Run>),
+    /// One job that fills its heap twice; see [`check_filling`].
+    Filling { limit: u64, block: u64, percent: u64 },
+    /// One job with so many threads on one heap; see [`check_threads`].
+    Threads { number: u64, limit: Option<u64> },
 }
 
 impl Part {
     fn jobs(&self) -> usize {
         match self {
-            Part::Exactly(..) | Part::Saying(..) | Part::Refused => 1,
+            Part::Exactly(..) | Part::Saying(..) | Part::Refused | Part::Filling { .. } | Part::Threads { .. } => 1,
             Part::Tight(pairs) => 2 * pairs,
             Part::Sweep(runs) => runs.len(),
         }
@@ -44,12 +54,9 @@ impl Part {
 const CANNOT_RESERVE: &str = "rt0: cannot reserve arena virtual address space";
 
 impl Suite {
-    /// Adds what `port` has to show, with its programs in `dist`.
+    /// Adds what `port` has to show of its arena, with its programs in `dist`.
     pub fn add(&mut self, port: Port, dist: &Path, extent: Extent, seed: u64) -> Result<()> {
-        let (hello, limits) = (port.program(dist, "hello"), port.program(dist, "limits"));
-        for program in [&hello, &limits] {
-            ensure!(program.exists(), "{} is missing; `make dist PORT={port}` builds it", program.display());
-        }
+        let [hello, limits] = programs(port, dist, ["hello", "limits"])?;
         let job = |name: &str, program: &Path, args: &[&str]| Job::new(format!("{port}/{name}"), program, args);
 
         self.one(job("hello", &hello, &[]), Part::Exactly(End::Exit(0), "hello, world\n".into()));
@@ -67,6 +74,59 @@ impl Suite {
         let runs = sweep::runs(port, &limits, extent, seed);
         self.jobs.extend(runs.iter().map(|run| run.job.clone()));
         self.parts.push(Part::Sweep(runs));
+        Ok(())
+    }
+
+    /// Adds what `port` has to show of its heap: that it fills the arena under every limit, that its threads share it,
+    /// and that a request which finds no room is told so.
+    pub fn add_heap(&mut self, port: Port, dist: &Path) -> Result<()> {
+        let [alloc, threads] = programs(port, dist, ["alloc", "threads"])?;
+        let job = |name: String, program: &Path, args: &[&str]| Job::new(format!("{port}/{name}"), program, args);
+
+        let mut fill = |limit: u64, block: u64, percent: u64| {
+            let args = [&*format!("--fill={block}"), "--allowance=0"];
+            let job = job(format!("fill/{limit}/{block}"), &alloc, &args).limited(limit);
+            self.one(job, Part::Filling { limit, block, percent });
+        };
+        let mebibytes = [1, 2, 3, 4, 8, 16, 64, 100, 128, 256, 1024, 4096];
+        for limit in [300, 400, 600].into_iter().chain(mebibytes.map(|mebibytes| mebibytes << 10)) {
+            fill(limit * KIB, 48, 90);
+            fill(limit * KIB, 64 * KIB, 97);
+        }
+        for limit in (300..600).step_by(20).chain((1 << 10..100 << 10).step_by(7 << 10)) {
+            fill(limit * KIB, 1000, 90);
+        }
+
+        for (number, limit) in [
+            (1, None),
+            (4, None),
+            (16, None),
+            (1, Some(500)),
+            (4, Some(600)),
+            (4, Some(1 << 10)),
+            (4, Some(2 << 10)),
+            (16, Some(4 << 10)),
+            (16, Some(64 << 10)),
+        ] {
+            let limit = limit.map(|limit| limit * KIB);
+            let rounds = format!("--rounds={}", ROUNDS / number);
+            let name = format!("threads/{number}/{}", limit.map_or("none".into(), |limit| limit.to_string()));
+            let job = job(name, &threads, &[&format!("--threads={number}"), &rounds]).limited(limit);
+            self.one(job, Part::Threads { number, limit });
+        }
+        for wrong in ["--threads=0", "--threads=65", "--threads=x", "--rounds=", "--rounds", "extra"] {
+            let job = job(format!("threads/usage/{wrong}"), &threads, &[wrong]);
+            self.one(job, Part::Saying(End::Exit(2), "usage: threads"));
+        }
+
+        for limit in [None, Some(64 << 20), Some(16 << 20)] {
+            let job = job(format!("collections/{limit:?}"), &alloc, &[]).limited(limit);
+            self.one(job, Part::Saying(End::Exit(0), COLLECTIONS));
+        }
+        // Room for the program, none for 100,000 boxes.
+        let full = job("collections/full".into(), &alloc, &[]).limited(1 << 20);
+        self.one(full, Part::Saying(End::Exit(2), "memory allocation of "));
+        self.one(job("fill/usage".into(), &alloc, &["--fill=0"]), Part::Saying(End::Exit(2), "usage: alloc"));
         Ok(())
     }
 
@@ -106,10 +166,27 @@ impl Suite {
                 Part::Refused => expect(is_refusal(&these[0]), &these[0], "the one line and exit=2", &mut broken),
                 Part::Tight(_) => check_tight(these, &mut broken),
                 Part::Sweep(runs) => broken.extend(sweep::check_all(runs, these)),
+                Part::Filling { limit, block, percent } => {
+                    let filled = check_filling(&these[0], *limit, *block, *percent);
+                    expect(filled.is_ok(), &these[0], &filled.err().unwrap_or_default(), &mut broken);
+                }
+                Part::Threads { number, limit } => {
+                    let shared = check_threads(&these[0], *number, *limit);
+                    expect(shared.is_ok(), &these[0], &shared.err().unwrap_or_default(), &mut broken);
+                }
             }
         }
         broken
     }
+}
+
+/// The files of programs, which are to be there.
+fn programs<const N: usize>(port: Port, dist: &Path, names: [&str; N]) -> Result<[PathBuf; N]> {
+    let files = names.map(|name| port.program(dist, name));
+    for file in &files {
+        ensure!(file.exists(), "{} is missing; `make dist PORT={port}` builds it", file.display());
+    }
+    Ok(files)
 }
 
 fn expect(holds: bool, outcome: &Outcome, wanted: &str, broken: &mut Vec<String>) {
@@ -150,6 +227,51 @@ fn check_tight(outcomes: &[Outcome], broken: &mut Vec<String>) {
     if started < outcomes.len() / 4 {
         broken.push(format!("the kernel started only {started} of {} programs under tight limits", outcomes.len() / 2));
     }
+}
+
+/// `alloc --fill` has an arena as large as the limit lets it be, but for what the program itself takes, and
+/// as many whole blocks in it as `percent` of it have room for; all of them keep what was written; and when they
+/// have been freed, as many fit again.
+fn check_filling(outcome: &Outcome, limit: u64, block: u64, percent: u64) -> Result<(), String> {
+    /// The most that a program without a heap needs, beside what `alloc` asks for at most.
+    const TAKEN: u64 = 512 * KIB;
+    const CAP: u64 = 256 << 20;
+    if outcome.end != End::Exit(0) {
+        return Err(End::Exit(0).to_string());
+    }
+    let report = Report::parse(&outcome.output)?;
+    let (arena, filled) = (report.number("arena")?, report.number("filled")?);
+    must(arena > 0 || block > limit / 8, || "an arena".into())?;
+    must(arena + TAKEN > limit.min(CAP), || format!("an arena of nearly {limit} bytes"))?;
+    let least = arena * percent / 100 / block * block;
+    must(filled >= least, || format!("at least {least} bytes filled, {percent} %"))?;
+    must(report.number("again")? == filled, || "as much filled again".into())?;
+    must(report.number("damaged")? == 0, || "every block as it was written".into())?;
+    must(report.text("check")? == "whole", || "a whole heap".into())
+}
+
+/// `threads` has done all its rounds, whether or not there was always room: without a limit there was, under a tight one
+/// there was not. All blocks kept what was written to them and were freed, some by other threads.
+fn check_threads(outcome: &Outcome, number: u64, limit: Option<u64>) -> Result<(), String> {
+    if outcome.end != End::Exit(0) {
+        return Err(End::Exit(0).to_string());
+    }
+    let report = Report::parse(&outcome.output)?;
+    must(report.number("threads")? == number, || format!("{number} threads"))?;
+    must(report.number("rounds")? == ROUNDS, || format!("{ROUNDS} rounds"))?;
+    must(report.number("swapped")? > 0, || "blocks that went from thread to thread".into())?;
+    must(report.number("damaged")? == 0, || "every block as it was written".into())?;
+    must(report.number("live")? == 0, || "every block freed".into())?;
+    must(report.text("check")? == "whole", || "a whole heap".into())?;
+    // So tight that the blocks of one thread alone do not fit.
+    let tight = limit.is_some_and(|limit| limit <= 600 * KIB);
+    let refused = report.number("refused")?;
+    must(!tight || refused > 0, || "requests that found no room".into())?;
+    must(limit.is_some() || refused == 0, || "room for every request".into())
+}
+
+fn must(holds: bool, wanted: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(wanted()) }
 }
 
 #[cfg(test)]
@@ -194,5 +316,45 @@ mod tests {
         assert_eq!(suite.check(&[]).len(), 1);
         assert_eq!(suite.check(&[outcome("y\n", End::Exit(0))]).len(), 1);
         assert_eq!(suite.check(&[outcome("x\n", End::Exit(1))]).len(), 1);
+    }
+
+    #[test]
+    fn a_heap_that_is_not_filled_or_not_whole_is_seen() {
+        let right = "block=48\narena=900000\nfilled=899952\nagain=899952\ndamaged=0\ncheck=whole\n";
+        let check = |output: &str, end| check_filling(&outcome(output, end), 1 << 20, 48, 90);
+        assert_eq!(check(right, End::Exit(0)), Ok(()));
+        assert!(check(right, End::Signal(11)).is_err());
+        for (fact, wrong) in [
+            ("arena=900000", "arena=500000"),
+            ("arena=900000", "arena=0"),
+            ("filled=899952", "filled=809000"),
+            ("again=899952", "again=899904"),
+            ("damaged=0", "damaged=1"),
+            ("check=whole", "check=broken"),
+            ("check=whole\n", ""),
+        ] {
+            assert!(check(&right.replace(fact, wrong), End::Exit(0)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn threads_that_do_not_share_are_seen() {
+        let right = "threads=4\nrounds=80000\nswapped=9\nrefused=0\ndamaged=0\npeak=9\nlive=0\ncheck=whole\n";
+        let check = |output: &str, limit| check_threads(&outcome(output, End::Exit(0)), 4, limit);
+        assert_eq!(check(right, None), Ok(()));
+        assert_eq!(check(&right.replace("refused=0", "refused=7"), Some(1 << 20)), Ok(()));
+        assert!(check(right, Some(600 << 10)).is_err(), "a tight limit, and always room");
+        for (fact, wrong) in [
+            ("threads=4", "threads=3"),
+            ("rounds=80000", "rounds=79999"),
+            ("swapped=9", "swapped=0"),
+            ("refused=0", "refused=1"),
+            ("damaged=0", "damaged=1"),
+            ("live=0", "live=48"),
+            ("check=whole", "check=broken"),
+        ] {
+            assert!(check(&right.replace(fact, wrong), None).is_err(), "{wrong}");
+        }
+        assert!(check_threads(&outcome(right, End::Timeout), 4, None).is_err());
     }
 }

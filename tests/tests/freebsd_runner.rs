@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rt0_tests::freebsd::{Limit, Options, run, run_jobs};
 use rt0_tests::job::Job;
+use rt0_tests::machine::default_dist;
 use rt0_tests::port::{Port, chosen};
 use rt0_tests::sweep::{self, Extent};
 use rt0_tests::tracer::faults::Fault;
@@ -14,10 +15,8 @@ use rt0_tests::tracer::report::{End, Outcome};
 const PORTS: [Port; 2] = [Port::freebsd_386, Port::freebsd_amd64];
 const MIB: u64 = 1 << 20;
 
-/// Where the programs are: `dist`, or what RT0_DIST names.
 fn program(port: Port, name: &str) -> PathBuf {
-    let dist = std::env::var_os("RT0_DIST").map_or_else(|| PathBuf::from("../dist"), PathBuf::from);
-    let file = port.program(&dist, name);
+    let file = port.program(&default_dist(), name);
     assert!(file.exists(), "{} is not there; `make dist PORT={port}` makes it", file.display());
     file
 }
@@ -252,18 +251,6 @@ fn an_unknown_call_is_sigsys() {
         let options = Options { faults: vec![fault("getrlimit:1:unknown")], ..Options::default() };
         let outcome = lawful(port, "limits", &[], &options);
         assert_eq!(outcome.end, End::Signal("SIGSYS".into()), "{port}");
-    }
-}
-
-/// thr_new, thr_exit and _umtx_op: threads run at once, on their own stacks, and a sleeper is woken.
-#[test]
-fn threads_count_together() {
-    for port in PORTS {
-        for number in ["1", "7"] {
-            let outcome = lawful(port, "probe", &["threads", number], &Options::default());
-            let expected = format!("threads={number} count={number}000 ids=ok\n");
-            assert_eq!((outcome.end.clone(), outcome.output()), (End::Exit(0), expected), "{port}: {outcome:?}");
-        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use rt0_tests::freebsd::{self, Holes, Limit};
 use rt0_tests::linux_runner;
+use rt0_tests::machine::default_dist;
 use rt0_tests::port::{Port, chosen};
 use rt0_tests::tracer::faults::Fault;
 use rt0_tests::tracer::launch::{Launch, Stream};
@@ -31,10 +32,8 @@ impl Setup {
     }
 }
 
-/// Where the programs are: `dist`, or what RT0_DIST names.
 fn program(port: Port, name: &str) -> PathBuf {
-    let dist = std::env::var_os("RT0_DIST").map_or_else(|| PathBuf::from("../dist"), PathBuf::from);
-    let file = port.program(&dist, name);
+    let file = port.program(&default_dist(), name);
     assert!(file.exists(), "{} is not there; `make dist PORT={port}` makes it", file.display());
     file
 }
@@ -309,6 +308,32 @@ fn short_and_interrupted_writes_lose_nothing() {
             );
             let whole = run(port, "limits", &[], &Setup::default()).output();
             assert_eq!(run(port, "limits", &[], &Setup::failing(&[fault])).output(), whole, "{port} {fault}");
+        }
+    }
+}
+
+/// A thread that the kernel does not make is told. Sleeps that are cut short and memory that the heap is refused, once or
+/// from then on, cost no thread its rounds.
+#[test]
+fn threads_live_with_what_the_kernel_refuses() {
+    for port in chosen(&PORTS) {
+        let (make, sleep) = if port.is_freebsd() { ("thr_new", "_umtx_op") } else { ("clone", "futex") };
+        for nth in [1, 3] {
+            let outcome = run(port, "threads", &[], &Setup::failing(&[&format!("{make}:{nth}:EAGAIN")]));
+            let line = format!("threads: no thread {}: the kernel makes none: EAGAIN ", nth - 1);
+            assert!(outcome.end == End::Exit(1) && outcome.errors().starts_with(&line), "{port}: {outcome:?}");
+        }
+        // Four stacks are committed first.
+        let once = (5..12).map(|nth| format!("mprotect:{nth}:ENOMEM"));
+        let for_ever = [5, 8].map(|nth| format!("mprotect:{nth}+:ENOMEM"));
+        for fault in once.chain(for_ever).chain([format!("{sleep}:1+:EINTR")]) {
+            let outcome = run(port, "threads", &["--rounds=1000"], &Setup::failing(&[&fault]));
+            let output = outcome.output();
+            let case = format!("{port} {fault}: {:?} {output} {:#?}", outcome.end, outcome.violations);
+            assert!(outcome.end == End::Exit(0) && outcome.violations.is_empty(), "{case}");
+            assert!(output.contains("\nrounds=4000\n") && output.contains("\ndamaged=0\n"), "{case}");
+            assert!(output.ends_with("\nlive=0\ncheck=whole\n"), "{case}");
+            assert!(!fault.contains("+:ENOMEM") || !output.contains("\nrefused=0\n"), "{case}");
         }
     }
 }

@@ -32,6 +32,7 @@ pub const THR_EXIT: usize = 431;
 pub const THR_SELF: usize = 432;
 pub const THR_KILL: usize = 433;
 pub const UMTX_OP: usize = 454;
+pub const THR_NEW: usize = 455;
 pub const MMAP: usize = 477;
 pub const OPENAT: usize = 499;
 pub const GETRANDOM: usize = 563;

@@ -1,7 +1,8 @@
-//! Breaks the FreeBSD stubs and what stands on them, one way after the other, and sees the suite turn red.
+//! Breaks the FreeBSD stubs, the start of threads and what stands on them, one way after the other, and sees the suite turn
+//! red.
 //!
 //! Each mutant is one replacement in a copy of the tree, whose programs are then built as `make dist` builds them and given to
-//! the tests of the runner. A mutant that no test sees is a hole in the tests, and this fails.
+//! the suite of the test that is to see it. A mutant that no test sees is a hole in the tests, and this fails.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ const I386: &str = "arch/freebsd_386/mod.rs";
 const OS: &str = "src/os/freebsd.rs";
 const NUMBERS: &str = "src/os/freebsd/nr.rs";
 const MEMORY: &str = "src/mem.rs";
+const LOCK: &str = "src/lock.rs";
+const THREAD: &str = "src/thread.rs";
 
 const KEEPS: &str = "every_typed_call_keeps_its_registers_and_tells_errors_from_results";
 const ENTRY: &str = "hello_and_limits_run_from_every_entry_state";
@@ -37,6 +40,9 @@ const BEFORE_MAIN: &str = "the_calls_before_main_are_getrlimit_and_mmap";
 const FITS: &str = "the_arena_fits_every_limit";
 const NOTE: &str = "the_note_and_the_osabi_byte_count";
 const UNALIGNED: &str = "mmap_answers_an_unaligned_address";
+const HEAP_ON_X86: &str = "linux_386_and_linux_amd64_on_this_machine";
+const HEAP_ON_ARM: &str = "linux_arm_on_debians_kernel";
+const HEAP_ON_FREEBSD: &str = "freebsd_386_and_freebsd_amd64_under_the_runner";
 
 const MUTANTS: &[Mutant] = &[
     Mutant {
@@ -194,6 +200,102 @@ const MUTANTS: &[Mutant] = &[
         )],
         seen_by: UNALIGNED,
     },
+    Mutant {
+        name: "lock taken whoever holds it",
+        port: Port::linux_amd64,
+        file: LOCK,
+        edits: &[(
+            "self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()",
+            "{ self.word.store(HELD, Relaxed); true }",
+        )],
+        seen_by: HEAP_ON_X86,
+    },
+    Mutant {
+        name: "lock taken whoever holds it",
+        port: Port::linux_arm,
+        file: LOCK,
+        edits: &[(
+            "self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()",
+            "{ self.word.store(HELD, Relaxed); true }",
+        )],
+        seen_by: HEAP_ON_ARM,
+    },
+    Mutant {
+        name: "lock sleeps long, and nobody wakes it",
+        port: Port::linux_386,
+        file: LOCK,
+        edits: &[
+            ("Timespec { seconds: 0,", "Timespec { seconds: 9999,"),
+            ("load(Relaxed) != 0", "load(Relaxed) > 9999"),
+        ],
+        seen_by: HEAP_ON_X86,
+    },
+    Mutant {
+        name: "lock sleeps long, and nobody wakes it",
+        port: Port::freebsd_386,
+        file: LOCK,
+        edits: &[
+            ("Timespec { seconds: 0,", "Timespec { seconds: 9999,"),
+            ("load(Relaxed) != 0", "load(Relaxed) > 9999"),
+        ],
+        seen_by: HEAP_ON_FREEBSD,
+    },
+    Mutant {
+        name: "clone: the stack in another register",
+        port: Port::linux_amd64,
+        file: "arch/linux_amd64/mod.rs",
+        edits: &[("in(\"rsi\") stack", "in(\"rdx\") stack")],
+        seen_by: HEAP_ON_X86,
+    },
+    Mutant {
+        name: "clone: the word in the place that it has on 386",
+        port: Port::linux_amd64,
+        file: "arch/linux_amd64/mod.rs",
+        edits: &[("in(\"r10\") ended", "in(\"r8\") ended")],
+        seen_by: HEAP_ON_X86,
+    },
+    Mutant {
+        name: "clone: the word in the place that it has on amd64",
+        port: Port::linux_arm,
+        file: "arch/linux_arm/mod.rs",
+        edits: &[("in(\"r4\") ended", "in(\"r3\") ended")],
+        seen_by: HEAP_ON_ARM,
+    },
+    Mutant {
+        name: "clone: no argument on the new stack",
+        port: Port::linux_386,
+        file: "arch/linux_386/mod.rs",
+        edits: &[("\"push eax\",\n                \"call edx\"", "\"push 0\",\n                \"call edx\"")],
+        seen_by: HEAP_ON_X86,
+    },
+    Mutant {
+        name: "waits for a thread where only its own process wakes",
+        port: Port::linux_amd64,
+        file: THREAD,
+        edits: &[("FUTEX_WAIT.into()", "(FUTEX_WAIT | 128).into()")],
+        seen_by: HEAP_ON_X86,
+    },
+    Mutant {
+        name: "does not wait for a thread",
+        port: Port::linux_386,
+        file: THREAD,
+        edits: &[("while state.load(Acquire) == kernel::RUNNING", "while state.load(Acquire) > kernel::RUNNING")],
+        seen_by: HEAP_ON_X86,
+    },
+    Mutant {
+        name: "thr_new: the stack's size is none",
+        port: Port::freebsd_amd64,
+        file: THREAD,
+        edits: &[("stack_base: low, stack_size }", "stack_base: low, stack_size: stack_size & 1 }")],
+        seen_by: HEAP_ON_FREEBSD,
+    },
+    Mutant {
+        name: "thr_exit: without the word",
+        port: Port::freebsd_386,
+        file: THREAD,
+        edits: &[("syscall(nr::THR_EXIT, [word.as_ptr().into()])", "syscall(nr::THR_EXIT, [0usize.into()])")],
+        seen_by: HEAP_ON_FREEBSD,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -264,18 +366,25 @@ fn try_one(root: &Path, copy: &Path, mutant: &Mutant) -> Result<Vec<String>> {
     }
     fs::write(&path, broken)?;
     let built = make_in(copy, "dist", &[mutant.port]);
-    let red = built.and_then(|()| failing_tests(root, &copy.join("dist"), mutant.seen_by));
+    let red = built.and_then(|()| failing_tests(root, &copy.join("dist"), mutant));
     fs::write(&path, original)?;
     update(&root.join("dist"), &copy.join("dist"), &[])?;
     red
 }
 
-/// The names of the tests that fail with the programs in `dist`: of the runner's, and of the injected failures where it is
-/// one of those that is expected to.
-fn failing_tests(root: &Path, dist: &Path, expected: &str) -> Result<Vec<String>> {
-    let suite = if expected == UNALIGNED { "injected_failures" } else { "freebsd_runner" };
+/// The names of the tests that fail with the programs in `dist`, of the suite that has the one which is to see the mutant.
+fn failing_tests(root: &Path, dist: &Path, mutant: &Mutant) -> Result<Vec<String>> {
+    let suite = match mutant.seen_by {
+        UNALIGNED => "injected_failures",
+        HEAP_ON_X86 | HEAP_ON_ARM | HEAP_ON_FREEBSD => "heap_programs",
+        _ => "freebsd_runner",
+    };
     let mut command = Command::new("cargo");
     command.args(["test", "--quiet", "-p", "rt0-tests", "--test", suite, "--", "--format=pretty"]);
+    if suite == "heap_programs" {
+        // On the one port; some mutants hang.
+        command.env("RT0_PORTS", mutant.port.to_string()).env("RT0_PATIENCE", "8");
+    }
     let output = command.current_dir(root).env("RT0_DIST", dist).output().context("cargo test")?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !text.contains("test result: ") {

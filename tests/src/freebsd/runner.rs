@@ -359,11 +359,7 @@ impl Run<'_> {
         };
         let new = Tracee(Pid::from_raw(i32::try_from(ptrace::getevent(maker.0)?)?));
         let (context, birth) = match self.kernel.starting.remove(&maker) {
-            Some(start) => {
-                // A bad place for the id is a fault of the program's that thr_new answers; here the thread is there.
-                let _ = start.announce(context, u64::from(new.0.as_raw().cast_unsigned()));
-                (Context { tracee: new, ..context }, Birth::Thread(start))
-            }
+            Some(start) => (Context { tracee: new, ..context }, Birth::Thread(start)),
             None => {
                 let process = self.kernel.process(context).clone();
                 self.kernel.processes.insert(new.0.as_raw(), process);

@@ -58,7 +58,8 @@ impl Kernel {
         qemu.args(["-nodefaults", "-display", "none", "-monitor", "none", "-serial", "stdio"]);
         match self {
             Kernel::I386 | Kernel::Amd64 => qemu.args(["-machine", "pc", "-cpu", "max"]),
-            Kernel::Armhf => qemu.args(["-machine", "virt", "-cpu", "cortex-a15"]),
+            // Two processors, so that a program's threads run at once.
+            Kernel::Armhf => qemu.args(["-machine", "virt", "-cpu", "cortex-a15", "-smp", "2"]),
         };
         qemu
     }

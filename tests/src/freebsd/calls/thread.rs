@@ -39,22 +39,9 @@ pub(crate) struct Start {
     function: u64,
     argument: u64,
     stack_end: u64,
-    tls: u64,
-    tid_places: [u64; 2],
 }
 
 impl Start {
-    /// Writes the new thread's id where the old one wants it, before the new one runs.
-    ///
-    /// # Errors
-    /// EFAULT.
-    pub(crate) fn announce(&self, context: Context, tid: u64) -> Result<(), Errno> {
-        for place in self.tid_places.into_iter().filter(|place| *place != 0) {
-            context.tracee.write(place, &tid_bytes(context.class, tid))?;
-        }
-        Ok(())
-    }
-
     /// Sets a new thread's registers as `cpu_set_upcall` does, and poison in all others.
     ///
     /// # Errors
@@ -63,6 +50,8 @@ impl Start {
         let Context { tracee, class, .. } = context;
         let mut registers: Registers = tracee.registers().map_err(|_| Errno::ESRCH)?;
         poison::general(&mut registers, class);
+        // The new thread has the flags of the old one (`cpu_copy_thread`, before FreeBSD 12 `cpu_set_upcall`), which had this clear, as every function expects.
+        registers.eflags &= !poison::DIRECTION;
         registers.orig_rax = u64::MAX;
         registers.rip = self.function;
         registers.rbp = 0;
@@ -70,7 +59,6 @@ impl Start {
             Class::Bits64 => {
                 registers.rsp = (self.stack_end & !15) - 8;
                 registers.rdi = self.argument;
-                registers.fs_base = self.tls;
             }
             Class::Bits32 => {
                 registers.rsp = ((self.stack_end - 4) & !15) - 4;
@@ -81,25 +69,29 @@ impl Start {
     }
 }
 
-/// `kern_thr_new`. The new thread begins when it first stops.
+/// `sys_thr_new`. The new thread begins when it first stops.
 pub(super) fn new(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     // CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM
     const FLAGS: u64 = 0x100 | 0x200 | 0x400 | 0x800 | 0x1_0000 | 0x4_0000;
+    /// Words of a `struct thr_param`: what a caller's shorter one lacks is zero.
+    const WORDS: usize = 13;
     let Context { tracee, class, .. } = context;
-    let words = tracee.read_words(class, arguments.word(0), 8)?;
-    let [function, argument, stack, size, tls, _, child_tid, parent_tid] = words[..] else {
-        return Err(Errno::EINVAL);
-    };
-    if class == Class::Bits32 && tls != 0 {
-        kernel.violation(context, "thr_new: the runner plays no thread-local storage of 32-bit programs");
+    let length = usize::try_from(arguments.int(1)).map_err(|_| Errno::EINVAL)?;
+    if length > WORDS * class.word() {
         return Err(Errno::EINVAL);
     }
-    let tid_places = [child_tid, parent_tid];
-    kernel.starting.insert(tracee, Start { function, argument, stack_end: stack + size, tls, tid_places });
+    let mut words = tracee.read_words(class, arguments.word(0), length / class.word())?;
+    words.resize(WORDS, 0);
+    let [function, argument, stack, size, ref rest @ ..] = words[..] else { return Err(Errno::EINVAL) };
+    if rest.iter().any(|word| *word != 0) || length % class.word() != 0 {
+        kernel.violation(context, "thr_new: the runner plays function, argument and stack alone");
+        return Err(Errno::EINVAL);
+    }
+    kernel.starting.insert(tracee, Start { function, argument, stack_end: stack + size });
     Ok(Step::linux_then(linux::CLONE, [FLAGS, 0, 0, 0, 0, 0], |_, _, _| Step::value(0)))
 }
 
-/// `sys_thr_exit`: the word at `state` becomes 1, and who waits for it is woken.
+/// `sys_thr_exit`: the word at `state` becomes 1, and who waits for it is woken (`kern_umtx_wake`, not private).
 pub(super) fn exit(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let state = arguments.word(0);
     let leave = Step::linux(linux::EXIT, [0; 6]);
@@ -113,22 +105,27 @@ pub(super) fn exit(_: &mut Kernel, context: Context, arguments: &Arguments) -> R
     Ok(Step::linux_then(linux::FUTEX, [state, FUTEX_WAKE, everyone, 0, 0, 0], |_, _, _| leave))
 }
 
-/// `FUTEX_WAIT | FUTEX_PRIVATE_FLAG` and `FUTEX_WAKE | FUTEX_PRIVATE_FLAG`.
+/// `FUTEX_WAIT | FUTEX_PRIVATE_FLAG` and `FUTEX_WAKE | FUTEX_PRIVATE_FLAG`: for all of FreeBSD's operations, since there a
+/// private sleeper and a waker that is not do meet, but for memory that is inherited shared (`sys/kern/kern_umtx.c`,
+/// `umtx_key_get`), which Linux's two kinds never do.
 const FUTEX_WAIT: u64 = 128;
 const FUTEX_WAKE: u64 = 129;
 
-/// `UMTX_OP_WAIT_UINT_PRIVATE` (15) and `UMTX_OP_WAKE_PRIVATE` (16). Who finds another value than the expected one does not
-/// sleep and is told nothing of it; who wakes is not told how many.
+/// `UMTX_OP_WAIT` (2, a `long`), `UMTX_OP_WAIT_UINT_PRIVATE` (15) and `UMTX_OP_WAKE_PRIVATE` (16). Who finds another value
+/// than the expected one does not sleep and is told nothing of it (`do_wait`); who wakes is not told how many.
 pub(super) fn umtx_op(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let (object, value) = (arguments.word(0), arguments.word(2));
     let timeout = arguments.word(4);
-    if object % 4 != 0 {
-        return Err(Errno::EINVAL);
-    }
-    match arguments.int(1) {
-        15 => {
+    let operation = arguments.int(1);
+    match operation {
+        2 | 15 => {
             if timeout != 0 {
                 super::read_timespec(context, timeout)?;
+            }
+            // Linux looks at 32 bits. Of a `long`'s other half a change between this and the sleep would be missed.
+            let is_long = operation == 2 && context.class == Class::Bits64;
+            if is_long && context.tracee.read_words(context.class, object, 1)?[0] >> 32 != value >> 32 {
+                return Ok(Step::value(0));
             }
             let wait = [object, FUTEX_WAIT, value & 0xffff_ffff, timeout, 0, 0];
             Ok(Step::Linux(
@@ -142,10 +139,8 @@ pub(super) fn umtx_op(kernel: &mut Kernel, context: Context, arguments: &Argumen
         }
         16 => Ok(Step::linux_then(linux::FUTEX, [object, FUTEX_WAKE, value, 0, 0, 0], |_, _, _| Step::value(0))),
         other => {
-            kernel.violation(
-                context,
-                format!("_umtx_op {other}: the runner plays 15 (wait) and 16 (wake) of private words"),
-            );
+            let plays = "the runner plays 2 and 15 (wait) and 16 (wake)";
+            kernel.violation(context, format!("_umtx_op {other}: {plays}"));
             Err(Errno::EINVAL)
         }
     }

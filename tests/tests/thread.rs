@@ -1,0 +1,50 @@
+//! Threads by the library alone, in a program of the host's: what a stack may be.
+
+use std::hint::black_box;
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
+use rt0::sys::Errno;
+use rt0::thread::{STACK_MIN, start};
+
+/// What the compiler believes to lie on an aligned stack.
+#[repr(align(16))]
+struct Aligned([u8; 16]);
+
+/// Adds 1 to what the argument points to, or much if the stack is not aligned. It uses no thread-local storage.
+fn work(count: *mut ()) {
+    let local = black_box(Aligned([1; 16]));
+    let aligned = (&raw const local).addr().is_multiple_of(16);
+    // SAFETY: the tests below give it a counter that outlives the thread.
+    let count = unsafe { &*count.cast::<AtomicUsize>() };
+    count.fetch_add(if aligned { usize::from(local.0[15]) } else { 1 << 20 }, Relaxed);
+}
+
+#[test]
+fn a_stack_begins_and_ends_anywhere_and_comes_back() {
+    let count = AtomicUsize::new(0);
+    let mut memory = vec![MaybeUninit::<u8>::uninit(); 4 * STACK_MIN];
+    let mut started = 0;
+    for low in 0..17 {
+        for cut in 0..17 {
+            let end = memory.len() - cut;
+            let stack = NonNull::from(&mut memory[low..end]);
+            let stack = NonNull::slice_from_raw_parts(stack.cast::<u8>(), stack.len());
+            // SAFETY: the memory is the thread's until it is joined, and ample; the counter is atomic.
+            let thread = unsafe { start(stack, work, ptr::from_ref(&count).cast_mut().cast()) }.unwrap();
+            assert_eq!(thread.join(), stack);
+            started += 1;
+            assert_eq!(count.load(Relaxed), started, "{low} {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_stack_that_is_too_short_is_refused() {
+    let mut memory = vec![0u8; STACK_MIN - 1];
+    // SAFETY: the memory is ours; `work` is never called.
+    let refused = unsafe { start(NonNull::from(&mut memory[..]), work, ptr::null_mut()) };
+    assert_eq!(refused.err(), Some(Errno::EINVAL));
+}
