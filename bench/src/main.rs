@@ -131,11 +131,17 @@ fn run(options: &Options) -> Result<()> {
     for round in 0..options.rounds {
         for (w, (name, argument)) in workloads.iter().enumerate() {
             eprint!("\r\x1b[Kround {}/{}: {name}", round + 1, options.rounds);
-            for (a, allocator) in allocators.iter().enumerate() {
+            // Each is first once, and follows another one each time: what a run leaves to the next is nobody's.
+            let mut order: Vec<usize> = (0..allocators.len()).collect();
+            order.rotate_left((round * 5 + w) % allocators.len());
+            if round % 2 == 1 {
+                order.reverse();
+            }
+            for a in order {
                 if out.contains(&(w, a)) {
                     continue;
                 }
-                match once(&programs[*allocator], argument)? {
+                match once(&programs[allocators[a]], argument)? {
                     Some(cost) => costs.entry((w, a)).or_default().push(cost),
                     None => {
                         out.insert((w, a));

@@ -17,7 +17,7 @@ use crate::mem::{round_down, round_up};
 
 /// `soft` rises by this part of what is in use, so that the front's lists are
 /// emptied at most so often while a heap grows ...
-const GROWTH: usize = 12;
+const GROWTH: usize = 16;
 /// ... and by at least so many bytes.
 const GROWTH_MIN: usize = 64 * 1024;
 
@@ -26,9 +26,9 @@ const GROWTH_MIN: usize = 64 * 1024;
 const POPULATE_FROM: usize = 2 * GROWTH_MIN;
 
 /// From how many bytes in use on the heap grows by huge pages, unless
-/// [`Heap::set_huge_from`](super::Heap::set_huge_from) says otherwise: the last of
-/// them, used in part only, is then a quarter of that at most.
-pub const HUGE_FROM: usize = 4 * HUGE;
+/// [`Heap::set_huge_from`](super::Heap::set_huge_from) says otherwise. A step is as
+/// long as a huge page then, so that no more is resident than without.
+pub const HUGE_FROM: usize = GROWTH * HUGE;
 
 /// A further region is at least this large, if the kernel gives it.
 const REGION_MIN: usize = 8 * 1024 * 1024;
@@ -53,6 +53,7 @@ impl Want {
         self.place_aligned(start, room)
     }
 
+    /// The same for blocks that are to begin at a multiple of more than a granule.
     fn place_aligned(self, start: NonNull<u8>, room: usize) -> Option<usize> {
         let at = |align: usize| {
             let gap = start.addr().get().wrapping_neg() & (align - 1);
@@ -144,9 +145,10 @@ impl<M: Memory> Back<M> {
     fn take_chunk(&mut self, want: Want) -> Option<Run> {
         // With room to move by less than the alignment, any chunk will do.
         let chunk = self.bins.find(want.len.checked_add(want.align - GRANULE)?)?;
+        let gap = want.place(chunk.start(), chunk.len())?;
         let region = self.region_of(chunk.start());
         let Gap { start, end, dirty } = self.unlink(region, chunk);
-        let at = start + want.place(chunk.start(), end - start)?;
+        let at = start + gap;
         let count = want.count_in(end - at);
         let rest = at + count * want.len;
         // SAFETY: what is left on either side was part of the chunk.

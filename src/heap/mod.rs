@@ -182,8 +182,8 @@ impl<L: Exclusive, M: Memory> Heap<L, M> {
 
     /// Sets from how many bytes in use on the heap grows by huge pages, where the
     /// kernel has them (2 MiB; [`HUGE_FROM`] if this is not called): fewer page faults
-    /// and TLB misses, at the price of up to one of them resident unused. 0: from the
-    /// first block on; `usize::MAX`: never. What is resident already stays as it is.
+    /// and TLB misses; below [`HUGE_FROM`] at the price of up to one of them resident
+    /// unused. 0: from the first block on; `usize::MAX`: never. What is resident already stays as it is.
     pub fn set_huge_from(&self, bytes: usize) {
         self.with(|state| state.back.huge_from = Some(bytes));
     }

@@ -350,10 +350,11 @@ fn a_large_heap_grows_by_huge_pages_and_a_small_one_does_not() {
         assert_eq!(heap.check(), Ok(()));
         advised_huge(from, to) >> 20
     };
-    let (none, some, all) = (grown(None, 7), grown(None, 32), grown(Some(0), 32));
-    assert_eq!(none, 0, "of 7 MiB");
-    // It grows by whole ones, so the first begins less than one above the 8 MiB, and so does the last.
-    assert_eq!((20..=24).contains(&some), any, "{some} of 32 MiB");
+    let from = rt0::heap::HUGE_FROM >> 20;
+    let (none, some, all) = (grown(None, from - 1), grown(None, from + 24), grown(Some(0), 32));
+    assert_eq!(none, 0, "of {} MiB", from - 1);
+    // It grows by whole ones, so the first begins less than one above that, and so does the last.
+    assert_eq!((20..=24).contains(&some), any, "{some} of {} MiB", from + 24);
     assert_eq!((30..=32).contains(&all), any, "{all} of 32 MiB");
     assert_eq!(grown(Some(usize::MAX), 32), 0, "never");
 }
