@@ -20,7 +20,7 @@ pub struct Extent {
 /// bytes read as zero when they are first committed.
 pub unsafe trait Memory {
     /// The page size in bytes, a power of two.
-    fn page_size(&mut self) -> usize;
+    fn page_size(&self) -> usize;
 
     /// Reserves a further extent of at least `min` bytes, and of `want` bytes
     /// if that is to be had; both are multiples of the page size. `None` if there is

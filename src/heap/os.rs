@@ -18,14 +18,12 @@ pub struct Os {
     spare: Option<Spare>,
     /// The arena, until the heap takes it.
     arena: Option<Region>,
-    /// The page size in bytes; 0 until it is asked for.
-    page: usize,
 }
 
 impl Os {
     /// Reserves an arena when it is first asked.
     pub const fn new() -> Os {
-        Os { allowance: None, cap: None, spare: None, arena: None, page: 0 }
+        Os { allowance: None, cap: None, spare: None, arena: None }
     }
 
     /// Leaves so many bytes of the limit for stacks and other mappings, as
@@ -115,11 +113,8 @@ impl From<Region> for Extent {
 // SAFETY: `malloc` and `mem` hand out what the kernel gave for this alone, and
 // the kernel's new pages are zero.
 unsafe impl Memory for Os {
-    fn page_size(&mut self) -> usize {
-        if self.page == 0 {
-            self.page = page_size();
-        }
-        self.page
+    fn page_size(&self) -> usize {
+        page_size()
     }
 
     #[cold]

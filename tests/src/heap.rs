@@ -32,7 +32,7 @@ impl Bounded<'_> {
 
 // SAFETY: extents are the kernel's own mappings.
 unsafe impl Memory for Bounded<'_> {
-    fn page_size(&mut self) -> usize {
+    fn page_size(&self) -> usize {
         self.page
     }
 
