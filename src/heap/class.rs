@@ -103,7 +103,8 @@ impl SizeClass {
     /// Its number.
     #[inline]
     pub(super) const fn index(self) -> usize {
-        // SAFETY: `of` answers at most the class of SMALL_MAX, the last one, since `class_of` never falls; so does `all`.
+        // SAFETY: `class_of` never falls, so `of` answers at most the class of SMALL_MAX, the last one; no other function
+        // here makes a class that is not one.
         unsafe { core::hint::assert_unchecked(self.0 < CLASSES) };
         self.0
     }
