@@ -55,9 +55,6 @@ port_cargo = $(PORT_CARGO) $2 --release $(PORT_FLAGS) --target $(call target_of,
 has_target = $(if $(STANDARD),$(if $(filter $(STANDARD_$1),$(STANDARD_TARGETS)),,\
 	echo "make: $1 needs: rustup target add $(STANDARD_$1)" >&2; exit 1))
 
-has_target = $(if $(STANDARD),$(if $(filter $(STANDARD_$1),$(STANDARD_TARGETS)),,\
-	echo "make: $1 needs: rustup target add $(STANDARD_$1)" >&2; exit 1))
-
 dist: $(PORT:%=dist-%)
 dist-%:
 	@$(call has_target,$*)
