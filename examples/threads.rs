@@ -6,7 +6,6 @@
 #![no_main]
 
 use core::alloc::Layout;
-use core::mem::size_of;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use core::sync::atomic::{AtomicPtr, AtomicUsize};

@@ -36,13 +36,11 @@ pub(crate) trait Port {
     /// argument. Below `stack`, 16-byte aligned, is memory of the new thread's alone; `ended` is what
     /// `CLONE_CHILD_CLEARTID` writes to.
     #[cfg(target_os = "linux")]
-    unsafe fn clone(
-        flags: usize,
-        stack: *mut (),
-        ended: *mut u32,
-        entry: unsafe extern "C" fn(*mut ()) -> !,
-    ) -> Result<usize, Errno>;
+    unsafe fn clone(flags: usize, stack: *mut (), ended: *mut u32, entry: ThreadEntry) -> Result<usize, Errno>;
 }
+
+/// The first function of a thread; it takes the stack that the thread was given.
+pub(crate) type ThreadEntry = unsafe extern "C" fn(*mut ()) -> !;
 
 /// Arguments that a system call can have. Linux stops at six; on FreeBSD/386 `mmap` has seven words.
 pub(crate) const ARGS: usize = 7;

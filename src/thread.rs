@@ -4,7 +4,6 @@
 //! All threads are equal but for the first: when `main` returns, or anybody calls [`exit`](crate::exit) or panics, the
 //! process ends and with it every thread.
 
-use core::mem::size_of;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Release};
 use core::sync::atomic::fence;
@@ -146,6 +145,7 @@ mod kernel {
     use core::sync::atomic::AtomicUsize;
 
     use super::{Base, run};
+    use crate::arch::ThreadEntry;
     use crate::sys::{Errno, UMTX_OP_WAIT, nr, syscall};
 
     /// A `long`, which becomes 1 (`sys/kern/kern_thr.c`, `sys_thr_exit`).
@@ -156,7 +156,7 @@ mod kernel {
     /// rest (`sys/kern/kern_thr.c`, `sys_thr_new`): no thread-local storage, no ids, no flags, no priority.
     #[repr(C)]
     struct ThrParam {
-        start_func: unsafe extern "C" fn(*mut ()) -> !,
+        start_func: ThreadEntry,
         arg: NonNull<Base>,
         stack_base: NonNull<u8>,
         stack_size: usize,

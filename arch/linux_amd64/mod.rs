@@ -32,7 +32,7 @@
 
 use core::arch::asm;
 
-use crate::arch::{ARGS, Arg};
+use crate::arch::{ARGS, Arg, ThreadEntry};
 use crate::os::Errno;
 
 pub mod nr;
@@ -66,12 +66,7 @@ impl crate::arch::Port for Port {
         Errno::check(result)
     }
 
-    unsafe fn clone(
-        flags: usize,
-        stack: *mut (),
-        ended: *mut u32,
-        entry: unsafe extern "C" fn(*mut ()) -> !,
-    ) -> Result<usize, Errno> {
+    unsafe fn clone(flags: usize, stack: *mut (), ended: *mut u32, entry: ThreadEntry) -> Result<usize, Errno> {
         let result;
         // SAFETY: the caller vouches for the call; the operands are the tables above. The new thread goes on from the
         // same instruction on its own stack, and does not come out of `entry`. Without the flags that would use them,

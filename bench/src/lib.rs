@@ -104,6 +104,12 @@ fn resident() -> Result<(u64, u64)> {
     Ok((field("VmRSS:")?, field("VmHWM:")?))
 }
 
+/// The instructions that a run under callgrind says it has collected.
+pub fn collected(output: &std::process::Output) -> Option<u64> {
+    let text = String::from_utf8_lossy(&output.stderr);
+    text.lines().find(|line| line.contains("Collected :"))?.split_whitespace().last()?.parse().ok()
+}
+
 fn usage() -> Result<libc::rusage> {
     // SAFETY: all zeroes is a value of this plain structure, and getrusage fills it.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use rt0_bench::work::WORKLOADS;
-use rt0_bench::{Cost, trace};
+use rt0_bench::{Cost, collected, trace};
 
 const USAGE: &str = "\
 usage: rt0-bench [--rounds=N] [--only=WORKLOAD,...] [--allocators=NAME,...] [--instructions]
@@ -310,9 +310,7 @@ fn count(program: &[String], trace: &Path) -> Option<f64> {
             .output()
             .ok()?;
         let calls: f64 = String::from_utf8_lossy(&output.stdout).trim().parse().ok()?;
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        let line = text.lines().find(|l| l.contains("Collected :"))?;
-        Some(line.split_whitespace().last()?.parse::<f64>().ok()? / calls)
+        Some(collected(&output)? as f64 / calls)
     };
     Some(run("rt0_bench::trace::replay")? - run("rt0_bench::trace::replay_nothing")?)
 }

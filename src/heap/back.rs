@@ -10,10 +10,11 @@ use core::ptr::NonNull;
 use super::RETAIN;
 use super::bins::{BINS, Bins};
 use super::chunk::{Chunk, DIRTY_MIN};
-use super::class::{GRANULE, LARGE, PAGE};
+use super::class::{GRANULE, LARGE};
 use super::memory::Memory;
 use super::region::{HUGE, Pages, Region};
 use crate::mem::{round_down, round_up};
+use crate::sys::PAGE_SIZE_MIN;
 
 /// `soft` rises by this part of what is in use, so that the front's lists are
 /// emptied at most so often while a heap grows ...
@@ -59,7 +60,7 @@ impl Want {
             let gap = start.addr().get().wrapping_neg() & (align - 1);
             (room.checked_sub(gap)? >= self.len).then_some(gap)
         };
-        let at_page = if self.len < LARGE { None } else { at(self.align.max(PAGE)) };
+        let at_page = if self.len < LARGE { None } else { at(self.align.max(PAGE_SIZE_MIN)) };
         at_page.or_else(|| at(self.align))
     }
 

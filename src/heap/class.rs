@@ -25,12 +25,9 @@ const STEPS_LOG: usize = 4;
 /// 64-bit ports, 4 KiB on 32-bit ones.
 pub const SMALL_MAX: usize = 8 * EXACT * GRANULE;
 
-/// The smallest page of the kernels here.
-pub(super) const PAGE: usize = PAGE_SIZE_MIN;
-
 /// From how many bytes on a block is whole pages, and begins at one if that can be:
 /// such blocks are copied faster, and all of their memory can be given back.
-pub(super) const LARGE: usize = 32 * PAGE;
+pub(super) const LARGE: usize = 32 * PAGE_SIZE_MIN;
 
 /// Number of classes; class 0 holds the blocks of zero-sized requests.
 pub const CLASSES: usize = class_of(SMALL_MAX) + 1;
@@ -72,7 +69,7 @@ pub const fn block_len(size: usize) -> usize {
     if size <= SMALL_MAX {
         class_len(class_of(size))
     } else {
-        size.next_multiple_of(if size < LARGE { GRANULE } else { PAGE })
+        size.next_multiple_of(if size < LARGE { GRANULE } else { PAGE_SIZE_MIN })
     }
 }
 

@@ -2,14 +2,9 @@
 
 use core::ptr::NonNull;
 
-/// A run of address space: page-aligned, and the heap's alone.
-#[derive(Clone, Copy, Debug)]
-pub struct Extent {
-    /// Its first byte; may be used to reach every byte of the extent.
-    pub base: NonNull<u8>,
-    /// Its length in bytes, a multiple of the page size.
-    pub len: usize,
-}
+/// A run of address space, the heap's alone; its `base` may be used to reach every
+/// byte of it.
+pub use crate::mem::Region as Extent;
 
 /// The source of the heap's address space and pages.
 ///

@@ -183,7 +183,8 @@ impl<L: Exclusive, M: Memory> Heap<L, M> {
     /// Sets from how many bytes in use on the heap grows by huge pages, where the
     /// kernel has them (2 MiB; [`HUGE_FROM`] if this is not called): fewer page faults
     /// and TLB misses; below [`HUGE_FROM`] at the price of up to one of them resident
-    /// unused. 0: from the first block on; `usize::MAX`: never. What is resident already stays as it is.
+    /// unused. 0: from the first block on; `usize::MAX`: never. What is resident
+    /// already stays as it is.
     pub fn set_huge_from(&self, bytes: usize) {
         self.with(|state| state.back.huge_from = Some(bytes));
     }
@@ -290,7 +291,8 @@ impl<M: Memory> State<M> {
         unsafe { self.back.give(block, block_len(size)) };
     }
 
-    /// Makes a block that has no class one of another size, without a class too, if it can stay where it is.
+    /// Makes a block that has no class one of another size, without a class too, if
+    /// it can stay where it is.
     #[inline(never)]
     unsafe fn resize(&mut self, block: NonNull<u8>, size: usize, new_size: usize) -> bool {
         // SAFETY: the caller's promise.

@@ -6,7 +6,7 @@ use super::Heap;
 use super::memory::{Extent, Memory};
 use crate::lock::{Exclusive, Lock, Unlocked};
 use crate::malloc::{self, Arena, Failure, Options, Spare};
-use crate::mem::{self, Region};
+use crate::mem;
 use crate::page_size;
 
 /// Memory from the kernel: first the arena of [`malloc::init`], without a bitmap, then further regions for as long as
@@ -17,7 +17,7 @@ pub struct Os {
     /// What may be reserved yet; nothing is known before the first request.
     spare: Option<Spare>,
     /// The arena, until the heap takes it.
-    arena: Option<Region>,
+    arena: Option<Extent>,
 }
 
 impl Os {
@@ -37,8 +37,8 @@ impl Os {
         Os { cap: Some(bytes), ..self }
     }
 
-    /// Takes an arena that start-up has made. Its bitmap stays the caller's, and
-    /// further regions have none.
+    /// Takes an arena that start-up has made, with what limits it. Its bitmap stays the
+    /// caller's, and further regions have none.
     pub const fn in_arena(arena: Arena) -> Os {
         Os { spare: Some(arena.spare), arena: Some(arena.arena), ..Os::new() }
     }
@@ -104,12 +104,6 @@ impl Heap<Unlocked, Os> {
 // SAFETY: its pointers name address space, which no thread owns.
 unsafe impl Send for Os {}
 
-impl From<Region> for Extent {
-    fn from(Region { base, len }: Region) -> Extent {
-        Extent { base, len }
-    }
-}
-
 // SAFETY: `malloc` and `mem` hand out what the kernel gave for this alone, and
 // the kernel's new pages are zero.
 unsafe impl Memory for Os {
@@ -123,7 +117,7 @@ unsafe impl Memory for Os {
         // An arena too small for this request may serve the next one.
         self.reserve_arena().ok()?;
         let arena = self.arena.take_if(|arena| arena.len >= min);
-        arena.or_else(|| self.spare.as_mut()?.reserve(min as u64, want as u64).ok()).map(Extent::from)
+        arena.or_else(|| self.spare.as_mut()?.reserve(min as u64, want as u64).ok())
     }
 
     unsafe fn commit(&mut self, at: NonNull<u8>, len: usize) -> bool {
@@ -139,7 +133,7 @@ unsafe impl Memory for Os {
     unsafe fn release(&mut self, extent: Extent) {
         if let Some(spare) = &mut self.spare {
             // SAFETY: the caller's promise.
-            unsafe { spare.release(Region { base: extent.base, len: extent.len }) };
+            unsafe { spare.release(extent) };
         }
     }
 

@@ -129,9 +129,8 @@ impl Region {
     /// Gives the whole pages above `top` that may be resident back to the kernel.
     pub(super) fn give_pages_back<M: Memory>(&mut self, memory: &mut M) {
         let page = memory.page_size();
-        let base = self.base.addr().get();
-        let from = round_up(base + self.top, page) - base;
-        let to = round_up(base + self.resident, page) - base;
+        let from = self.page_above(self.top, page);
+        let to = self.page_above(self.resident, page);
         if from < to {
             // SAFETY: whole pages, committed since `resident` is, that hold nothing.
             unsafe { memory.decommit(self.base.add(from), to - from) };
@@ -139,6 +138,12 @@ impl Region {
             self.fresh = self.fresh.max(to);
         }
         self.resident = self.top;
+    }
+
+    /// The first offset from `offset` on at which a page begins.
+    fn page_above(&self, offset: usize, page: usize) -> usize {
+        let base = self.base.addr().get();
+        round_up(base + offset, page) - base
     }
 
     /// The address of an offset.
@@ -218,10 +223,9 @@ impl Region {
     /// Prepares the whole pages between what may be resident and `soft`.
     fn prepare<M: Memory>(&mut self, pages: Pages, memory: &mut M) {
         let page = memory.page_size();
-        let at = |offset: usize| self.at(offset).addr().get();
-        let gap = round_up(at(self.resident), page) - at(self.resident);
-        let from = self.resident + gap;
-        let to = self.soft - (at(self.soft) - round_down(at(self.soft), page));
+        let from = self.page_above(self.resident, page);
+        // Where the last page ends that is whole below `soft`.
+        let to = self.page_above((self.soft + 1).saturating_sub(page), page);
         if from >= to {
             return;
         }

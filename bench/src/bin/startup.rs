@@ -92,9 +92,7 @@ fn instructions(program: &Path) -> Option<u64> {
         .stderr(Stdio::piped())
         .output()
         .ok()?;
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    let line = text.lines().find(|l| l.contains("Collected :"))?;
-    line.split_whitespace().last()?.parse().ok()
+    rt0_bench::collected(&output)
 }
 
 /// The lowest RLIMIT_AS, to the page, under which it runs.

@@ -50,7 +50,8 @@ impl Start {
         let Context { tracee, class, .. } = context;
         let mut registers: Registers = tracee.registers().map_err(|_| Errno::ESRCH)?;
         poison::general(&mut registers, class);
-        // The new thread has the flags of the old one (`cpu_copy_thread`, before FreeBSD 12 `cpu_set_upcall`), which had this clear, as every function expects.
+        // The new thread has the flags of the old one (`cpu_copy_thread`, before FreeBSD 12 `cpu_set_upcall`), which had
+        // this clear, as every function expects.
         registers.eflags &= !poison::DIRECTION;
         registers.orig_rax = u64::MAX;
         registers.rip = self.function;
