@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use rt0::heap::{Heap, Os};
+use rt0::heap::{Heap, SystemMemory};
 use rt0::lock::Unlocked;
 use rt0::{Args, println};
 
@@ -34,7 +34,7 @@ fn usage(arg: &str) -> ! {
 }
 
 fn main(args: Args) -> i32 {
-    let mut memory = Os::new().cap(CAP);
+    let mut memory = SystemMemory::new().cap(CAP);
     let mut block = None;
     for arg in args.iter().skip(1) {
         let arg = arg.to_str().unwrap_or_default();
@@ -76,7 +76,7 @@ fn collections() -> i32 {
 /// A block that is in use links to the one before it.
 type Link = Option<NonNull<u8>>;
 
-fn fill(layout: Layout, memory: Os) -> i32 {
+fn fill(layout: Layout, memory: SystemMemory) -> i32 {
     // SAFETY: this program has one thread.
     let heap: Heap<Unlocked> = unsafe { Heap::unlocked_on(memory) };
     let links = layout.size() >= size_of::<Link>();
@@ -108,7 +108,7 @@ fn fill(layout: Layout, memory: Os) -> i32 {
     let stats = heap.stats();
     println!("block={}", layout.size());
     println!("arena={}", stats.reserved);
-    println!("regions={}", stats.regions);
+    println!("segments={}", stats.segments);
     println!("filled={}", filled[0]);
     println!("again={}", filled[1]);
     println!("damaged={damaged}");

@@ -4,9 +4,9 @@
 #![no_std]
 #![no_main]
 
-use rt0::malloc::{Arena, Options, Policy};
-use rt0::mem::{self, Region};
-use rt0::memlimit::Left;
+use rt0::arena::{Arena, Options, Policy};
+use rt0::memlimit::Headroom;
+use rt0::vm::{self, Extent};
 use rt0::{Args, println};
 
 rt0::entry!(main, arena = options);
@@ -62,14 +62,14 @@ fn main(args: Args, mut arena: Arena) {
     println!("footprint={}", decision.footprint);
     println!("allowance={}", decision.allowance);
     println!("policy={}", decision.options.policy.name());
-    match decision.left {
-        Left::Unlimited => println!("left=unlimited"),
-        Left::Bytes(bytes) => println!("left={bytes}"),
-        Left::Exhausted => println!("left=0"),
+    match decision.headroom {
+        Headroom::Unlimited => println!("headroom=unlimited"),
+        Headroom::Bytes(bytes) => println!("headroom={bytes}"),
+        Headroom::Exhausted => println!("headroom=0"),
     }
     println!("base={:#x}", arena.bitmap.base.addr());
-    println!("tries={}", decision.search.tries);
-    println!("calls={}", decision.search.calls);
+    println!("tries={}", decision.attempts.tries);
+    println!("calls={}", decision.attempts.calls);
     // Of all regions: filling may reserve further ones.
     let mut sum = Filled { arena: arena.arena.len as u64, bitmap: arena.bitmap.len as u64, regions: 1, filled: 0 };
     let fill = settings(args).fill;
@@ -110,14 +110,14 @@ impl Filled {
 }
 
 /// Bytes committed and touched, chunk after chunk from the start, until the kernel refuses.
-fn fill_region(region: Region, chunk: usize) -> u64 {
+fn fill_region(region: Extent, chunk: usize) -> u64 {
     let mut offset = 0;
     while offset < region.len {
         let len = chunk.min(region.len - offset);
         // SAFETY: offset + len is within the region, which nobody else uses.
         unsafe {
             let base = region.base.add(offset);
-            if mem::commit(base, len).is_err() {
+            if vm::commit(base, len).is_err() {
                 break;
             }
             base.write_volatile(1);

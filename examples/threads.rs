@@ -10,11 +10,11 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use core::sync::atomic::{AtomicPtr, AtomicUsize};
 
-use rt0::lock::{Exclusive, Lock};
-use rt0::mem::ReserveError;
+use rt0::lock::{Lock, RawMutex};
 use rt0::sys::Errno;
 use rt0::thread::{self, Thread};
-use rt0::{Args, Heap, eprintln, mem, page_size, println};
+use rt0::vm::ReserveError;
+use rt0::{Args, Heap, eprintln, page_size, println, vm};
 
 rt0::entry!(main);
 
@@ -52,7 +52,7 @@ fn main(args: Args) -> i32 {
             _ => usage(arg),
         }
     }
-    GATE.acquire();
+    GATE.lock();
     let mut threads = [const { None }; MOST];
     for (index, thread) in threads[..number].iter_mut().enumerate() {
         match start(index) {
@@ -64,7 +64,7 @@ fn main(args: Args) -> i32 {
         }
     }
     // SAFETY: acquired above.
-    unsafe { GATE.release() };
+    unsafe { GATE.unlock() };
     threads.into_iter().flatten().for_each(give_stack_back);
     POST.iter().filter_map(take).for_each(free);
 
@@ -84,14 +84,14 @@ const STACK: usize = 32 << 10;
 
 fn start(index: usize) -> Result<Thread, (&'static str, Errno)> {
     let guard = page_size();
-    let region = mem::reserve(guard + STACK).map_err(|error| match error {
+    let region = vm::reserve(guard + STACK).map_err(|error| match error {
         ReserveError::Kernel(errno) => ("no address space for its stack", errno),
         ReserveError::Unaligned(_) => ("a stack that is not aligned", Errno::EINVAL),
     })?;
     // SAFETY: the region is ours, and longer than the guard.
     let low = unsafe { region.base.add(guard) };
     // SAFETY: part of that region.
-    unsafe { mem::commit(low, STACK) }.map_err(|errno| ("no memory for its stack", errno))?;
+    unsafe { vm::commit(low, STACK) }.map_err(|errno| ("no memory for its stack", errno))?;
     let stack = NonNull::slice_from_raw_parts(low, STACK);
     // SAFETY: the stack is the thread's until it is joined, below it is the guard, and `work` only uses what is shared by
     // a lock or atomically.
@@ -103,16 +103,16 @@ fn give_stack_back(thread: Thread) {
     let low = thread.join().cast::<u8>();
     let guard = page_size();
     // SAFETY: the region of `start`, which nobody uses any more.
-    unsafe { mem::release(low.sub(guard), guard + STACK) };
+    unsafe { vm::release(low.sub(guard), guard + STACK) };
 }
 
 /// What each thread does.
 fn work(index: *mut ()) {
     let mut random = Random(index.addr() as u32 + 1);
     let mut mine = [const { None }; 128];
-    GATE.acquire();
+    GATE.lock();
     // SAFETY: acquired just now.
-    unsafe { GATE.release() };
+    unsafe { GATE.unlock() };
     for _ in 0..ROUNDS.load(Relaxed) {
         let slot = random.below(mine.len());
         match random.below(8) {

@@ -7,9 +7,9 @@
 //! |---|---|
 //! | start | [`start`] ([`entry!`], `main`, exit), `relocate` |
 //! | heap | [`heap`]: the allocator in the arena; [`lock`] |
-//! | arena | [`malloc`]: limit, plan, reservation |
+//! | arena | [`arena`]: limit, plan, reservation |
 //! | rules | [`memlimit`], [`plan`]: pure arithmetic |
-//! | memory | [`mem`]: reserve, commit, decommit, release |
+//! | memory | [`vm`]: reserve, commit, decommit, release |
 //! | threads | [`thread`]: a function on a stack of its own |
 //! | kernel | [`sys`]: typed calls; the port under `arch/`, the OS's numbers |
 //!
@@ -28,8 +28,8 @@ cfg_if::cfg_if! {
         pub mod heap;
         pub mod io;
         pub mod lock;
-        pub mod malloc;
-        pub mod mem;
+        pub mod arena;
+        pub mod vm;
         #[doc(hidden)]
         pub mod standard_target;
         mod os;
@@ -43,9 +43,9 @@ cfg_if::cfg_if! {
         pub use sys::exit;
 
         /// The soft limit of this process's address space, bytes (`RLIMIT_AS`). `None`: there is none, or the kernel
-        /// would not say; [`malloc::source`] tells which.
+        /// would not say; [`arena::source`] tells which.
         pub fn address_space_limit() -> Option<u64> {
-            malloc::source().limit()
+            arena::source().limit()
         }
     } else {
         /// The soft limit of this process's address space: none. This operating system does not enforce one.

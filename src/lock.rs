@@ -11,16 +11,16 @@ use crate::sys::Timespec;
 ///
 /// Between `acquire` and `release` no other `acquire` returns; or whoever made
 /// the value has promised that none will be called.
-pub unsafe trait Exclusive {
+pub unsafe trait RawMutex {
     /// Waits until nobody else holds it, and takes it.
-    fn acquire(&self);
+    fn lock(&self);
 
     /// Lets the next one have it.
     ///
     /// # Safety
     ///
     /// The caller has acquired it.
-    unsafe fn release(&self);
+    unsafe fn unlock(&self);
 }
 
 /// No lock: its owner has promised that calls never overlap.
@@ -28,11 +28,11 @@ pub struct Unlocked;
 
 // SAFETY: the second half of the contract; only unsafe constructors make one
 // part of a heap.
-unsafe impl Exclusive for Unlocked {
+unsafe impl RawMutex for Unlocked {
     #[inline]
-    fn acquire(&self) {}
+    fn lock(&self) {}
     #[inline]
-    unsafe fn release(&self) {}
+    unsafe fn unlock(&self) {}
 }
 
 const FREE: u32 = 0;
@@ -61,7 +61,7 @@ impl Lock {
     }
 
     #[inline]
-    fn try_acquire(&self) -> bool {
+    fn try_lock(&self) -> bool {
         self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
     }
 
@@ -69,13 +69,13 @@ impl Lock {
     #[inline(never)]
     fn wait(&self) {
         for _ in 0..SPINS {
-            if self.word.load(Relaxed) == FREE && self.try_acquire() {
+            if self.word.load(Relaxed) == FREE && self.try_lock() {
                 return;
             }
             core::hint::spin_loop();
         }
         self.sleepers.fetch_add(1, Relaxed);
-        while !self.try_acquire() {
+        while !self.try_lock() {
             kernel::wait_while(&self.word, HELD);
         }
         self.sleepers.fetch_sub(1, Relaxed);
@@ -95,16 +95,16 @@ impl Default for Lock {
 }
 
 // SAFETY: only one `acquire` at a time changes FREE to HELD.
-unsafe impl Exclusive for Lock {
+unsafe impl RawMutex for Lock {
     #[inline]
-    fn acquire(&self) {
-        if !self.try_acquire() {
+    fn lock(&self) {
+        if !self.try_lock() {
             self.wait();
         }
     }
 
     #[inline]
-    unsafe fn release(&self) {
+    unsafe fn unlock(&self) {
         self.word.store(FREE, Release);
         if self.sleepers.load(Relaxed) != 0 {
             self.wake();

@@ -35,7 +35,7 @@ impl Width {
 
 /// What is left for an arena and its bitmap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Left {
+pub enum Headroom {
     /// There is no limit.
     Unlimited,
     /// So many bytes, at least one.
@@ -50,15 +50,15 @@ pub enum Left {
 /// first byte of text to `end`. The rule takes limits from 2 GiB - 1 for none, and so it takes "nearly nothing left":
 /// a program that trusts it asks for a full-size arena then, and fails. [`fit`] does not.
 #[inline]
-pub const fn go(soft: Option<u64>, image: u64) -> Left {
-    let Some(limit) = soft else { return Left::Unlimited };
+pub const fn go(soft: Option<u64>, image: u64) -> Headroom {
+    let Some(limit) = soft else { return Headroom::Unlimited };
     if limit >= 0x7fff_ffff {
-        return Left::Unlimited;
+        return Headroom::Unlimited;
     }
     let used = image.saturating_add(STACKS);
     match limit.checked_sub(used) {
-        Some(left) if left >= 16 * MIB => Left::Bytes(left),
-        _ => Left::Unlimited,
+        Some(left) if left >= 16 * MIB => Headroom::Bytes(left),
+        _ => Headroom::Unlimited,
     }
 }
 
@@ -75,18 +75,18 @@ pub const fn default_allowance(limit: u64) -> u64 {
 ///
 /// On a 32-bit port a limit that exceeds the address space is none. The answer never grows when the limit shrinks.
 #[inline]
-pub const fn fit(soft: Option<u64>, footprint: u64, allowance: Option<u64>, width: Width) -> Left {
-    let Some(limit) = soft else { return Left::Unlimited };
+pub const fn fit(soft: Option<u64>, footprint: u64, allowance: Option<u64>, width: Width) -> Headroom {
+    let Some(limit) = soft else { return Headroom::Unlimited };
     if limit > width.max() {
-        return Left::Unlimited;
+        return Headroom::Unlimited;
     }
     let allowance = match allowance {
         Some(bytes) => bytes,
         None => default_allowance(limit),
     };
     match limit.saturating_sub(footprint).saturating_sub(allowance) {
-        0 => Left::Exhausted,
-        left => Left::Bytes(left),
+        0 => Headroom::Exhausted,
+        left => Headroom::Bytes(left),
     }
 }
 

@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::memlimit::{Left, Width};
+use crate::memlimit::{Headroom, Width};
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -55,11 +55,11 @@ pub const fn least(page: u64, width: Width, bitmap: bool) -> Plan {
 ///
 /// `page` is the size of a page, a power of two. Without a bitmap the arena has all of it.
 #[inline]
-pub const fn fit(left: Left, page: u64, width: Width, bitmap: bool) -> Option<Plan> {
+pub const fn fit(left: Headroom, page: u64, width: Width, bitmap: bool) -> Option<Plan> {
     let full = full(width);
     let bytes = match left {
-        Left::Exhausted => return None,
-        Left::Bytes(bytes) if bytes < full.total() => bytes,
+        Headroom::Exhausted => return None,
+        Headroom::Bytes(bytes) if bytes < full.total() => bytes,
         _ => full.total(),
     };
     let plan = if bitmap {
@@ -76,13 +76,13 @@ pub const fn fit(left: Left, page: u64, width: Width, bitmap: bool) -> Option<Pl
 /// It has a full-size arena on 64-bit ports unless a limit of at most 1 GiB is left, and with one divides by 9 there
 /// too, which leaves an eighteenth unused. `page` is the size of a page, a power of two.
 #[inline]
-pub const fn go(left: Left, page: u64, width: Width) -> Plan {
+pub const fn go(left: Headroom, page: u64, width: Width) -> Plan {
     let small = 512 * MIB;
     let small = Plan { bitmap: small / ratio(width), arena: small };
     match (width, left) {
-        (Width::Bits64, Left::Bytes(bytes)) if bytes > GIB => full(width),
-        (Width::Bits64, Left::Unlimited) => full(width),
-        (_, Left::Bytes(bytes)) if small.total() > bytes => {
+        (Width::Bits64, Headroom::Bytes(bytes)) if bytes > GIB => full(width),
+        (Width::Bits64, Headroom::Unlimited) => full(width),
+        (_, Headroom::Bytes(bytes)) if small.total() > bytes => {
             let bitmap = (bytes / 9) & !(page - 1);
             Plan { bitmap, arena: bitmap * 8 }
         }

@@ -24,7 +24,7 @@ use crate::sys;
 /// status) or `!`. See [`Main`].
 ///
 /// A language runtime wants its arena before `main`. `entry!(main, arena = options)` calls `options`, a
-/// `fn(Args) -> malloc::Options`, reserves what it asks for and hands it to `main(Args, malloc::Arena)`. If nothing
+/// `fn(Args) -> arena::Options`, reserves what it asks for and hands it to `main(Args, arena::Arena)`. If nothing
 /// fits, the process ends with the one line that says so on fd 2 and status 2.
 ///
 /// With a heap, `entry!(main, heap = HEAP)` reserves its arena before `main` and ends the process in the same way if
@@ -147,10 +147,10 @@ pub unsafe fn run(stack: *const usize, program: impl FnOnce(Args) -> i32) -> ! {
 #[inline(always)]
 pub fn run_with_arena<T: Termination>(
     args: Args,
-    options: crate::malloc::Options,
-    main: impl FnOnce(Args, crate::malloc::Arena) -> T,
+    options: crate::arena::Options,
+    main: impl FnOnce(Args, crate::arena::Arena) -> T,
 ) -> i32 {
-    match crate::malloc::init(&options) {
+    match crate::arena::mallocinit(&options) {
         Ok(arena) => main(args, arena).status(),
         Err(failure) => refuse(&failure),
     }
@@ -159,7 +159,7 @@ pub fn run_with_arena<T: Termination>(
 /// Runs `main` if the heap has its arena.
 #[doc(hidden)]
 #[inline(always)]
-pub fn run_with_heap<A>(reserved: Result<(), crate::malloc::Failure>, args: Args, main: impl Main<A>) -> i32 {
+pub fn run_with_heap<A>(reserved: Result<(), crate::arena::ArenaError>, args: Args, main: impl Main<A>) -> i32 {
     match reserved {
         Ok(()) => main.run(args),
         Err(failure) => refuse(&failure),
@@ -168,7 +168,7 @@ pub fn run_with_heap<A>(reserved: Result<(), crate::malloc::Failure>, args: Args
 
 /// The one line of a start that failed; the exit status.
 #[cold]
-fn refuse(failure: &crate::malloc::Failure) -> i32 {
+fn refuse(failure: &crate::arena::ArenaError) -> i32 {
     io::print(2, format_args!("{failure}\n"));
     2
 }

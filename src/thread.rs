@@ -21,7 +21,7 @@ pub const STACK_MIN: usize = 4096;
 #[must_use = "without it nobody knows when the stack is free"]
 pub struct Thread {
     stack: NonNull<[u8]>,
-    base: NonNull<Base>,
+    base: NonNull<ControlBlock>,
 }
 
 // SAFETY: it owns what it points to until the thread has ended, and any thread may wait for another.
@@ -30,7 +30,7 @@ unsafe impl Send for Thread {}
 /// What lies at the high end of a thread's stack, as aligned as any ABI here wants a stack; the thread runs below it.
 #[derive(Debug)]
 #[repr(C, align(16))]
-struct Base {
+struct ControlBlock {
     state: kernel::Word,
     entry: fn(*mut ()),
     argument: *mut (),
@@ -59,12 +59,12 @@ pub unsafe fn start(stack: NonNull<[u8]>, entry: fn(*mut ()), argument: *mut ())
         return Err(Errno::EINVAL);
     }
     let low = stack.cast::<u8>();
-    let space = stack.len() - size_of::<Base>();
-    let unaligned = (low.addr().get() + space) % align_of::<Base>();
+    let space = stack.len() - size_of::<ControlBlock>();
+    let unaligned = (low.addr().get() + space) % align_of::<ControlBlock>();
     // SAFETY: it is within the stack, whose length was checked.
-    let base = unsafe { low.add(space - unaligned) }.cast::<Base>();
+    let base = unsafe { low.add(space - unaligned) }.cast::<ControlBlock>();
     // SAFETY: aligned, and within the stack, which is ours.
-    unsafe { base.write(Base { state: kernel::Word::new(kernel::RUNNING), entry, argument }) };
+    unsafe { base.write(ControlBlock { state: kernel::Word::new(kernel::RUNNING), entry, argument }) };
     // SAFETY: the stack between is the new thread's, and `run` is called once, there.
     unsafe { kernel::start(low, base) }?;
     Ok(Thread { stack, base })
@@ -90,7 +90,7 @@ impl Thread {
 /// `base` is what `start` has written, on the stack of this thread, which has just begun.
 unsafe extern "C" fn run(base: *mut ()) -> ! {
     // SAFETY: the caller's promise; only the kernel changes it, and of it the state alone, which is atomic.
-    let Base { state, entry, argument } = unsafe { &*base.cast::<Base>() };
+    let ControlBlock { state, entry, argument } = unsafe { &*base.cast::<ControlBlock>() };
     entry(*argument);
     // It is the kernel that stores what `join` acquires: what comes before is to be seen before that.
     fence(Release);
@@ -103,7 +103,7 @@ mod kernel {
     use core::ptr::NonNull;
     use core::sync::atomic::AtomicU32;
 
-    use super::{Base, run};
+    use super::{ControlBlock, run};
     use crate::arch::{Current, Port};
     use crate::sys::{CLONE_FLAGS, Errno, FUTEX_WAIT, nr, syscall};
 
@@ -114,7 +114,7 @@ mod kernel {
     /// # Safety
     ///
     /// From `low` to `base` is the new thread's stack; `base` is what `run` takes.
-    pub(super) unsafe fn start(_low: NonNull<u8>, base: NonNull<Base>) -> Result<(), Errno> {
+    pub(super) unsafe fn start(_low: NonNull<u8>, base: NonNull<ControlBlock>) -> Result<(), Errno> {
         // SAFETY: the state is a field of `base`.
         let state = unsafe { &raw mut (*base.as_ptr()).state };
         // SAFETY: the caller's promise, and flags that take no further argument.
@@ -144,7 +144,7 @@ mod kernel {
     use core::ptr::NonNull;
     use core::sync::atomic::AtomicUsize;
 
-    use super::{Base, run};
+    use super::{ControlBlock, run};
     use crate::arch::ThreadEntry;
     use crate::sys::{Errno, UMTX_OP_WAIT, nr, syscall};
 
@@ -157,7 +157,7 @@ mod kernel {
     #[repr(C)]
     struct ThrParam {
         start_func: ThreadEntry,
-        arg: NonNull<Base>,
+        arg: NonNull<ControlBlock>,
         stack_base: NonNull<u8>,
         stack_size: usize,
     }
@@ -165,7 +165,7 @@ mod kernel {
     /// # Safety
     ///
     /// From `low` to `base` is the new thread's stack; `base` is what `run` takes.
-    pub(super) unsafe fn start(low: NonNull<u8>, base: NonNull<Base>) -> Result<(), Errno> {
+    pub(super) unsafe fn start(low: NonNull<u8>, base: NonNull<ControlBlock>) -> Result<(), Errno> {
         let stack_size = base.addr().get() - low.addr().get();
         let param = ThrParam { start_func: run, arg: base, stack_base: low, stack_size };
         // SAFETY: the caller's promise. The kernel reads `param` before it answers, and calls the function as the ABI

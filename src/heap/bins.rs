@@ -5,8 +5,8 @@
 //! everything longer. A bit for each bin says whether it holds anything, so the
 //! next bin that does is found in a few instructions.
 
-use super::chunk::Chunk;
 use super::class::GRANULE;
+use super::free_chunk::FreeChunk;
 
 const EXACT: usize = 64;
 const EXACT_LOG: usize = EXACT.ilog2() as usize;
@@ -38,7 +38,7 @@ pub(super) const fn bin_of(len: usize) -> usize {
 
 /// All free chunks.
 pub(super) struct Bins {
-    heads: [Option<Chunk>; BINS],
+    heads: [Option<FreeChunk>; BINS],
     filled: [u32; BINS / BITS],
 }
 
@@ -49,7 +49,7 @@ impl Bins {
 
     /// Puts a chunk, which is in no bin, into its bin.
     #[inline]
-    pub(super) fn insert(&mut self, chunk: Chunk, len: usize) {
+    pub(super) fn insert(&mut self, chunk: FreeChunk, len: usize) {
         let bin = bin_of(len);
         let one = len == GRANULE;
         let head = self.heads[bin];
@@ -63,7 +63,7 @@ impl Bins {
 
     /// Takes a chunk out of its bin.
     #[inline]
-    pub(super) fn remove(&mut self, chunk: Chunk, len: usize) {
+    pub(super) fn remove(&mut self, chunk: FreeChunk, len: usize) {
         let one = len == GRANULE;
         let (prev, next) = (chunk.prev(), chunk.next());
         if let Some(next) = next {
@@ -82,7 +82,7 @@ impl Bins {
 
     /// A chunk of at least `len` bytes, which stays in its bin: of the lengths
     /// that a bin tells apart, the smallest there is.
-    pub(super) fn find(&self, len: usize) -> Option<Chunk> {
+    pub(super) fn find(&self, len: usize) -> Option<FreeChunk> {
         let bin = bin_of(len);
         if bin < EXACT {
             return self.first_from(bin);
@@ -105,7 +105,7 @@ impl Bins {
     }
 
     /// The chunks of a bin.
-    pub(super) fn chunks(&self, bin: usize) -> impl Iterator<Item = Chunk> {
+    pub(super) fn chunks(&self, bin: usize) -> impl Iterator<Item = FreeChunk> {
         core::iter::successors(self.heads[bin], |c| c.next())
     }
 
@@ -115,7 +115,7 @@ impl Bins {
     }
 
     /// The first chunk of the first bin from `bin` on that holds any.
-    fn first_from(&self, bin: usize) -> Option<Chunk> {
+    fn first_from(&self, bin: usize) -> Option<FreeChunk> {
         let mut at = bin / BITS;
         let mut bits = *self.filled.get(at)? & (u32::MAX << (bin % BITS));
         while bits == 0 {

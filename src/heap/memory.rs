@@ -4,7 +4,7 @@ use core::ptr::NonNull;
 
 /// A run of address space, the heap's alone; its `base` may be used to reach every
 /// byte of it.
-pub use crate::mem::Region as Extent;
+pub use crate::vm::Extent;
 
 /// The source of the heap's address space and pages.
 ///
@@ -47,7 +47,7 @@ pub unsafe trait Memory {
     /// # Safety
     ///
     /// As for `commit`; the pages are committed and hold nothing of use.
-    unsafe fn decommit(&mut self, at: NonNull<u8>, len: usize);
+    unsafe fn reset(&mut self, at: NonNull<u8>, len: usize);
 
     /// Gives a whole extent back.
     ///

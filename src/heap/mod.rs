@@ -2,11 +2,11 @@
 //!
 //! ```text
 //!   Heap         the lock, GlobalAlloc                          (here)
-//!   Front        a free list for each class: most calls end here (front.rs)
-//!   Back         splits and joins runs of granules               (back.rs)
-//!   Bins, Chunk  the free chunks by length, and what one holds   (bins.rs, chunk.rs)
-//!   Region       an extent laid out: edge bits, blocks, top      (region.rs)
-//!   Memory       reserve, commit, decommit, release              (memory.rs)
+//!   Cache        a free list for each class: most calls end here (cache.rs)
+//!   Backend         splits and joins runs of granules               (backend.rs)
+//!   Bins, FreeChunk  the free chunks by length, and what one holds   (bins.rs, free_chunk.rs)
+//!   Segment       an extent laid out: edge bits, blocks, top      (segment.rs)
+//!   Memory       reserve, commit, reset, release              (memory.rs)
 //! ```
 //!
 //! Each knows only those below it. What makes it fast is that a caller of
@@ -15,42 +15,42 @@
 //! back end knows of blocks in use only where they meet free ones, one bit a
 //! granule, and that it joins all free memory before it takes new.
 //!
-//! Freed memory stays with the heap, committed, up to [`RETAIN`] bytes or a
+//! Freed memory stays with the heap, committed, up to [`PURGE_THRESHOLD`] bytes or a
 //! quarter of what is in use, whichever is more; beyond that, pages go back to
 //! the kernel until half of it is left. [`Heap::trim`] gives back all there is.
 //! From [`HUGE_FROM`] bytes in use on, new pages come as huge ones where the
 //! kernel has them.
 
-mod back;
+mod backend;
 mod bins;
+mod cache;
 mod check;
-mod chunk;
 mod class;
-mod front;
+mod free_chunk;
 mod memory;
-mod os;
-mod region;
+mod segment;
 mod stats;
+mod system;
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
 use core::ptr::{self, NonNull};
 
-use crate::lock::{Exclusive, Lock, Unlocked};
+use crate::lock::{Lock, RawMutex, Unlocked};
 
-use back::{Back, Want};
+use backend::{Backend, Request};
+use cache::Cache;
 use class::SizeClass;
-use front::Front;
 
-pub use back::HUGE_FROM;
+pub use backend::HUGE_FROM;
 pub use check::Fault;
 pub use class::{CLASSES, GRANULE, SMALL_MAX, block_len, class_len, class_of};
 pub use memory::{Extent, Memory};
-pub use os::Os;
 pub use stats::{Class, Stats};
+pub use system::SystemMemory;
 
-/// How many free bytes stay committed, unless [`Heap::set_retain`] says otherwise.
-pub const RETAIN: usize = if usize::BITS == 64 { 64 * 1024 * 1024 } else { 16 * 1024 * 1024 };
+/// How many free bytes stay committed, unless [`Heap::set_purge_threshold`] says otherwise.
+pub const PURGE_THRESHOLD: usize = if usize::BITS == 64 { 64 * 1024 * 1024 } else { 16 * 1024 * 1024 };
 
 /// A heap over the memory `M`, behind the lock `L`.
 ///
@@ -63,16 +63,16 @@ pub const RETAIN: usize = if usize::BITS == 64 { 64 * 1024 * 1024 } else { 16 * 
 ///
 /// As a plain value, for a language runtime: [`allocate`](Heap::allocate),
 /// [`deallocate`](Heap::deallocate) and [`reallocate`](Heap::reallocate). A heap
-/// takes nothing before the first allocation. It never gives its regions back
+/// takes nothing before the first allocation. It never gives its segments back
 /// when it is dropped: blocks may outlive it.
-pub struct Heap<L = Lock, M = Os> {
+pub struct Heap<L = Lock, M = SystemMemory> {
     lock: L,
     state: UnsafeCell<State<M>>,
 }
 
 struct State<M> {
-    front: Front,
-    back: Back<M>,
+    cache: Cache,
+    backend: Backend<M>,
 }
 
 /// What is tried next for a request that finds no room.
@@ -85,9 +85,9 @@ enum Effort {
 
 // SAFETY: the state is reached only in `with`, which holds the lock; whoever
 // makes a heap with a lock that does not exclude promises to do so itself.
-unsafe impl<L: Exclusive + Sync, M: Memory + Send> Sync for Heap<L, M> {}
+unsafe impl<L: RawMutex + Sync, M: Memory + Send> Sync for Heap<L, M> {}
 // SAFETY: a heap refers to its memory by pointers that no thread owns.
-unsafe impl<L: Exclusive + Send, M: Memory + Send> Send for Heap<L, M> {}
+unsafe impl<L: RawMutex + Send, M: Memory + Send> Send for Heap<L, M> {}
 
 impl<M: Memory> Heap<Lock, M> {
     /// A heap on the given memory that threads may share.
@@ -109,7 +109,7 @@ impl<M: Memory> Heap<Unlocked, M> {
     }
 }
 
-impl<L: Exclusive, M: Memory> Heap<L, M> {
+impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// A block for `layout`: aligned as it says, and at least as long. A request
     /// of no bytes gets a block of its own. `None` if there is no memory, and the
     /// heap is as it was.
@@ -161,23 +161,23 @@ impl<L: Exclusive, M: Memory> Heap<L, M> {
 
     /// Looks at the whole heap and says the first thing that is wrong with it.
     pub fn check(&self) -> Result<(), Fault> {
-        self.with(|state| check::check(&state.front, &state.back))
+        self.with(|state| check::check(&state.cache, &state.backend))
     }
 
     /// Gives back to the kernel whatever can be: pages that hold nothing, and
-    /// regions, but for the first, in which nothing is in use.
+    /// segments, but for the first, in which nothing is in use.
     pub fn trim(&self) {
         self.with(|state| {
-            state.front.flush(usize::MAX, &mut state.back);
-            state.back.release_empty_regions();
-            state.back.give_pages_back(0);
+            state.cache.flush(usize::MAX, &mut state.backend);
+            state.backend.release_empty_segments();
+            state.backend.purge(0);
         });
     }
 
     /// Sets how many free bytes stay committed; a quarter of what is in use may
     /// always stay.
-    pub fn set_retain(&self, bytes: usize) {
-        self.with(|state| state.back.retain = Some(bytes));
+    pub fn set_purge_threshold(&self, bytes: usize) {
+        self.with(|state| state.backend.purge_threshold = Some(bytes));
     }
 
     /// Sets from how many bytes in use on the heap grows by huge pages, where the
@@ -186,29 +186,29 @@ impl<L: Exclusive, M: Memory> Heap<L, M> {
     /// unused. 0: from the first block on; `usize::MAX`: never. What is resident
     /// already stays as it is.
     pub fn set_huge_from(&self, bytes: usize) {
-        self.with(|state| state.back.huge_from = Some(bytes));
+        self.with(|state| state.backend.huge_from = Some(bytes));
     }
 
     #[inline]
     fn with<T>(&self, f: impl FnOnce(&mut State<M>) -> T) -> T {
-        self.lock.acquire();
+        self.lock.lock();
         // SAFETY: the lock is held, so this is the only reference.
         let result = f(unsafe { &mut *self.state.get() });
         // SAFETY: acquired above.
-        unsafe { self.lock.release() };
+        unsafe { self.lock.unlock() };
         result
     }
 }
 
 impl<M: Memory> State<M> {
     const fn new(memory: M) -> State<M> {
-        State { front: Front::new(), back: Back::new(memory) }
+        State { cache: Cache::new(), backend: Backend::new(memory) }
     }
 
     #[inline]
     fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
         match SizeClass::of(layout.size()) {
-            Some(class) if layout.align() <= GRANULE => match self.front.pop(class) {
+            Some(class) if layout.align() <= GRANULE => match self.cache.pop(class) {
                 Some(block) => Some(block),
                 None => self.refill(class),
             },
@@ -228,7 +228,7 @@ impl<M: Memory> State<M> {
         // SAFETY: the caller says how long the block is, and that it is free.
         unsafe {
             match SizeClass::of(layout.size()) {
-                Some(class) => self.front.push(class, block),
+                Some(class) => self.cache.push(class, block),
                 None => self.give(block, layout.size()),
             }
         }
@@ -259,27 +259,27 @@ impl<M: Memory> State<M> {
     fn refill(&mut self, class: SizeClass) -> Option<NonNull<u8>> {
         let mut effort = Effort::Some;
         loop {
-            if let Some(block) = self.front.refill(class, &mut self.back) {
+            if let Some(block) = self.cache.refill(class, &mut self.backend) {
                 return Some(block);
             }
-            effort = self.make_room(effort, Want { len: class.len(), count: 1, align: GRANULE })?;
+            effort = self.make_room(effort, Request { len: class.len(), count: 1, align: GRANULE })?;
         }
     }
 
     /// A block that no list serves.
     #[inline(never)]
     fn take(&mut self, layout: Layout) -> Option<(NonNull<u8>, bool)> {
-        let want = Want { len: block_len(layout.size()), count: 1, align: layout.align().max(GRANULE) };
+        let want = Request { len: block_len(layout.size()), count: 1, align: layout.align().max(GRANULE) };
         let mut effort = Effort::Some;
         let run = loop {
-            if let Some(run) = self.back.take(want) {
+            if let Some(run) = self.backend.take(want) {
                 break run;
             }
             effort = self.make_room(effort, want)?;
         };
         if let Some(class) = SizeClass::of(layout.size()) {
             // It will be freed to a list.
-            self.front.out[class.index()] += 1;
+            self.cache.out[class.index()] += 1;
         }
         Some((run.at, run.zero))
     }
@@ -288,7 +288,7 @@ impl<M: Memory> State<M> {
     #[inline(never)]
     unsafe fn give(&mut self, block: NonNull<u8>, size: usize) {
         // SAFETY: the caller's promise.
-        unsafe { self.back.give(block, block_len(size)) };
+        unsafe { self.backend.give(block, block_len(size)) };
     }
 
     /// Makes a block that has no class one of another size, without a class too, if
@@ -296,7 +296,7 @@ impl<M: Memory> State<M> {
     #[inline(never)]
     unsafe fn resize(&mut self, block: NonNull<u8>, size: usize, new_size: usize) -> bool {
         // SAFETY: the caller's promise.
-        unsafe { self.back.resize(block, block_len(size), block_len(new_size)) }
+        unsafe { self.backend.resize(block, block_len(size), block_len(new_size)) }
     }
 
     /// Makes an effort to have room for a request that found none, and says what
@@ -304,17 +304,17 @@ impl<M: Memory> State<M> {
     /// the heap grow.
     #[cold]
     #[inline(never)]
-    fn make_room(&mut self, effort: Effort, want: Want) -> Option<Effort> {
+    fn make_room(&mut self, effort: Effort, want: Request) -> Option<Effort> {
         match effort {
             Effort::Some => {
-                self.front.flush(self.back.step(), &mut self.back);
+                self.cache.flush(self.backend.step(), &mut self.backend);
                 Some(Effort::All)
             }
             Effort::All => {
-                self.front.flush(usize::MAX, &mut self.back);
+                self.cache.flush(usize::MAX, &mut self.backend);
                 Some(Effort::Growth)
             }
-            Effort::Growth => self.back.extend(want).then_some(Effort::None),
+            Effort::Growth => self.backend.extend(want).then_some(Effort::None),
             Effort::None => None,
         }
     }
@@ -323,19 +323,19 @@ impl<M: Memory> State<M> {
         let mut classes = [Class::default(); CLASSES];
         let mut listed = 0;
         for (class, figures) in SizeClass::all().zip(&mut classes) {
-            figures.listed = self.front.list(class).count();
-            figures.live = self.front.out[class.index()] - figures.listed;
+            figures.listed = self.cache.list(class).count();
+            figures.live = self.cache.out[class.index()] - figures.listed;
             listed += figures.listed * class.len();
         }
-        let out = self.back.used - self.back.free;
+        let out = self.backend.used - self.backend.free;
         Stats {
             live: out - listed,
-            peak: self.back.peak,
+            peak: self.backend.peak,
             listed,
-            free: self.back.free,
-            committed: self.back.regions().map(|r| r.committed()).sum(),
-            reserved: self.back.regions().map(|r| r.extent.len).sum(),
-            regions: self.back.regions().count(),
+            free: self.backend.free,
+            committed: self.backend.segments().map(|r| r.committed()).sum(),
+            reserved: self.backend.segments().map(|r| r.extent.len).sum(),
+            segments: self.backend.segments().count(),
             classes,
         }
     }
@@ -343,7 +343,7 @@ impl<M: Memory> State<M> {
 
 // SAFETY: blocks are distinct, as long and as aligned as their layouts say, and
 // stay until they are freed; nothing here unwinds.
-unsafe impl<L: Exclusive, M: Memory> GlobalAlloc for Heap<L, M> {
+unsafe impl<L: RawMutex, M: Memory> GlobalAlloc for Heap<L, M> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         or_null(self.allocate(layout))

@@ -16,10 +16,10 @@ pub struct Stats {
     pub free: usize,
     /// Readable and writable, the heap's own records included.
     pub committed: usize,
-    /// Of address space, all regions together.
+    /// Of address space, all segments together.
     pub reserved: usize,
-    /// Number of regions.
-    pub regions: usize,
+    /// Number of segments.
+    pub segments: usize,
     /// For each size class; [`class_len`](super::class_len) says how long its blocks are.
     pub classes: [Class; CLASSES],
 }

@@ -177,7 +177,7 @@ pub const MADV_DONTNEED: i32 = 4;
 /// The pages may be given back until next written (same file).
 pub const MADV_FREE: i32 = 5;
 /// The advice that gives pages back: `MADV_DONTNEED` does not on this kernel.
-pub(crate) const MADV_DECOMMIT: i32 = MADV_FREE;
+pub(crate) const MADV_RESET: i32 = MADV_FREE;
 
 /// How `mmap` takes a file offset: in bytes, as a word on amd64, as two on 386, the low one first.
 pub(crate) fn mmap_offset(bytes: u64) -> Result<[Arg; 2], Errno> {

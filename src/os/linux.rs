@@ -209,7 +209,7 @@ pub const MADV_FREE: i32 = 8;
 /// Back the range with huge pages where possible (same file).
 pub const MADV_HUGEPAGE: i32 = 14;
 /// The advice that gives pages back at once.
-pub(crate) const MADV_DECOMMIT: i32 = MADV_DONTNEED;
+pub(crate) const MADV_RESET: i32 = MADV_DONTNEED;
 
 /// How `mmap` takes a file offset: in bytes on amd64, in units of 4096 bytes (`mmap2`) on 32-bit ports.
 pub(crate) fn mmap_offset(bytes: u64) -> Result<[Arg; 2], Errno> {

@@ -3,7 +3,7 @@
 
 use std::ffi::CString;
 
-use rt0::memlimit::{self, Left, Width};
+use rt0::memlimit::{self, Headroom, Width};
 use rt0::{Args, plan};
 
 use crate::specification::{as_document, check_plan, document, document_sizes, specified_plan};
@@ -44,9 +44,9 @@ pub fn rules(data: &[u8]) {
     let allowance = (fixed % 2 == 0).then_some(allowance);
 
     match memlimit::fit(Some(limit), footprint, allowance, width) {
-        Left::Unlimited => assert!(limit > width.max()),
+        Headroom::Unlimited => assert!(limit > width.max()),
         left => {
-            let bytes = if let Left::Bytes(bytes) = left { bytes } else { 0 };
+            let bytes = if let Headroom::Bytes(bytes) = left { bytes } else { 0 };
             let kept = allowance.unwrap_or_else(|| memlimit::default_allowance(limit));
             let expected = i128::from(limit) - i128::from(footprint) - i128::from(kept);
             assert_eq!(i128::from(bytes), expected.max(0));

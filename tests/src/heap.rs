@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 
 use rt0::heap::{Extent, Heap, Memory};
 use rt0::lock::Unlocked;
-use rt0::mem;
+use rt0::vm;
 
 /// The kernel's memory as a test wants it: at most so many bytes of address
 /// space, and refusals when the test says so. Decommitted pages are filled with
@@ -41,7 +41,7 @@ unsafe impl Memory for Bounded<'_> {
         if len < min || self.refused() {
             return None;
         }
-        let region = mem::reserve(len).ok()?;
+        let region = vm::reserve(len).ok()?;
         self.left -= len;
         Some(Extent { base: region.base, len })
     }
@@ -49,11 +49,11 @@ unsafe impl Memory for Bounded<'_> {
     unsafe fn commit(&mut self, at: NonNull<u8>, len: usize) -> bool {
         assert_eq!((at.addr().get() % self.page, len % self.page), (0, 0), "commit of parts of pages");
         // SAFETY: the heap's promise.
-        !self.refused() && unsafe { mem::commit(at, len) }.is_ok()
+        !self.refused() && unsafe { vm::commit(at, len) }.is_ok()
     }
 
-    unsafe fn decommit(&mut self, at: NonNull<u8>, len: usize) {
-        assert_eq!((at.addr().get() % self.page, len % self.page), (0, 0), "decommit of parts of pages");
+    unsafe fn reset(&mut self, at: NonNull<u8>, len: usize) {
+        assert_eq!((at.addr().get() % self.page, len % self.page), (0, 0), "reset of parts of pages");
         // SAFETY: committed, and what is in it is not needed.
         unsafe { at.write_bytes(0xdd, len) };
     }
@@ -61,7 +61,7 @@ unsafe impl Memory for Bounded<'_> {
     unsafe fn release(&mut self, extent: Extent) {
         self.left += extent.len;
         // SAFETY: the heap's promise.
-        unsafe { mem::release(extent.base, extent.len) };
+        unsafe { vm::release(extent.base, extent.len) };
     }
 }
 
@@ -228,7 +228,7 @@ pub fn drive(bytes: &[u8]) {
             8 | 9 if !watched.is_empty() => drop(watched.resize(which, size)),
             10..=14 if !watched.is_empty() => watched.free(which),
             15 if a == 0 => watched.heap.trim(),
-            15 if a == 1 => watched.heap.set_retain(number),
+            15 if a == 1 => watched.heap.set_purge_threshold(number),
             15 if a == 2 => watched.clear(),
             _ => {}
         }
@@ -243,5 +243,5 @@ pub fn drive(bytes: &[u8]) {
     watched.check();
     let stats = watched.heap.stats();
     assert_eq!((stats.live, stats.listed, stats.free), (0, 0, 0), "an empty heap is one untouched run");
-    assert!(stats.regions <= 1, "empty regions are released");
+    assert!(stats.segments <= 1, "empty segments are released");
 }

@@ -1,6 +1,6 @@
 //! The specification's arithmetic, written down a second time: what the library's is checked against.
 
-use rt0::memlimit::{Left, Width};
+use rt0::memlimit::{Headroom, Width};
 use rt0::plan::Plan;
 
 const MIB: u64 = 1 << 20;
@@ -40,11 +40,11 @@ pub fn document_sizes(limit: u64, width: Width, page: u64) -> (u64, u64) {
 }
 
 /// Our answer in the document's words.
-pub fn as_document(left: Left) -> u64 {
+pub fn as_document(left: Headroom) -> u64 {
     match left {
-        Left::Unlimited => 0,
-        Left::Bytes(bytes) => bytes,
-        Left::Exhausted => unreachable!("the document knows only two answers"),
+        Headroom::Unlimited => 0,
+        Headroom::Bytes(bytes) => bytes,
+        Headroom::Exhausted => unreachable!("the document knows only two answers"),
     }
 }
 

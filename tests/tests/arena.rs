@@ -1,6 +1,6 @@
 //! The arena's further regions, as a runtime on this machine reserves them. Nothing is committed, so sizes cost nothing.
 
-use rt0::malloc::{self, Options};
+use rt0::arena::{self, Options};
 
 const GIB: u64 = 1 << 30;
 
@@ -8,7 +8,7 @@ const GIB: u64 = 1 << 30;
 fn a_cap_holds_for_all_regions_and_what_is_given_back_can_be_reserved_again() {
     // A full plan is 16 GiB and its bitmap: a GiB is left for further regions.
     let options = Options { cap: Some(18 * GIB), ..Options::DEFAULT };
-    let mut arena = malloc::init(&options).unwrap();
+    let mut arena = arena::mallocinit(&options).unwrap();
     assert_eq!((arena.arena.len as u64, arena.bitmap.len as u64), (16 * GIB, GIB));
 
     let half = (GIB / 2) as usize;

@@ -244,12 +244,12 @@ fn hello_is_under_1_kib_and_has_nothing_of_a_heap() -> Result<()> {
         let hello = read("hello")?;
         println!("{port}: hello is {} bytes", hello.loaded());
         ensure!((1..1024).contains(&hello.loaded()), "{port}: hello is {} bytes", hello.loaded());
-        for word in ["heap", "malloc"] {
+        for word in ["heap", "arena"] {
             let found = hello.has_symbol_like(word);
             ensure!(found.is_none(), "{port}: hello has {}", found.unwrap_or_default());
         }
         // That there are such names to be found where there is an arena.
-        ensure!(read("limits")?.has_symbol_like("malloc").is_some(), "{port}: limits has no symbol of its own");
+        ensure!(read("limits")?.has_symbol_like("arena").is_some(), "{port}: limits has no symbol of its own");
     }
     Ok(())
 }
@@ -302,7 +302,7 @@ fn a_static_pie_says_the_same() -> Result<()> {
                 );
             }
             // How large the image is differs from kind to kind, and what is left for the arena with it.
-            let differs = ["base", "image", "footprint", "left", "arena", "bitmap"];
+            let differs = ["base", "image", "footprint", "headroom", "arena", "bitmap"];
             let same = |line: &&str| line.split_once('=').is_none_or(|(key, _)| !differs.contains(&key));
             Ok((outcome.end, outcome.output.lines().filter(same).map(String::from).collect()))
         };

@@ -244,13 +244,13 @@ fn the_heap_grows_by_regions_and_releases_them() {
     let mut watched = Watched::new(bounded(200 << 20, &calls));
     while watched.allocate(layout(3 << 20, 4096), false) {}
     let stats = watched.heap.stats();
-    assert!(stats.regions > 2, "{} regions", stats.regions);
+    assert!(stats.segments > 2, "{} segments", stats.segments);
     assert!(stats.live >= 150 << 20, "{} bytes", stats.live);
     watched.check();
     watched.clear();
     watched.heap.trim();
     watched.check();
-    assert_eq!(watched.heap.stats().regions, 1);
+    assert_eq!(watched.heap.stats().segments, 1);
     assert!(watched.allocate(layout(20 << 20, 16), false), "and grows again");
     watched.check();
 }
@@ -259,7 +259,7 @@ fn the_heap_grows_by_regions_and_releases_them() {
 fn decommitted_memory_is_used_again() {
     let calls = Cell::new(NEVER);
     let mut watched = Watched::new(bounded(64 << 20, &calls));
-    watched.heap.set_retain(1 << 20);
+    watched.heap.set_purge_threshold(1 << 20);
     for round in 0..20 {
         for i in 0..12 {
             assert!(watched.allocate(layout(1 << 20, 8), i % 2 == 0));
@@ -303,7 +303,7 @@ fn trimming_gives_pages_back_to_the_kernel() {
     assert!(resident(block, LEN) < 10, "trim gives it back");
     assert_eq!(heap.check(), Ok(()));
     // Beyond the bound it goes by itself.
-    heap.set_retain(0);
+    heap.set_purge_threshold(0);
     let block = heap.allocate(layout(LEN, 8)).expect("room");
     // SAFETY: as above.
     unsafe {

@@ -1,7 +1,7 @@
 //! The limit rules and the plan against the specification: every 32-bit limit, every boundary of the 64-bit ones.
 
 use proptest::prelude::*;
-use rt0::memlimit::{self, Left, Width};
+use rt0::memlimit::{self, Headroom, Width};
 use rt0::plan::{self, Plan};
 use rt0_tests::every_u32;
 use rt0_tests::specification::{as_document, check_plan, document, document_sizes, specified_plan};
@@ -14,12 +14,12 @@ const PAGES: [u64; 4] = [4 * KIB, 8 * KIB, 16 * KIB, 64 * KIB];
 #[test]
 fn every_32_bit_plan_fits_and_is_the_specified_one() {
     every_u32(|left| {
-        let plan = plan::fit(Left::Bytes(left), 4096, Width::Bits32, true);
+        let plan = plan::fit(Headroom::Bytes(left), 4096, Width::Bits32, true);
         assert_eq!(plan, specified_plan(left, 4096, Width::Bits32));
         if let Some(plan) = plan {
             check_plan(plan, left, 4096, Width::Bits32);
         }
-        let bare = plan::fit(Left::Bytes(left), 4096, Width::Bits32, false);
+        let bare = plan::fit(Headroom::Bytes(left), 4096, Width::Bits32, false);
         assert_eq!(bare.map_or(0, Plan::total), (left & !4095).min(576 * MIB));
         assert!(bare.is_none_or(|bare| bare.bitmap == 0));
     });
@@ -33,9 +33,9 @@ fn every_32_bit_limit_leaves_what_is_specified() {
             let expected = limit as i64 - footprint as i64 - kept as i64;
             let left = memlimit::fit(Some(limit), footprint, allowance, Width::Bits32);
             match left {
-                Left::Bytes(bytes) => assert_eq!(bytes as i64, expected),
-                Left::Exhausted => assert!(expected <= 0),
-                Left::Unlimited => panic!("{limit} is a limit"),
+                Headroom::Bytes(bytes) => assert_eq!(bytes as i64, expected),
+                Headroom::Exhausted => assert!(expected <= 0),
+                Headroom::Unlimited => panic!("{limit} is a limit"),
             }
         });
     }
@@ -82,17 +82,17 @@ fn the_documents_code_wrapped_around() {
 fn no_limit_gives_a_full_size_arena() {
     let (small, large) = (Plan { bitmap: 64 * MIB, arena: 512 * MIB }, Plan { bitmap: GIB, arena: 16 * GIB });
     for (width, plan) in [(Width::Bits32, small), (Width::Bits64, large)] {
-        assert_eq!(memlimit::fit(None, 0, None, width), Left::Unlimited);
-        assert_eq!(plan::fit(Left::Unlimited, 4096, width, true), Some(plan));
-        assert_eq!(plan::fit(Left::Unlimited, 4096, width, false).map(Plan::total), Some(plan.total()));
-        assert_eq!(plan::fit(Left::Exhausted, 4096, width, true), None);
-        assert_eq!(plan::go(Left::Unlimited, 4096, width), plan);
+        assert_eq!(memlimit::fit(None, 0, None, width), Headroom::Unlimited);
+        assert_eq!(plan::fit(Headroom::Unlimited, 4096, width, true), Some(plan));
+        assert_eq!(plan::fit(Headroom::Unlimited, 4096, width, false).map(Plan::total), Some(plan.total()));
+        assert_eq!(plan::fit(Headroom::Exhausted, 4096, width, true), None);
+        assert_eq!(plan::go(Headroom::Unlimited, 4096, width), plan);
     }
-    assert_eq!(memlimit::go(None, 0), Left::Unlimited);
+    assert_eq!(memlimit::go(None, 0), Headroom::Unlimited);
     // On a 32-bit port, and there only, a limit that exceeds the address space is none.
     let beyond = Some(4 * GIB);
-    assert_eq!(memlimit::fit(beyond, 0, None, Width::Bits32), Left::Unlimited);
-    assert_eq!(memlimit::fit(beyond, 0, None, Width::Bits64), Left::Bytes(4 * GIB - 64 * MIB));
+    assert_eq!(memlimit::fit(beyond, 0, None, Width::Bits32), Headroom::Unlimited);
+    assert_eq!(memlimit::fit(beyond, 0, None, Width::Bits64), Headroom::Bytes(4 * GIB - 64 * MIB));
 }
 
 /// Values around every boundary that a rule has, and anything else.
@@ -146,7 +146,7 @@ proptest! {
     #[test]
     fn a_plan_fits_and_is_the_specified_one(left in size(), page in page(), width in width()) {
         let left = left.min(width.max());
-        let plan = plan::fit(Left::Bytes(left), page, width, true);
+        let plan = plan::fit(Headroom::Bytes(left), page, width, true);
         prop_assert_eq!(plan, specified_plan(left, page, width));
         if let Some(plan) = plan {
             check_plan(plan, left, page, width);
@@ -168,7 +168,7 @@ proptest! {
         };
         prop_assert!(arena(small) <= arena(large));
         // The limit, what is mapped, what is kept free and the arena fit together.
-        if let Left::Bytes(left) = memlimit::fit(Some(small), footprint, allowance, width) {
+        if let Headroom::Bytes(left) = memlimit::fit(Some(small), footprint, allowance, width) {
             let kept = allowance.unwrap_or((small / 4).min(64 * MIB));
             let sum = u128::from(left) + u128::from(footprint) + u128::from(kept);
             prop_assert_eq!(sum, u128::from(small));
@@ -188,7 +188,7 @@ proptest! {
     fn the_least_limit_is_the_least(wanted in 1..1u64 << 40, footprint in 0..1u64 << 40, allowance in prop::option::of(0..1u64 << 40)) {
         let least = memlimit::least_limit(wanted, footprint, allowance);
         let enough = |limit| matches!(memlimit::fit(Some(limit), footprint, allowance, Width::Bits64),
-            Left::Bytes(left) if left >= wanted);
+            Headroom::Bytes(left) if left >= wanted);
         prop_assert!(enough(least), "{} is too little", least);
         prop_assert!(!enough(least - 1), "{} would do", least - 1);
     }

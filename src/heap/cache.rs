@@ -1,4 +1,4 @@
-//! The front: a free list for each class.
+//! The cache: a free list for each class.
 //!
 //! A block that is freed goes to the head of its class's list, and the next
 //! request of that class takes it from there: a few instructions each way, and
@@ -11,7 +11,7 @@
 
 use core::ptr::NonNull;
 
-use super::back::{Back, Want};
+use super::backend::{Backend, Request};
 use super::class::{CLASSES, GRANULE, SizeClass};
 use super::memory::Memory;
 
@@ -21,11 +21,11 @@ const BATCH_BYTES: usize = 4096;
 /// ... and up to this many blocks.
 const BATCH_MAX: usize = 64;
 
-/// A free block of the front: its first word links to the next one.
+/// A free block of the cache: its first word links to the next one.
 type Link = Option<NonNull<u8>>;
 
 /// The free lists.
-pub(super) struct Front {
+pub(super) struct Cache {
     lists: [Link; CLASSES],
     /// How many blocks each list asks for when it is empty: the binary logarithm,
     /// so that an unused heap is all zeroes.
@@ -36,9 +36,9 @@ pub(super) struct Front {
     cursor: SizeClass,
 }
 
-impl Front {
-    pub(super) const fn new() -> Front {
-        Front { lists: [None; CLASSES], batch: [0; CLASSES], out: [0; CLASSES], cursor: SizeClass::SHORTEST }
+impl Cache {
+    pub(super) const fn new() -> Cache {
+        Cache { lists: [None; CLASSES], batch: [0; CLASSES], out: [0; CLASSES], cursor: SizeClass::SHORTEST }
     }
 
     /// Takes a block from a list.
@@ -64,10 +64,10 @@ impl Front {
 
     /// Takes blocks for an empty list from the back end, and one of them for the
     /// caller.
-    pub(super) fn refill<M: Memory>(&mut self, class: SizeClass, back: &mut Back<M>) -> Link {
+    pub(super) fn refill<M: Memory>(&mut self, class: SizeClass, backend: &mut Backend<M>) -> Link {
         let len = class.len();
         let count = (1 << self.batch[class.index()]).min(BATCH_MAX).min(BATCH_BYTES / len).max(1);
-        let run = back.take(Want { len, count, align: GRANULE })?;
+        let run = backend.take(Request { len, count, align: GRANULE })?;
         self.batch[class.index()] = (self.batch[class.index()] + 1).min(BATCH_MAX.ilog2() as u8);
         self.out[class.index()] += run.count;
         // The rest of the run in the order of its addresses.
@@ -80,7 +80,7 @@ impl Front {
         // Where only single blocks are free, further ones spare the next calls.
         let mut got = run.count;
         while got < count
-            && let Some(block) = back.take_exact(len)
+            && let Some(block) = backend.take_exact(len)
         {
             // SAFETY: it has the length of the class.
             unsafe { self.push(class, block) };
@@ -93,11 +93,11 @@ impl Front {
     /// Gives lists to the back end, one after the other, until that were `enough`
     /// bytes or all. Each time it goes on where it stopped, from long blocks to short
     /// ones: what is given for a byte grows with the number of blocks.
-    pub(super) fn flush<M: Memory>(&mut self, enough: usize, back: &mut Back<M>) {
+    pub(super) fn flush<M: Memory>(&mut self, enough: usize, backend: &mut Backend<M>) {
         let mut given = 0;
         for _ in SizeClass::all() {
             self.cursor = self.cursor.shorter();
-            given += self.flush_class(self.cursor, back);
+            given += self.flush_class(self.cursor, backend);
             if given >= enough {
                 return;
             }
@@ -105,7 +105,7 @@ impl Front {
     }
 
     /// Gives a list to the back end; says how many bytes that were.
-    fn flush_class<M: Memory>(&mut self, class: SizeClass, back: &mut Back<M>) -> usize {
+    fn flush_class<M: Memory>(&mut self, class: SizeClass, backend: &mut Backend<M>) -> usize {
         let Some(first) = self.pop(class) else { return 0 };
         let len = class.len();
         // Blocks that were freed one after the other often lie side by side:
@@ -119,12 +119,12 @@ impl Front {
                 (run, run_len) = (block, run_len + len);
             } else {
                 // SAFETY: blocks in a list are free and have the class's length.
-                unsafe { back.give(run, run_len) };
+                unsafe { backend.give(run, run_len) };
                 (run, run_len) = (block, len);
             }
         }
         // SAFETY: as above.
-        unsafe { back.give(run, run_len) };
+        unsafe { backend.give(run, run_len) };
         self.out[class.index()] -= total / len;
         self.batch[class.index()] = self.batch[class.index()].saturating_sub(1);
         total

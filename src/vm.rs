@@ -1,4 +1,4 @@
-//! Address space and memory: reserve, commit, decommit, release.
+//! Address space and memory: reserve, commit, reset, release.
 //!
 //! Reserved address space counts against `RLIMIT_AS` in full but holds no memory and gives no access. Committed
 //! pages can be read and written. All addresses and sizes are multiples of the page.
@@ -11,11 +11,11 @@ use core::fmt;
 use core::ptr::{self, NonNull};
 
 use crate::page_size;
-use crate::sys::{self, Errno, MADV_DECOMMIT, MAP_RESERVE, PROT_NONE, PROT_READ, PROT_WRITE};
+use crate::sys::{self, Errno, MADV_RESET, MAP_RESERVE, PROT_NONE, PROT_READ, PROT_WRITE};
 
 /// A range of address space: a non-null, page-aligned base and a length in bytes, a multiple of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Region {
+pub struct Extent {
     /// Its first byte.
     pub base: NonNull<u8>,
     /// Its size, bytes.
@@ -59,12 +59,12 @@ pub(crate) const fn round_up(bytes: usize, page: usize) -> usize {
 /// # Errors
 ///
 /// [`ReserveError`]. Nothing is reserved then.
-pub fn reserve(len: usize) -> Result<Region, ReserveError> {
+pub fn reserve(len: usize) -> Result<Extent, ReserveError> {
     // SAFETY: without MAP_FIXED the kernel takes address space that nobody has.
     let base =
         unsafe { sys::mmap(ptr::null_mut(), len, PROT_NONE, MAP_RESERVE, -1, 0) }.map_err(ReserveError::Kernel)?;
     match NonNull::new(base) {
-        Some(base) if round_down(base.addr().get(), page_size()) == base.addr().get() => Ok(Region { base, len }),
+        Some(base) if round_down(base.addr().get(), page_size()) == base.addr().get() => Ok(Extent { base, len }),
         _ => {
             // It is not given back: FreeBSD rounds what munmap is told outward to whole pages (`sys/vm/vm_mmap.c`,
             // `kern_munmap`), and the last of those would be somebody else's.
@@ -73,17 +73,17 @@ pub fn reserve(len: usize) -> Result<Region, ReserveError> {
     }
 }
 
-/// What a search for the largest reservation took.
+/// What a attempts for the largest reservation took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Search {
+pub struct Attempts {
     /// How often the kernel was asked for a reservation.
     pub tries: u32,
     /// System calls, those that gave a reservation back with them.
     pub calls: u32,
 }
 
-impl Search {
-    fn reserve(&mut self, len: usize) -> Result<Region, ReserveError> {
+impl Attempts {
+    fn reserve(&mut self, len: usize) -> Result<Extent, ReserveError> {
         self.tries += 1;
         self.calls += 1;
         reserve(len)
@@ -98,15 +98,15 @@ impl Search {
 /// # Errors
 ///
 /// What the kernel said to the smallest size that was tried. Nothing is reserved then.
-pub fn reserve_largest(min: usize, max: usize) -> (Result<Region, ReserveError>, Search) {
-    let mut search = Search { tries: 0, calls: 0 };
-    (largest(min, max, &mut search), search)
+pub fn reserve_largest(min: usize, max: usize) -> (Result<Extent, ReserveError>, Attempts) {
+    let mut attempts = Attempts { tries: 0, calls: 0 };
+    (largest(min, max, &mut attempts), attempts)
 }
 
-fn largest(min: usize, max: usize, search: &mut Search) -> Result<Region, ReserveError> {
+fn largest(min: usize, max: usize, attempts: &mut Attempts) -> Result<Extent, ReserveError> {
     let page = page_size();
     let min = min.max(page);
-    let mut error = match search.reserve(max) {
+    let mut error = match attempts.reserve(max) {
         Err(ReserveError::Kernel(errno)) => ReserveError::Kernel(errno),
         answer => return answer,
     };
@@ -115,11 +115,11 @@ fn largest(min: usize, max: usize, search: &mut Search) -> Result<Region, Reserv
     let (mut granted, mut refused) = (min - page, max);
     while refused - granted > page {
         let middle = granted + round_down((refused - granted) / 2, page);
-        match search.reserve(middle) {
-            Ok(region) => {
-                search.calls += 1;
+        match attempts.reserve(middle) {
+            Ok(extent) => {
+                attempts.calls += 1;
                 // SAFETY: it was made just now, for the answer alone.
-                unsafe { release(region.base, region.len) };
+                unsafe { release(extent.base, extent.len) };
                 granted = middle;
             }
             Err(refusal) => {
@@ -132,8 +132,8 @@ fn largest(min: usize, max: usize, search: &mut Search) -> Result<Region, Reserv
     // least is not.
     let mut step = page;
     while granted >= min {
-        match search.reserve(granted) {
-            Ok(region) => return Ok(region),
+        match attempts.reserve(granted) {
+            Ok(extent) => return Ok(extent),
             Err(refusal) => error = refusal,
         }
         let next = granted.saturating_sub(step).max(min);
@@ -163,10 +163,10 @@ pub unsafe fn commit(base: NonNull<u8>, len: usize) -> Result<(), Errno> {
 /// # Safety
 ///
 /// The range is committed, and nobody needs what is in it.
-pub unsafe fn decommit(base: NonNull<u8>, len: usize) {
+pub unsafe fn reset(base: NonNull<u8>, len: usize) {
     // A refusal leaves the memory where it is, and nothing is lost.
     // SAFETY: the caller's promise.
-    let _ = unsafe { sys::madvise(base.as_ptr(), len, MADV_DECOMMIT) };
+    let _ = unsafe { sys::madvise(base.as_ptr(), len, MADV_RESET) };
 }
 
 /// Gives address space back, a whole reservation or pages of one, committed or not.

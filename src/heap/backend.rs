@@ -1,20 +1,20 @@
 //! The back end: runs of granules, joined when they are freed and split when
 //! they are asked for.
 //!
-//! What is free is in a bin or above a region's `top`. A run that is freed is
+//! What is free is in a bin or above a segment's `top`. A run that is freed is
 //! joined with its free neighbours at once, so no two chunks ever touch, and a
 //! chunk that reaches `top` becomes part of the untouched end again.
 
 use core::ptr::NonNull;
 
-use super::RETAIN;
+use super::PURGE_THRESHOLD;
 use super::bins::{BINS, Bins};
-use super::chunk::{Chunk, DIRTY_MIN};
 use super::class::{GRANULE, LARGE};
+use super::free_chunk::{DIRTY_MIN, FreeChunk};
 use super::memory::Memory;
-use super::region::{HUGE, Pages, Region};
-use crate::mem::{round_down, round_up};
+use super::segment::{HUGE, Pages, Segment};
 use crate::sys::PAGE_SIZE_MIN;
+use crate::vm::{round_down, round_up};
 
 /// `soft` rises by this part of what is in use, so that the front's lists are
 /// emptied at most so often while a heap grows ...
@@ -31,19 +31,19 @@ const POPULATE_FROM: usize = 2 * GROWTH_MIN;
 /// long as a huge page then, so that no more is resident than without.
 pub const HUGE_FROM: usize = GROWTH * HUGE;
 
-/// A further region is at least this large, if the kernel gives it.
-const REGION_MIN: usize = 8 * 1024 * 1024;
+/// A further segment is at least this large, if the kernel gives it.
+const SEGMENT_MIN: usize = 8 * 1024 * 1024;
 
 /// What is asked of the back end: `count` blocks of `len` bytes in a row, or as
 /// many of them as one chunk holds. More than one only with `align` a granule.
 #[derive(Clone, Copy)]
-pub(super) struct Want {
+pub(super) struct Request {
     pub(super) len: usize,
     pub(super) count: usize,
     pub(super) align: usize,
 }
 
-impl Want {
+impl Request {
     /// How far from the start of a run of `room` bytes its first block is, if there
     /// is room for it.
     #[inline]
@@ -73,7 +73,7 @@ impl Want {
 }
 
 /// A run that the back end gave.
-pub(super) struct Run {
+pub(super) struct Blocks {
     pub(super) at: NonNull<u8>,
     /// Blocks in it; at least one.
     pub(super) count: usize,
@@ -81,56 +81,56 @@ pub(super) struct Run {
     pub(super) zero: bool,
 }
 
-/// Where a chunk was, as offsets in its region, and how much of it may be resident.
-struct Gap {
+/// Where a chunk was, as offsets in its segment, and how much of it may be resident.
+struct Span {
     start: usize,
     end: usize,
     dirty: usize,
 }
 
 /// The back end.
-pub(super) struct Back<M> {
+pub(super) struct Backend<M> {
     memory: M,
     /// Newest first.
-    regions: Option<NonNull<Region>>,
+    segments: Option<NonNull<Segment>>,
     pub(super) bins: Bins,
     /// Bytes in bins.
     pub(super) free: usize,
-    /// Bytes below the tops of all regions.
+    /// Bytes below the tops of all segments.
     pub(super) used: usize,
     /// The most that `used - free` has been.
     pub(super) peak: usize,
     /// Bytes of chunks and above tops that may be resident, as far as they can
     /// be given back.
     dirty: usize,
-    /// How much of that is kept, if not [`RETAIN`].
-    pub(super) retain: Option<usize>,
+    /// How much of that is kept, if not [`PURGE_THRESHOLD`].
+    pub(super) purge_threshold: Option<usize>,
     /// From how many bytes in use on the heap grows by huge pages, if not [`HUGE_FROM`].
     pub(super) huge_from: Option<usize>,
 }
 
-impl<M: Memory> Back<M> {
+impl<M: Memory> Backend<M> {
     pub(super) fn memory(&mut self) -> &mut M {
         &mut self.memory
     }
 
-    pub(super) const fn new(memory: M) -> Back<M> {
-        Back {
+    pub(super) const fn new(memory: M) -> Backend<M> {
+        Backend {
             memory,
-            regions: None,
+            segments: None,
             bins: Bins::new(),
             free: 0,
             used: 0,
             peak: 0,
             dirty: 0,
-            retain: None,
+            purge_threshold: None,
             huge_from: None,
         }
     }
 
     /// Serves a request from what is free below the `soft` marks.
-    pub(super) fn take(&mut self, want: Want) -> Option<Run> {
-        let run = self.take_chunk(want).or_else(|| self.take_top(want));
+    pub(super) fn take(&mut self, request: Request) -> Option<Blocks> {
+        let run = self.take_chunk(request).or_else(|| self.take_top(request));
         self.peak = self.peak.max(self.used - self.free);
         run
     }
@@ -138,49 +138,49 @@ impl<M: Memory> Back<M> {
     /// Serves a single block from a chunk of just its length.
     pub(super) fn take_exact(&mut self, len: usize) -> Option<NonNull<u8>> {
         let chunk = self.bins.find(len).filter(|chunk| chunk.len() == len)?;
-        self.unlink(self.region_of(chunk.start()), chunk);
+        self.unlink(self.segment_of(chunk.start()), chunk);
         self.peak = self.peak.max(self.used - self.free);
         Some(chunk.start())
     }
 
-    fn take_chunk(&mut self, want: Want) -> Option<Run> {
+    fn take_chunk(&mut self, request: Request) -> Option<Blocks> {
         // With room to move by less than the alignment, any chunk will do.
-        let chunk = self.bins.find(want.len.checked_add(want.align - GRANULE)?)?;
-        let gap = want.place(chunk.start(), chunk.len())?;
-        let region = self.region_of(chunk.start());
-        let Gap { start, end, dirty } = self.unlink(region, chunk);
+        let chunk = self.bins.find(request.len.checked_add(request.align - GRANULE)?)?;
+        let gap = request.place(chunk.start(), chunk.len())?;
+        let segment = self.segment_of(chunk.start());
+        let Span { start, end, dirty } = self.unlink(segment, chunk);
         let at = start + gap;
-        let count = want.count_in(end - at);
-        let rest = at + count * want.len;
+        let count = request.count_in(end - at);
+        let rest = at + count * request.len;
         // SAFETY: what is left on either side was part of the chunk.
         unsafe {
             if start < at {
-                self.put(region, start, at, dirty);
+                self.put(segment, start, at, dirty);
             }
             if rest < end {
-                self.put(region, rest, end, dirty);
+                self.put(segment, rest, end, dirty);
             }
         }
-        Some(Run { at: region.at(at), count, zero: false })
+        Some(Blocks { at: segment.at(at), count, zero: false })
     }
 
-    fn take_top(&mut self, want: Want) -> Option<Run> {
-        let mut next = self.regions;
-        while let Some(mut region) = next {
-            // SAFETY: regions stay until they are released, and only the heap,
+    fn take_top(&mut self, request: Request) -> Option<Blocks> {
+        let mut next = self.segments;
+        while let Some(mut segment) = next {
+            // SAFETY: segments stay until they are released, and only the heap,
             // which is borrowed here, refers to them.
-            let region = unsafe { region.as_mut() };
-            next = region.next;
-            let Some((at, room)) = above_top(region, want, region.soft) else { continue };
-            let count = want.count_in(room);
-            let start = region.top;
-            let zero = at >= region.fresh;
-            self.raise_top(region, at + count * want.len);
+            let segment = unsafe { segment.as_mut() };
+            next = segment.next;
+            let Some((at, room)) = above_top(segment, request, segment.soft) else { continue };
+            let count = request.count_in(room);
+            let start = segment.top;
+            let zero = at >= segment.fresh;
+            self.raise_top(segment, at + count * request.len);
             if start < at {
                 // SAFETY: the gap was above the top and is committed.
-                unsafe { self.put(region, start, at, at - start) };
+                unsafe { self.put(segment, start, at, at - start) };
             }
-            return Some(Run { at: region.at(at), count, zero });
+            return Some(Blocks { at: segment.at(at), count, zero });
         }
         None
     }
@@ -190,62 +190,62 @@ impl<M: Memory> Back<M> {
         (self.used / GROWTH).max(GROWTH_MIN)
     }
 
-    /// Makes room above a top for `want`, at least a single block: `soft` rises,
-    /// or a region is added. `false` if the kernel gives no more.
-    pub(super) fn extend(&mut self, want: Want) -> bool {
-        let one = Want { count: 1, ..want };
-        let mut next = self.regions;
-        while let Some(mut region) = next {
+    /// Makes room above a top for `request`, at least a single block: `soft` rises,
+    /// or a segment is added. `false` if the kernel gives no more.
+    pub(super) fn extend(&mut self, request: Request) -> bool {
+        let one = Request { count: 1, ..request };
+        let mut next = self.segments;
+        while let Some(mut segment) = next {
             // SAFETY: as in `take_top`.
-            let region = unsafe { region.as_mut() };
-            next = region.next;
-            let Some((at, _)) = above_top(region, one, region.size()) else { continue };
-            if self.extend_region(region, at + want.len, want.len < GROWTH_MIN) {
+            let segment = unsafe { segment.as_mut() };
+            next = segment.next;
+            let Some((at, _)) = above_top(segment, one, segment.size()) else { continue };
+            if self.extend_segment(segment, at + request.len, request.len < GROWTH_MIN) {
                 return true;
             }
         }
-        self.add_region(one).is_some()
+        self.add_segment(one).is_some()
     }
 
-    /// Lets a region's top rise to `need`, and by a step more; `soon`: what comes
+    /// Lets a segment's top rise to `need`, and by a step more; `soon`: what comes
     /// will be written soon.
-    fn extend_region(&mut self, region: &mut Region, need: usize, soon: bool) -> bool {
+    fn extend_segment(&mut self, segment: &mut Segment, need: usize, soon: bool) -> bool {
         let pages = Pages {
             huge: self.used >= self.huge_from.unwrap_or(HUGE_FROM),
             // The first steps are left out: a small program needs a page or two.
             now: soon && self.used >= POPULATE_FROM,
         };
-        let before = region.resident;
-        let extended = region.extend(need, need.saturating_add(self.step()), pages, &mut self.memory);
-        self.dirty += region.resident - before;
+        let before = segment.resident;
+        let extended = segment.extend(need, need.saturating_add(self.step()), pages, &mut self.memory);
+        self.dirty += segment.resident - before;
         extended
     }
 
-    /// Adds a region with room for a block.
+    /// Adds a segment with room for a block.
     #[cold]
     #[inline(never)]
-    fn add_region(&mut self, want: Want) -> Option<()> {
+    fn add_segment(&mut self, request: Request) -> Option<()> {
         let page = self.memory.page_size();
-        let len = want.len.checked_add(want.align - GRANULE)?;
-        let min = Region::extent_for(len, page)?;
+        let len = request.len.checked_add(request.align - GRANULE)?;
+        let min = Segment::extent_for(len, page)?;
         // Each as large as what is in use, so that there are few.
-        let extent = self.memory.reserve(min, min.max(REGION_MIN).max(round_up(self.used, page)))?;
+        let extent = self.memory.reserve(min, min.max(SEGMENT_MIN).max(round_up(self.used, page)))?;
         // SAFETY: the extent is new.
-        let Some(mut created) = (unsafe { Region::create(extent, &mut self.memory) }) else {
+        let Some(mut created) = (unsafe { Segment::create(extent, &mut self.memory) }) else {
             // SAFETY: nothing refers to it.
             unsafe { self.memory.release(extent) };
             return None;
         };
         // SAFETY: just created, and nobody else knows it.
-        let region = unsafe { created.as_mut() };
-        let fits = above_top(region, want, region.size()).is_some();
-        if !fits || !self.extend_region(region, len, want.len < GROWTH_MIN) {
+        let segment = unsafe { created.as_mut() };
+        let fits = above_top(segment, request, segment.size()).is_some();
+        if !fits || !self.extend_segment(segment, len, request.len < GROWTH_MIN) {
             // SAFETY: nothing refers to it.
             unsafe { self.memory.release(extent) };
             return None;
         }
-        region.next = self.regions;
-        self.regions = Some(created);
+        segment.next = self.segments;
+        self.segments = Some(created);
         Some(())
     }
 
@@ -256,40 +256,40 @@ impl<M: Memory> Back<M> {
     /// The `len` bytes at `at` are whole granules that the back end gave, and
     /// nobody uses them any more.
     pub(super) unsafe fn give(&mut self, at: NonNull<u8>, len: usize) {
-        let region = self.region_of(at);
-        let mut start = region.offset(at);
+        let segment = self.segment_of(at);
+        let mut start = segment.offset(at);
         let mut end = start + len;
         let mut dirty = len;
-        if start > 0 && region.edge(start - GRANULE) {
+        if start > 0 && segment.edge(start - GRANULE) {
             // SAFETY: the granule before is the edge of a chunk, so one ends here.
-            let left = self.unlink(region, unsafe { Chunk::ending(at) });
+            let left = self.unlink(segment, unsafe { FreeChunk::ending(at) });
             start = left.start;
             dirty += left.dirty;
         }
-        if end == region.top {
-            self.lower_top(region, start);
+        if end == segment.top {
+            self.lower_top(segment, start);
         } else {
-            if region.edge(end) {
+            if segment.edge(end) {
                 // SAFETY: the granule after is the edge of a chunk, so one begins here.
-                let right = self.unlink(region, unsafe { Chunk::starting(region.at(end)) });
+                let right = self.unlink(segment, unsafe { FreeChunk::starting(segment.at(end)) });
                 end = right.end;
                 dirty += right.dirty;
             }
             // SAFETY: all of it is free now.
-            unsafe { self.put(region, start, end, dirty) };
+            unsafe { self.put(segment, start, end, dirty) };
         }
-        if self.dirty > self.retain.unwrap_or(RETAIN) {
-            self.retain_no_more();
+        if self.dirty > self.purge_threshold.unwrap_or(PURGE_THRESHOLD) {
+            self.purge_excess();
         }
     }
 
     /// Gives pages back if more than a bound stays: what was set, or a quarter of
     /// what is in use if that is more. Then half of it stays.
     #[cold]
-    fn retain_no_more(&mut self) {
-        let bound = self.retain.unwrap_or(RETAIN).max((self.used - self.free) / 4);
+    fn purge_excess(&mut self) {
+        let bound = self.purge_threshold.unwrap_or(PURGE_THRESHOLD).max((self.used - self.free) / 4);
         if self.dirty > bound {
-            self.give_pages_back(bound / 2);
+            self.purge(bound / 2);
         }
     }
 
@@ -308,30 +308,30 @@ impl<M: Memory> Back<M> {
             }
             return true;
         }
-        let region = self.region_of(at);
-        let start = region.offset(at);
+        let segment = self.segment_of(at);
+        let start = segment.offset(at);
         let (end, new_end) = (start + old, start + new);
-        if new_end <= end || new_end > region.size() {
+        if new_end <= end || new_end > segment.size() {
             return false;
         }
-        if end == region.top {
-            if new_end > region.soft && !self.extend_region(region, new_end, false) {
+        if end == segment.top {
+            if new_end > segment.soft && !self.extend_segment(segment, new_end, false) {
                 return false;
             }
-            self.raise_top(region, new_end);
+            self.raise_top(segment, new_end);
         } else {
-            if !region.edge(end) {
+            if !segment.edge(end) {
                 return false;
             }
             // SAFETY: the granule after the run is the edge of a chunk.
-            let right = unsafe { Chunk::starting(region.at(end)) };
+            let right = unsafe { FreeChunk::starting(segment.at(end)) };
             if end + right.len() < new_end {
                 return false;
             }
-            let Gap { end: right_end, dirty, .. } = self.unlink(region, right);
+            let Span { end: right_end, dirty, .. } = self.unlink(segment, right);
             if new_end < right_end {
                 // SAFETY: what is left of the chunk.
-                unsafe { self.put(region, new_end, right_end, dirty) };
+                unsafe { self.put(segment, new_end, right_end, dirty) };
             }
         }
         self.peak = self.peak.max(self.used - self.free);
@@ -342,18 +342,18 @@ impl<M: Memory> Back<M> {
     /// may be resident, as far as whole pages go: largest chunks first.
     #[cold]
     #[inline(never)]
-    pub(super) fn give_pages_back(&mut self, keep: usize) {
+    pub(super) fn purge(&mut self, keep: usize) {
         let page = self.memory.page_size();
-        let mut next = self.regions;
-        while let Some(mut region) = next {
+        let mut next = self.segments;
+        while let Some(mut segment) = next {
             // SAFETY: as in `take_top`.
-            let region = unsafe { region.as_mut() };
-            next = region.next;
+            let segment = unsafe { segment.as_mut() };
+            next = segment.next;
             if self.dirty <= keep {
                 return;
             }
-            self.dirty -= region.resident - region.top;
-            region.give_pages_back(&mut self.memory);
+            self.dirty -= segment.resident - segment.top;
+            segment.purge(&mut self.memory);
         }
         for bin in (0..BINS).rev() {
             for chunk in self.bins.chunks(bin) {
@@ -364,11 +364,11 @@ impl<M: Memory> Back<M> {
                     continue;
                 }
                 let from = chunk.start().addr().get();
-                let inner = round_up(from + Chunk::ENDS.0, page);
-                let inner_end = round_down(from + chunk.len() - Chunk::ENDS.1, page);
+                let inner = round_up(from + FreeChunk::ENDS.0, page);
+                let inner_end = round_down(from + chunk.len() - FreeChunk::ENDS.1, page);
                 if inner < inner_end {
                     // SAFETY: whole pages inside the chunk, without its words.
-                    unsafe { self.memory.decommit(chunk.start().add(inner - from), inner_end - inner) };
+                    unsafe { self.memory.reset(chunk.start().add(inner - from), inner_end - inner) };
                 }
                 self.dirty -= chunk.dirty();
                 chunk.set_dirty(0);
@@ -376,23 +376,23 @@ impl<M: Memory> Back<M> {
         }
     }
 
-    /// Releases the regions in which nothing is in use, but for the oldest.
-    pub(super) fn release_empty_regions(&mut self) {
-        let mut kept: Option<NonNull<Region>> = None;
-        let mut next = self.regions;
+    /// Releases the segments in which nothing is in use, but for the oldest.
+    pub(super) fn release_empty_segments(&mut self) {
+        let mut kept: Option<NonNull<Segment>> = None;
+        let mut next = self.segments;
         while let Some(mut at) = next {
             // SAFETY: as in `take_top`.
-            let region = unsafe { at.as_mut() };
-            next = region.next;
-            if region.top == 0 && next.is_some() {
-                self.dirty -= region.resident;
+            let segment = unsafe { at.as_mut() };
+            next = segment.next;
+            if segment.top == 0 && next.is_some() {
+                self.dirty -= segment.resident;
                 match kept {
                     // SAFETY: as in `take_top`.
                     Some(mut kept) => unsafe { kept.as_mut() }.next = next,
-                    None => self.regions = next,
+                    None => self.segments = next,
                 }
                 // SAFETY: out of the list; nothing of it is in use.
-                unsafe { self.memory.release(region.extent) };
+                unsafe { self.memory.release(segment.extent) };
             } else {
                 kept = Some(at);
             }
@@ -404,26 +404,26 @@ impl<M: Memory> Back<M> {
         self.dirty
     }
 
-    /// The regions, newest first.
-    pub(super) fn regions(&self) -> impl Iterator<Item = &Region> {
+    /// The segments, newest first.
+    pub(super) fn segments(&self) -> impl Iterator<Item = &Segment> {
         // SAFETY: as in `take_top`.
-        core::iter::successors(self.regions, |r| unsafe { r.as_ref() }.next).map(|r| unsafe { r.as_ref() })
+        core::iter::successors(self.segments, |r| unsafe { r.as_ref() }.next).map(|r| unsafe { r.as_ref() })
     }
 
-    /// The region of a block.
+    /// The segment of a block.
     ///
-    /// The result is not tied to the borrow of `self`: the region's own fields
+    /// The result is not tied to the borrow of `self`: the segment's own fields
     /// change together with the bins, and both belong to this back end.
     #[inline]
-    fn region_of<'a>(&self, at: NonNull<u8>) -> &'a mut Region {
-        let mut next = self.regions;
-        while let Some(mut region) = next {
-            // SAFETY: as in `take_top`; each caller holds one region at a time.
-            let region = unsafe { region.as_mut() };
-            if region.offset_of(at).is_some() {
-                return region;
+    fn segment_of<'a>(&self, at: NonNull<u8>) -> &'a mut Segment {
+        let mut next = self.segments;
+        while let Some(mut segment) = next {
+            // SAFETY: as in `take_top`; each caller holds one segment at a time.
+            let segment = unsafe { segment.as_mut() };
+            if segment.offset_of(at).is_some() {
+                return segment;
             }
-            next = region.next;
+            next = segment.next;
         }
         foreign_block()
     }
@@ -432,14 +432,14 @@ impl<M: Memory> Back<M> {
     ///
     /// # Safety
     ///
-    /// The run lies below the region's top, is in nobody's use, and touches no chunk.
+    /// The run lies below the segment's top, is in nobody's use, and touches no chunk.
     #[inline(never)]
-    unsafe fn put(&mut self, region: &mut Region, start: usize, end: usize, dirty: usize) {
+    unsafe fn put(&mut self, segment: &mut Segment, start: usize, end: usize, dirty: usize) {
         let len = end - start;
-        region.set_edge(start);
-        region.set_edge(end - GRANULE);
-        // SAFETY: granules of the region that nobody uses.
-        let chunk = unsafe { Chunk::write(region.at(start), len) };
+        segment.set_edge(start);
+        segment.set_edge(end - GRANULE);
+        // SAFETY: granules of the segment that nobody uses.
+        let chunk = unsafe { FreeChunk::write(segment.at(start), len) };
         self.bins.insert(chunk, len);
         self.free += len;
         if len >= DIRTY_MIN {
@@ -450,7 +450,7 @@ impl<M: Memory> Back<M> {
 
     /// The opposite: the chunk is nobody's now, and says where it was.
     #[inline(never)]
-    fn unlink(&mut self, region: &mut Region, chunk: Chunk) -> Gap {
+    fn unlink(&mut self, segment: &mut Segment, chunk: FreeChunk) -> Span {
         let len = chunk.len();
         let dirty = chunk.dirty();
         self.bins.remove(chunk, len);
@@ -458,42 +458,42 @@ impl<M: Memory> Back<M> {
         if len >= DIRTY_MIN {
             self.dirty -= dirty;
         }
-        let start = region.offset(chunk.start());
+        let start = segment.offset(chunk.start());
         let end = start + len;
-        region.clear_edge(start);
-        region.clear_edge(end - GRANULE);
-        Gap { start, end, dirty }
+        segment.clear_edge(start);
+        segment.clear_edge(end - GRANULE);
+        Span { start, end, dirty }
     }
 
-    fn raise_top(&mut self, region: &mut Region, top: usize) {
-        self.used += top - region.top;
-        self.set_top(region, top);
-        region.fresh = region.fresh.max(top);
+    fn raise_top(&mut self, segment: &mut Segment, top: usize) {
+        self.used += top - segment.top;
+        self.set_top(segment, top);
+        segment.fresh = segment.fresh.max(top);
     }
 
-    fn lower_top(&mut self, region: &mut Region, top: usize) {
-        self.used -= region.top - top;
-        self.set_top(region, top);
+    fn lower_top(&mut self, segment: &mut Segment, top: usize) {
+        self.used -= segment.top - top;
+        self.set_top(segment, top);
     }
 
-    fn set_top(&mut self, region: &mut Region, top: usize) {
-        self.dirty -= region.resident - region.top;
-        region.top = top;
-        region.resident = region.resident.max(top);
-        self.dirty += region.resident - region.top;
+    fn set_top(&mut self, segment: &mut Segment, top: usize) {
+        self.dirty -= segment.resident - segment.top;
+        segment.top = top;
+        segment.resident = segment.resident.max(top);
+        self.dirty += segment.resident - segment.top;
     }
 }
 
 /// Where a run would begin above the top, and the room there below `limit`; if
 /// that is enough for one block.
 #[inline(never)]
-fn above_top(region: &Region, want: Want, limit: usize) -> Option<(usize, usize)> {
-    let room = limit.checked_sub(region.top)?;
-    let gap = want.place(region.at(region.top), room)?;
-    Some((region.top + gap, room - gap))
+fn above_top(segment: &Segment, request: Request, limit: usize) -> Option<(usize, usize)> {
+    let room = limit.checked_sub(segment.top)?;
+    let gap = request.place(segment.at(segment.top), room)?;
+    Some((segment.top + gap, room - gap))
 }
 
-/// A block was freed that no region holds: the caller broke its promise, and
+/// A block was freed that no segment holds: the caller broke its promise, and
 /// going on would only hide it.
 #[cold]
 #[inline(never)]

@@ -1,66 +1,71 @@
-//! The kernel's memory: the arena that fits the limit, and regions beyond it.
+//! The kernel's memory: the arena that fits the limit, and segments beyond it.
 
 use core::ptr::NonNull;
 
 use super::Heap;
 use super::memory::{Extent, Memory};
-use crate::lock::{Exclusive, Lock, Unlocked};
-use crate::malloc::{self, Arena, Failure, Options, Spare};
-use crate::mem;
+use crate::arena::{self, Arena, ArenaError, Budget, Options};
+use crate::lock::{Lock, RawMutex, Unlocked};
 use crate::page_size;
+use crate::vm;
 
-/// Memory from the kernel: first the arena of [`malloc::init`], without a bitmap, then further regions for as long as
+/// Memory from the kernel: first the arena of [`arena::mallocinit`], without a bitmap, then further segments for as long as
 /// limit, cap and kernel give them.
-pub struct Os {
+pub struct SystemMemory {
     allowance: Option<u64>,
     cap: Option<u64>,
     /// What may be reserved yet; nothing is known before the first request.
-    spare: Option<Spare>,
+    budget: Option<Budget>,
     /// The arena, until the heap takes it.
     arena: Option<Extent>,
 }
 
-impl Os {
+impl SystemMemory {
     /// Reserves an arena when it is first asked.
-    pub const fn new() -> Os {
-        Os { allowance: None, cap: None, spare: None, arena: None }
+    pub const fn new() -> SystemMemory {
+        SystemMemory { allowance: None, cap: None, budget: None, arena: None }
     }
 
     /// Leaves so many bytes of the limit for stacks and other mappings, as
     /// [`Options::allowance`] says.
-    pub const fn allowance(self, bytes: u64) -> Os {
-        Os { allowance: Some(bytes), ..self }
+    pub const fn allowance(self, bytes: u64) -> SystemMemory {
+        SystemMemory { allowance: Some(bytes), ..self }
     }
 
     /// Takes at most so many bytes, as [`Options::cap`] says.
-    pub const fn cap(self, bytes: u64) -> Os {
-        Os { cap: Some(bytes), ..self }
+    pub const fn cap(self, bytes: u64) -> SystemMemory {
+        SystemMemory { cap: Some(bytes), ..self }
     }
 
     /// Takes an arena that start-up has made, with what limits it. Its bitmap stays the
-    /// caller's, and further regions have none.
-    pub const fn in_arena(arena: Arena) -> Os {
-        Os { spare: Some(arena.spare), arena: Some(arena.arena), ..Os::new() }
+    /// caller's, and further segments have none.
+    pub const fn in_arena(arena: Arena) -> SystemMemory {
+        SystemMemory { budget: Some(arena.budget), arena: Some(arena.arena), ..SystemMemory::new() }
     }
 
     /// Reserves the arena, if it has not been yet.
     #[expect(clippy::result_large_err, reason = "there is no heap to put it in")]
-    fn reserve_arena(&mut self) -> Result<(), Failure> {
-        if self.spare.is_none() {
-            let Os { allowance, cap, .. } = *self;
-            *self = Os::in_arena(malloc::init(&Options { allowance, cap, bitmap: false, ..Options::DEFAULT })?);
+    fn reserve_arena(&mut self) -> Result<(), ArenaError> {
+        if self.budget.is_none() {
+            let SystemMemory { allowance, cap, .. } = *self;
+            *self = SystemMemory::in_arena(arena::mallocinit(&Options {
+                allowance,
+                cap,
+                bitmap: false,
+                ..Options::DEFAULT
+            })?);
         }
         Ok(())
     }
 }
 
-impl Default for Os {
+impl Default for SystemMemory {
     fn default() -> Self {
-        Os::new()
+        SystemMemory::new()
     }
 }
 
-impl<L: Exclusive> Heap<L, Os> {
+impl<L: RawMutex> Heap<L, SystemMemory> {
     /// Reserves the arena now, if it has not been yet, so that a limit which nothing
     /// fits into is known before the first allocation and not by it.
     ///
@@ -68,26 +73,26 @@ impl<L: Exclusive> Heap<L, Os> {
     ///
     /// Why there is no arena; it prints as the line that says so.
     #[expect(clippy::result_large_err, reason = "there is no heap to put it in")]
-    pub fn reserve(&self) -> Result<(), Failure> {
-        self.with(|state| state.back.memory().reserve_arena())
+    pub fn reserve(&self) -> Result<(), ArenaError> {
+        self.with(|state| state.backend.memory().reserve_arena())
     }
 }
 
-impl Heap<Lock, Os> {
+impl Heap<Lock, SystemMemory> {
     /// A heap that threads may share. It reserves its arena when it is first
     /// asked for memory.
     pub const fn new() -> Self {
-        Heap::on(Os::new())
+        Heap::on(SystemMemory::new())
     }
 }
 
-impl Default for Heap<Lock, Os> {
+impl Default for Heap<Lock, SystemMemory> {
     fn default() -> Self {
         Heap::new()
     }
 }
 
-impl Heap<Unlocked, Os> {
+impl Heap<Unlocked, SystemMemory> {
     /// A heap without a lock.
     ///
     /// # Safety
@@ -97,16 +102,16 @@ impl Heap<Unlocked, Os> {
     /// calls them.
     pub const unsafe fn new_unlocked() -> Self {
         // SAFETY: the caller's promise is the same.
-        unsafe { Heap::unlocked_on(Os::new()) }
+        unsafe { Heap::unlocked_on(SystemMemory::new()) }
     }
 }
 
 // SAFETY: its pointers name address space, which no thread owns.
-unsafe impl Send for Os {}
+unsafe impl Send for SystemMemory {}
 
-// SAFETY: `malloc` and `mem` hand out what the kernel gave for this alone, and
+// SAFETY: `arena` and `vm` hand out what the kernel gave for this alone, and
 // the kernel's new pages are zero.
-unsafe impl Memory for Os {
+unsafe impl Memory for SystemMemory {
     fn page_size(&self) -> usize {
         page_size()
     }
@@ -117,23 +122,23 @@ unsafe impl Memory for Os {
         // An arena too small for this request may serve the next one.
         self.reserve_arena().ok()?;
         let arena = self.arena.take_if(|arena| arena.len >= min);
-        arena.or_else(|| self.spare.as_mut()?.reserve(min as u64, want as u64).ok())
+        arena.or_else(|| self.budget.as_mut()?.reserve(min as u64, want as u64).ok())
     }
 
     unsafe fn commit(&mut self, at: NonNull<u8>, len: usize) -> bool {
         // SAFETY: the caller's promise.
-        unsafe { mem::commit(at, len) }.is_ok()
+        unsafe { vm::commit(at, len) }.is_ok()
     }
 
-    unsafe fn decommit(&mut self, at: NonNull<u8>, len: usize) {
+    unsafe fn reset(&mut self, at: NonNull<u8>, len: usize) {
         // SAFETY: the caller's promise.
-        unsafe { mem::decommit(at, len) };
+        unsafe { vm::reset(at, len) };
     }
 
     unsafe fn release(&mut self, extent: Extent) {
-        if let Some(spare) = &mut self.spare {
+        if let Some(budget) = &mut self.budget {
             // SAFETY: the caller's promise.
-            unsafe { spare.release(extent) };
+            unsafe { budget.release(extent) };
         }
     }
 

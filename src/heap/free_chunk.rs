@@ -31,17 +31,17 @@ pub(super) const DIRTY_MIN: usize = 64 * 1024;
 /// A free chunk. Holding one means: it starts at a granule, its memory is
 /// committed and belongs to nobody but the heap, and its words are as above.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Chunk(NonNull<u8>);
+pub(super) struct FreeChunk(NonNull<u8>);
 
-impl Chunk {
+impl FreeChunk {
     /// Writes the words of a new chunk, unlinked.
     ///
     /// # Safety
     ///
     /// The `len` bytes at `at` are whole granules, committed, and in nobody's use.
     #[inline]
-    pub(super) unsafe fn write(at: NonNull<u8>, len: usize) -> Chunk {
-        let chunk = Chunk(at);
+    pub(super) unsafe fn write(at: NonNull<u8>, len: usize) -> FreeChunk {
+        let chunk = FreeChunk(at);
         chunk.set_links(None, None, len == GRANULE);
         if len > GRANULE {
             // SAFETY: two granules are four words; word 2 and the last word lie
@@ -60,8 +60,8 @@ impl Chunk {
     ///
     /// A free chunk starts there.
     #[inline]
-    pub(super) unsafe fn starting(at: NonNull<u8>) -> Chunk {
-        Chunk(at)
+    pub(super) unsafe fn starting(at: NonNull<u8>) -> FreeChunk {
+        FreeChunk(at)
     }
 
     /// The chunk that ends at `end`.
@@ -70,13 +70,13 @@ impl Chunk {
     ///
     /// A free chunk ends there.
     #[inline]
-    pub(super) unsafe fn ending(end: NonNull<u8>) -> Chunk {
+    pub(super) unsafe fn ending(end: NonNull<u8>) -> FreeChunk {
         // SAFETY: the last word of the chunk lies before its end and says how
         // far back it starts.
         unsafe {
             let last = end.sub(WORD).cast::<usize>().read();
             let len = if last & ONE != 0 { GRANULE } else { last };
-            Chunk(end.sub(len))
+            FreeChunk(end.sub(len))
         }
     }
 
@@ -92,29 +92,29 @@ impl Chunk {
     }
 
     #[inline]
-    pub(super) fn next(self) -> Option<Chunk> {
+    pub(super) fn next(self) -> Option<FreeChunk> {
         self.link(0)
     }
 
     #[inline]
-    pub(super) fn prev(self) -> Option<Chunk> {
+    pub(super) fn prev(self) -> Option<FreeChunk> {
         self.link(1)
     }
 
     /// Sets both links; `one` as in the chunk's length.
     #[inline]
-    pub(super) fn set_links(self, prev: Option<Chunk>, next: Option<Chunk>, one: bool) {
+    pub(super) fn set_links(self, prev: Option<FreeChunk>, next: Option<FreeChunk>, one: bool) {
         self.set_link(0, next, one);
         self.set_link(1, prev, one);
     }
 
     #[inline]
-    pub(super) fn set_next(self, next: Option<Chunk>, one: bool) {
+    pub(super) fn set_next(self, next: Option<FreeChunk>, one: bool) {
         self.set_link(0, next, one);
     }
 
     #[inline]
-    pub(super) fn set_prev(self, prev: Option<Chunk>, one: bool) {
+    pub(super) fn set_prev(self, prev: Option<FreeChunk>, one: bool) {
         self.set_link(1, prev, one);
     }
 
@@ -149,14 +149,14 @@ impl Chunk {
     }
 
     #[inline]
-    fn link(self, i: usize) -> Option<Chunk> {
+    fn link(self, i: usize) -> Option<FreeChunk> {
         // SAFETY: words 0 and 1 are there in every chunk and hold links.
         let word = unsafe { self.0.cast::<*mut u8>().add(i).read() };
-        NonNull::new(word.map_addr(|a| a & !ONE)).map(Chunk)
+        NonNull::new(word.map_addr(|a| a & !ONE)).map(FreeChunk)
     }
 
     #[inline]
-    fn set_link(self, i: usize, to: Option<Chunk>, one: bool) {
+    fn set_link(self, i: usize, to: Option<FreeChunk>, one: bool) {
         let to = to.map_or(core::ptr::null_mut(), |c| c.0.as_ptr());
         // SAFETY: words 0 and 1 are there in every chunk.
         unsafe { self.0.cast::<*mut u8>().add(i).write(to.map_addr(|a| a | usize::from(one))) };

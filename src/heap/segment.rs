@@ -1,7 +1,7 @@
-//! A region: one extent of address space, laid out for blocks.
+//! A segment: one extent of address space, laid out for blocks.
 //!
 //! ```text
-//!   | Region | edge bits        | blocks, free chunks ...   top ...            |
+//!   | Segment | edge bits        | blocks, free chunks ...   top ...            |
 //!   extent   +head              base                        (untouched)    end
 //! ```
 //!
@@ -18,7 +18,7 @@ use core::ptr::NonNull;
 
 use super::class::GRANULE;
 use super::memory::{Extent, Memory};
-use crate::mem::{round_down, round_up};
+use crate::vm::{round_down, round_up};
 
 const BITS: usize = usize::BITS as usize;
 const WORD: usize = size_of::<usize>();
@@ -31,7 +31,7 @@ const STEP_MAX: usize = 32 * 1024 * 1024;
 /// A huge page, where the kernel has them (x86: 2 MiB; ARM too).
 pub(super) const HUGE: usize = 2 * 1024 * 1024;
 
-/// How a region's pages come.
+/// How a segment's pages come.
 #[derive(Clone, Copy)]
 pub(super) struct Pages {
     /// In huge ones, where the kernel has them.
@@ -40,9 +40,9 @@ pub(super) struct Pages {
     pub(super) now: bool,
 }
 
-/// A region. It stands at the front of its own extent.
-pub(super) struct Region {
-    pub(super) next: Option<NonNull<Region>>,
+/// A segment. It stands at the front of its own extent.
+pub(super) struct Segment {
+    pub(super) next: Option<NonNull<Segment>>,
     pub(super) extent: Extent,
     /// Where blocks begin. All that follow are offsets from here, in bytes.
     base: NonNull<u8>,
@@ -62,12 +62,12 @@ pub(super) struct Region {
     head_committed: usize,
 }
 
-impl Region {
+impl Segment {
     /// The least extent, in bytes, with room for a run of `len` bytes.
     pub(super) fn extent_for(len: usize, page: usize) -> Option<usize> {
         // Twice the share of the bits leaves room for their rounding.
         len.checked_add(len / (GRANULE * 4))?
-            .checked_add(size_of::<Region>() + 2 * WORD + 2 * GRANULE)?
+            .checked_add(size_of::<Segment>() + 2 * WORD + 2 * GRANULE)?
             .checked_add(page - 1)
             .map(|len| round_down(len, page))
     }
@@ -77,9 +77,9 @@ impl Region {
     /// # Safety
     ///
     /// The extent comes from `memory` and nobody else uses it.
-    pub(super) unsafe fn create<M: Memory>(extent: Extent, memory: &mut M) -> Option<NonNull<Region>> {
+    pub(super) unsafe fn create<M: Memory>(extent: Extent, memory: &mut M) -> Option<NonNull<Segment>> {
         let page = memory.page_size();
-        let head = size_of::<Region>();
+        let head = size_of::<Segment>();
         let room = extent.len.checked_sub(head + GRANULE)?;
         // A word of bits for BITS granules; one more for the bit at the very end.
         let words = room / (GRANULE * BITS + WORD) + 1;
@@ -93,11 +93,11 @@ impl Region {
         if !unsafe { memory.commit(extent.base, head_committed) } {
             return None;
         }
-        let region = extent.base.cast::<Region>();
+        let segment = extent.base.cast::<Segment>();
         // SAFETY: the extent is page aligned and its first pages are committed;
         // `base` lies inside it.
         unsafe {
-            region.write(Region {
+            segment.write(Segment {
                 next: None,
                 extent,
                 base: extent.base.add(base),
@@ -110,30 +110,30 @@ impl Region {
                 head_committed,
             });
         }
-        Some(region)
+        Some(segment)
     }
 
-    /// The offset of an address, if it lies in this region's blocks.
+    /// The offset of an address, if it lies in this segment's blocks.
     #[inline]
     pub(super) fn offset_of(&self, at: NonNull<u8>) -> Option<usize> {
         let offset = at.addr().get().wrapping_sub(self.base.addr().get());
         (offset < self.top).then_some(offset)
     }
 
-    /// The offset of the address of a block in this region.
+    /// The offset of the address of a block in this segment.
     #[inline]
     pub(super) fn offset(&self, at: NonNull<u8>) -> usize {
         at.addr().get() - self.base.addr().get()
     }
 
     /// Gives the whole pages above `top` that may be resident back to the kernel.
-    pub(super) fn give_pages_back<M: Memory>(&mut self, memory: &mut M) {
+    pub(super) fn purge<M: Memory>(&mut self, memory: &mut M) {
         let page = memory.page_size();
         let from = self.page_above(self.top, page);
         let to = self.page_above(self.resident, page);
         if from < to {
             // SAFETY: whole pages, committed since `resident` is, that hold nothing.
-            unsafe { memory.decommit(self.base.add(from), to - from) };
+            unsafe { memory.reset(self.base.add(from), to - from) };
             // The kernel need not leave zeroes there.
             self.fresh = self.fresh.max(to);
         }
@@ -252,7 +252,7 @@ impl Region {
         let base = self.base.addr().get() - start;
         let to = round_up(base + to.min(self.size), page).min(self.extent.len);
         // The bits first: without them the blocks would be of no use.
-        let bits = size_of::<Region>() + ((to - base) / GRANULE / BITS + 1) * WORD;
+        let bits = size_of::<Segment>() + ((to - base) / GRANULE / BITS + 1) * WORD;
         let head = round_up(bits.min(base), page);
         if head > self.head_committed {
             // SAFETY: whole pages of the extent.

@@ -2,10 +2,10 @@
 
 use core::fmt;
 
-use crate::mem::{self, Region, ReserveError, Search};
-use crate::memlimit::{self, Left, Width};
+use crate::memlimit::{self, Headroom, Width};
 use crate::plan::{self, Plan};
 use crate::sys::{self, Errno, MAPPED_AT_EXEC, RLIMIT_AS, STACK_AT_EXEC};
+use crate::vm::{self, Attempts, Extent, ReserveError};
 use crate::{args, page_size};
 
 /// Which rule decides how large the arena is.
@@ -56,7 +56,7 @@ impl Default for Options {
 
 /// Where the limit came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum LimitSource {
     /// The soft `RLIMIT_AS` is this many bytes.
     Rlimit(u64),
     /// The soft `RLIMIT_AS` is infinity.
@@ -65,23 +65,23 @@ pub enum Source {
     Unknown(Errno),
 }
 
-impl Source {
+impl LimitSource {
     /// The limit, bytes, if there is one.
     pub const fn limit(self) -> Option<u64> {
         match self {
-            Source::Rlimit(bytes) => Some(bytes),
-            Source::Infinity | Source::Unknown(_) => None,
+            LimitSource::Rlimit(bytes) => Some(bytes),
+            LimitSource::Infinity | LimitSource::Unknown(_) => None,
         }
     }
 }
 
 /// `RLIMIT_AS`, `RLIMIT_AS infinity`, `getrlimit: EPERM (1)`.
-impl fmt::Display for Source {
+impl fmt::Display for LimitSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::Rlimit(_) => f.write_str("RLIMIT_AS"),
-            Source::Infinity => f.write_str("RLIMIT_AS infinity"),
-            Source::Unknown(errno) => write!(f, "getrlimit: {errno}"),
+            LimitSource::Rlimit(_) => f.write_str("RLIMIT_AS"),
+            LimitSource::Infinity => f.write_str("RLIMIT_AS infinity"),
+            LimitSource::Unknown(errno) => write!(f, "getrlimit: {errno}"),
         }
     }
 }
@@ -92,7 +92,7 @@ pub struct Decision {
     /// What the program wanted.
     pub options: Options,
     /// The limit and where it came from.
-    pub source: Source,
+    pub source: LimitSource,
     /// The size of a page.
     pub page: u64,
     /// The program's image, from its first byte to `end`.
@@ -102,38 +102,38 @@ pub struct Decision {
     /// What was left for stacks and other mappings; 0 without a limit.
     pub allowance: u64,
     /// What the limit left.
-    pub left: Left,
+    pub headroom: Headroom,
     /// What was asked for first; nothing if nothing could fit.
     pub asked: Option<Plan>,
     /// How often the kernel was asked for a reservation, and the system calls that all this took.
-    pub search: Search,
+    pub attempts: Attempts,
 }
 
 /// A reservation: the collector's bitmap, if there is one, and the arena that it covers. Nothing is committed.
 #[derive(Debug)]
 pub struct Arena {
     /// Four bits for each word of the arena; empty (`len` 0) without one.
-    pub bitmap: Region,
+    pub bitmap: Extent,
     /// The arena.
-    pub arena: Region,
+    pub arena: Extent,
     /// What may still be reserved.
-    pub(crate) spare: Spare,
+    pub(crate) budget: Budget,
     decision: Decision,
 }
 
 /// Bytes of address space that may still be reserved: what limit, allowance and cap leave.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Spare(u64);
+pub(crate) struct Budget(u64);
 
-impl Spare {
+impl Budget {
     /// Reserves `most` bytes or what there is, `least` at the least: multiples of the page.
-    pub(crate) fn reserve(&mut self, least: u64, most: u64) -> Result<Region, ReserveError> {
+    pub(crate) fn reserve(&mut self, least: u64, most: u64) -> Result<Extent, ReserveError> {
         let page = page_size() as u64;
         let most = most.min(self.0 & !(page - 1));
         if least > most || most > Width::CURRENT.max() & !(page - 1) {
             return Err(ReserveError::Kernel(Errno::ENOMEM));
         }
-        let region = mem::reserve_largest(least as usize, most as usize).0?;
+        let region = vm::reserve_largest(least as usize, most as usize).0?;
         self.0 -= region.len as u64;
         Ok(region)
     }
@@ -142,26 +142,26 @@ impl Spare {
     ///
     /// # Safety
     ///
-    /// As [`mem::release`].
-    pub(crate) unsafe fn release(&mut self, region: Region) {
+    /// As [`vm::release`].
+    pub(crate) unsafe fn release(&mut self, region: Extent) {
         // SAFETY: the caller's promise.
-        unsafe { mem::release(region.base, region.len) };
+        unsafe { vm::release(region.base, region.len) };
         self.0 += region.len as u64;
     }
 }
 
 /// A further region: as the first, a bitmap (if the first has one) and the arena that it covers.
 #[derive(Clone, Copy, Debug)]
-pub struct Grown {
+pub struct Region {
     /// Four bits for each word of the arena; empty (`len` 0) without one.
-    pub bitmap: Region,
+    pub bitmap: Extent,
     /// The arena.
-    pub arena: Region,
+    pub arena: Extent,
 }
 
 /// Why there is no arena. It prints as the one line that says so.
 #[derive(Clone, Copy, Debug)]
-pub struct Failure {
+pub struct ArenaError {
     /// How the size was decided.
     pub decision: Decision,
     /// What the kernel said to the last try; nothing if there was none.
@@ -169,11 +169,11 @@ pub struct Failure {
 }
 
 /// The limit of the address space as the kernel tells it.
-pub fn source() -> Source {
+pub fn source() -> LimitSource {
     match sys::getrlimit(RLIMIT_AS) {
-        Ok(sys::Rlimit { soft: Some(bytes), .. }) => Source::Rlimit(bytes),
-        Ok(sys::Rlimit { soft: None, .. }) => Source::Infinity,
-        Err(errno) => Source::Unknown(errno),
+        Ok(sys::Rlimit { soft: Some(bytes), .. }) => LimitSource::Rlimit(bytes),
+        Ok(sys::Rlimit { soft: None, .. }) => LimitSource::Infinity,
+        Err(errno) => LimitSource::Unknown(errno),
     }
 }
 
@@ -187,13 +187,13 @@ unsafe extern "C" {
 /// Size of the program in memory, from its first byte to its last, whole pages.
 fn image(page: usize) -> u64 {
     let size = (&raw const _end).addr() - (&raw const __executable_start).addr();
-    mem::round_up(size, page) as u64
+    vm::round_up(size, page) as u64
 }
 
 /// The stack and what the kernel maps of its own: what the linker's symbols do not see.
 fn kernel_part(page: usize) -> u64 {
     let (bottom, top) = args().strings_extent();
-    let strings = mem::round_up(top, page) - mem::round_down(bottom, page);
+    let strings = vm::round_up(top, page) - vm::round_down(bottom, page);
     strings as u64 + STACK_AT_EXEC + MAPPED_AT_EXEC
 }
 
@@ -201,9 +201,9 @@ fn kernel_part(page: usize) -> u64 {
 ///
 /// # Errors
 ///
-/// [`Failure`] if nothing fits. Nothing is reserved then.
+/// [`ArenaError`] if nothing fits. Nothing is reserved then.
 #[expect(clippy::result_large_err, reason = "there is no heap yet to put it in")]
-pub fn init(options: &Options) -> Result<Arena, Failure> {
+pub fn mallocinit(options: &Options) -> Result<Arena, ArenaError> {
     let source = source();
     let limit = source.limit();
     let page = page_size();
@@ -211,19 +211,19 @@ pub fn init(options: &Options) -> Result<Arena, Failure> {
     let footprint = image + kernel_part(page);
     let page = page as u64;
     let width = Width::CURRENT;
-    let (allowance, left, room, asked, least) = match options.policy {
+    let (allowance, headroom, room, asked, least) = match options.policy {
         Policy::Fit => {
-            let left = memlimit::fit(limit, footprint, options.allowance, width);
+            let headroom = memlimit::fit(limit, footprint, options.allowance, width);
             let allowance = limit.map_or(0, |limit| options.allowance.unwrap_or(memlimit::default_allowance(limit)));
-            let room = cap(left, options.cap);
+            let room = cap(headroom, options.cap);
             let asked = plan::fit(room, page, width, options.bitmap);
-            (allowance, left, room, asked, plan::least(page, width, options.bitmap))
+            (allowance, headroom, room, asked, plan::least(page, width, options.bitmap))
         }
         Policy::Go => {
-            let left = memlimit::go(limit, image);
-            let go = plan::go(left, page, width);
+            let headroom = memlimit::go(limit, image);
+            let go = plan::go(headroom, page, width);
             let asked = if options.bitmap { go } else { Plan { bitmap: 0, arena: go.total() } };
-            (memlimit::STACKS, left, left, Some(asked), asked)
+            (memlimit::STACKS, headroom, headroom, Some(asked), asked)
         }
     };
     let mut decision = Decision {
@@ -233,45 +233,45 @@ pub fn init(options: &Options) -> Result<Arena, Failure> {
         image,
         footprint,
         allowance,
-        left,
+        headroom,
         asked,
-        search: Search { tries: 0, calls: 0 },
+        attempts: Attempts { tries: 0, calls: 0 },
     };
     let Some(asked) = asked else {
-        decision.search.calls = 1;
-        return Err(Failure { decision, error: None });
+        decision.attempts.calls = 1;
+        return Err(ArenaError { decision, error: None });
     };
-    let (result, search) = mem::reserve_largest(least.total() as usize, asked.total() as usize);
-    decision.search = Search { calls: search.calls + 1, ..search };
+    let (result, attempts) = vm::reserve_largest(least.total() as usize, asked.total() as usize);
+    decision.attempts = Attempts { calls: attempts.calls + 1, ..attempts };
     match result {
         Ok(region) => {
-            let mut spare = Spare(match room {
-                Left::Unlimited => u64::MAX,
-                Left::Bytes(bytes) => bytes.saturating_sub(region.len as u64),
-                Left::Exhausted => 0,
+            let mut budget = Budget(match room {
+                Headroom::Unlimited => u64::MAX,
+                Headroom::Bytes(bytes) => bytes.saturating_sub(region.len as u64),
+                Headroom::Exhausted => 0,
             });
-            let Grown { bitmap, arena } = lay_out(region, &decision, &mut spare);
-            Ok(Arena { bitmap, arena, spare, decision })
+            let Region { bitmap, arena } = lay_out(region, &decision, &mut budget);
+            Ok(Arena { bitmap, arena, budget, decision })
         }
-        Err(error) => Err(Failure { decision, error: Some(error) }),
+        Err(error) => Err(ArenaError { decision, error: Some(error) }),
     }
 }
 
-fn cap(left: Left, cap: Option<u64>) -> Left {
-    match (left, cap) {
-        (_, Some(0)) => Left::Exhausted,
-        (Left::Unlimited, Some(cap)) => Left::Bytes(cap),
-        (Left::Bytes(bytes), Some(cap)) => Left::Bytes(bytes.min(cap)),
-        (left, _) => left,
+fn cap(headroom: Headroom, cap: Option<u64>) -> Headroom {
+    match (headroom, cap) {
+        (_, Some(0)) => Headroom::Exhausted,
+        (Headroom::Unlimited, Some(cap)) => Headroom::Bytes(cap),
+        (Headroom::Bytes(bytes), Some(cap)) => Headroom::Bytes(bytes.min(cap)),
+        (headroom, _) => headroom,
     }
 }
 
 /// Divides a reservation into bitmap and arena, and gives back what is too little for another page of bitmap.
-fn lay_out(region: Region, decision: &Decision, spare: &mut Spare) -> Grown {
+fn lay_out(region: Extent, decision: &Decision, budget: &mut Budget) -> Region {
     let plan = match decision.asked {
         _ if !decision.options.bitmap => Plan { bitmap: 0, arena: region.len as u64 },
         Some(asked) if asked.total() == region.len as u64 => asked,
-        _ => plan::fit(Left::Bytes(region.len as u64), decision.page, Width::CURRENT, decision.options.bitmap)
+        _ => plan::fit(Headroom::Bytes(region.len as u64), decision.page, Width::CURRENT, decision.options.bitmap)
             .unwrap_or(Plan { bitmap: 0, arena: region.len as u64 }),
     };
     let (bitmap, arena) = (plan.bitmap as usize, plan.arena as usize);
@@ -282,9 +282,9 @@ fn lay_out(region: Region, decision: &Decision, spare: &mut Spare) -> Grown {
     let rest = region.len - bitmap - arena;
     if rest > 0 {
         // SAFETY: the end of a reservation that nobody has seen yet.
-        unsafe { spare.release(Region { base: at(bitmap + arena), len: rest }) };
+        unsafe { budget.release(Extent { base: at(bitmap + arena), len: rest }) };
     }
-    Grown { bitmap: Region { base: region.base, len: bitmap }, arena: Region { base: at(bitmap), len: arena } }
+    Region { bitmap: Extent { base: region.base, len: bitmap }, arena: Extent { base: at(bitmap), len: arena } }
 }
 
 impl Arena {
@@ -299,7 +299,7 @@ impl Arena {
     /// # Errors
     ///
     /// `ENOMEM` where the limit leaves less than `min`, or what the kernel said. Nothing is reserved then.
-    pub fn grow(&mut self, min: usize, want: usize) -> Result<Grown, ReserveError> {
+    pub fn grow(&mut self, min: usize, want: usize) -> Result<Region, ReserveError> {
         let Decision { options, page, .. } = self.decision;
         let whole = |arena: usize| {
             let arena = (arena.max(1) as u64).next_multiple_of(page);
@@ -310,8 +310,8 @@ impl Arena {
                 arena
             }
         };
-        let region = self.spare.reserve(whole(min), whole(want.max(min)))?;
-        Ok(lay_out(region, &self.decision, &mut self.spare))
+        let region = self.budget.reserve(whole(min), whole(want.max(min)))?;
+        Ok(lay_out(region, &self.decision, &mut self.budget))
     }
 
     /// Gives a whole further region back.
@@ -319,14 +319,14 @@ impl Arena {
     /// # Safety
     ///
     /// It came from [`grow`](Arena::grow) of this arena, and nobody uses it any more.
-    pub unsafe fn shrink(&mut self, grown: Grown) {
-        let region = Region { base: grown.bitmap.base, len: grown.bitmap.len + grown.arena.len };
+    pub unsafe fn shrink(&mut self, region: Region) {
+        let region = Extent { base: region.bitmap.base, len: region.bitmap.len + region.arena.len };
         // SAFETY: the caller's promise; bitmap and arena are adjacent.
-        unsafe { self.spare.release(region) };
+        unsafe { self.budget.release(region) };
     }
 }
 
-impl Failure {
+impl ArenaError {
     /// The smallest reservation that would have done.
     pub fn least_plan(&self) -> Plan {
         plan::least(self.decision.page, Width::CURRENT, self.decision.options.bitmap)
@@ -338,9 +338,9 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ArenaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Decision { source, footprint, allowance, asked, search, options, .. } = self.decision;
+        let Decision { source, footprint, allowance, asked, attempts, options, .. } = self.decision;
         f.write_str("rt0: cannot reserve arena virtual address space: limit ")?;
         match source.limit() {
             Some(bytes) => write!(f, "{bytes}")?,
@@ -348,7 +348,9 @@ impl fmt::Display for Failure {
         }
         write!(f, " ({source}), footprint {footprint}, allowance {allowance}, policy {}; ", options.policy.name())?;
         match (asked, self.error) {
-            (Some(asked), Some(error)) => write!(f, "tried {} bytes, {} tries, {error}", asked.total(), search.tries)?,
+            (Some(asked), Some(error)) => {
+                write!(f, "tried {} bytes, {} tries, {error}", asked.total(), attempts.tries)?
+            }
             _ => f.write_str("nothing is left to try")?,
         }
         match source.limit() {
@@ -358,4 +360,4 @@ impl fmt::Display for Failure {
     }
 }
 
-impl core::error::Error for Failure {}
+impl core::error::Error for ArenaError {}
