@@ -1,12 +1,11 @@
 //! The port: the one place that chooses it, and the contract that each is held to.
 //!
-//! A port is a folder `arch/<os>_<cpu>/`. Its `mod.rs` begins with the table of what the kernel hands over and
-//! what it hands back, then has the system call and the first instructions of a process. Nothing else in this
-//! crate contains assembly.
+//! A port is a folder `arch/<os>_<cpu>/`. Its `mod.rs` begins with the tables of what the kernel hands over and what
+//! it hands back, then has the system call. What belongs to the CPU alone, whatever the kernel, is in
+//! `arch/cpu/<cpu>/`: the first instructions of a process. Nothing outside `arch/` contains assembly, and nothing in
+//! it knows a kernel's numbers: those come as arguments.
 
 use core::mem::MaybeUninit;
-
-use crate::os::Errno;
 
 /// What a port supplies.
 pub(crate) trait Port {
@@ -27,8 +26,8 @@ pub(crate) trait Port {
     /// what Rust believes of that memory.
     unsafe fn syscall(number: usize, args: [Arg; ARGS]) -> Result<usize, Errno>;
 
-    /// Makes a thread by Linux's `clone`: with `stack` as its stack pointer, it calls `entry(stack)`, with no caller in
-    /// its frame chain. FreeBSD's `thr_new` does all this by itself.
+    /// Makes a thread by Linux's `clone`, whose `number` is given: with `stack` as its stack pointer, the thread calls
+    /// `entry(stack)`, with no caller in its frame chain. FreeBSD's `thr_new` does all this by itself.
     ///
     /// # Safety
     ///
@@ -36,13 +35,66 @@ pub(crate) trait Port {
     /// argument. Below `stack`, 16-byte aligned, is memory of the new thread's alone; `ended` is what
     /// `CLONE_CHILD_CLEARTID` writes to.
     #[cfg(target_os = "linux")]
-    unsafe fn clone(flags: usize, stack: *mut (), ended: *mut u32, entry: ThreadEntry) -> Result<usize, Errno>;
+    unsafe fn clone(
+        number: usize,
+        flags: usize,
+        stack: *mut (),
+        ended: *mut u32,
+        entry: ThreadEntry,
+    ) -> Result<usize, Errno>;
 }
 
 /// The first function of a thread; it takes the stack that the thread was given.
 pub(crate) type ThreadEntry = unsafe extern "C" fn(*mut ()) -> !;
 
-/// Arguments that a system call can have. Linux stops at six; on FreeBSD/386 `mmap` has seven words.
+/// An error number of the kernel, as it came from a system call. `os` gives the numbers their names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Errno(pub(crate) u16);
+
+impl Errno {
+    /// The number.
+    pub const fn raw(self) -> u16 {
+        self.0
+    }
+
+    /// What Linux answered: -4095 to -1 is an error (`include/linux/err.h`, `MAX_ERRNO`).
+    #[cfg(target_os = "linux")]
+    #[inline(always)]
+    fn check(result: usize) -> Result<usize, Errno> {
+        if result > usize::MAX - 4095 { Err(Errno(result.wrapping_neg() as u16)) } else { Ok(result) }
+    }
+
+    /// What FreeBSD answered: with the carry set it is an error, and positive.
+    #[cfg(target_os = "freebsd")]
+    #[inline(always)]
+    fn check(carry: bool, result: usize) -> Result<usize, Errno> {
+        if carry { Err(Errno(result as u16)) } else { Ok(result) }
+    }
+}
+
+/// Makes the system call `number` with up to seven arguments, each a machine word.
+///
+/// The module [`nr`](crate::sys::nr) has the numbers; a call that has no constant there can be made by its number.
+///
+/// # Errors
+///
+/// The kernel's error number.
+///
+/// # Safety
+///
+/// `number` is a system call of this kernel, `args` are what it takes, and what it does to memory agrees with what
+/// Rust believes of that memory.
+#[inline(always)]
+pub unsafe fn syscall<const N: usize>(number: usize, args: [Arg; N]) -> Result<usize, Errno> {
+    const { assert!(N <= ARGS, "a system call has at most seven arguments") };
+    let mut all = [Arg::NONE; ARGS];
+    all[..N].copy_from_slice(&args);
+    // SAFETY: the call, its arguments and its effect on memory are what this function's contract asks for.
+    unsafe { Current::syscall(number, all) }
+}
+
+/// The most arguments that a system call can have. Linux stops at six; on FreeBSD/386 `mmap` has seven words.
 pub(crate) const ARGS: usize = 7;
 
 /// One argument of a system call, a machine word.
@@ -115,5 +167,17 @@ cfg_if::cfg_if! {
     }
 }
 
+cfg_if::cfg_if! {
+    if #[cfg(target_arch = "x86")] {
+        #[path = "../arch/cpu/386/entry.rs"]
+        mod entry;
+    } else if #[cfg(target_arch = "x86_64")] {
+        #[path = "../arch/cpu/amd64/entry.rs"]
+        mod entry;
+    } else if #[cfg(target_arch = "arm")] {
+        #[path = "../arch/cpu/arm/entry.rs"]
+        mod entry;
+    }
+}
+
 pub(crate) use port::Port as Current;
-pub use port::nr;

@@ -3,10 +3,10 @@
 use core::fmt;
 
 use crate::memlimit::{self, Headroom, Width};
+use crate::os::initial_stack::{InitialStack, page_size};
 use crate::plan::{self, Plan};
 use crate::sys::{self, Errno, MAPPED_AT_EXEC, RLIMIT_AS, STACK_AT_EXEC};
 use crate::vm::{self, Attempts, Extent, ReserveError};
-use crate::{args, page_size};
 
 /// Which rule decides how large the arena is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -192,9 +192,11 @@ fn image(page: usize) -> u64 {
 
 /// The stack and what the kernel maps of its own: what the linker's symbols do not see.
 fn kernel_part(page: usize) -> u64 {
-    let (bottom, top) = args().strings_extent();
-    let strings = vm::round_up(top, page) - vm::round_down(bottom, page);
-    strings as u64 + STACK_AT_EXEC + MAPPED_AT_EXEC
+    let stack = InitialStack::current().extent();
+    let strings = vm::round_down(stack.strings, page);
+    // The kernel extends the stack below the strings. The words lie there too, and take more if there are very many.
+    let below = (strings.saturating_sub(vm::round_down(stack.words, page)) as u64).max(STACK_AT_EXEC);
+    (vm::round_up(stack.top, page) - strings) as u64 + below + MAPPED_AT_EXEC
 }
 
 /// Asks the limit, plans, and makes the one reservation: two system calls where the kernel grants what was computed.

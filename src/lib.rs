@@ -24,21 +24,22 @@ pub mod plan;
 cfg_if::cfg_if! {
     if #[cfg(any(target_os = "linux", target_os = "freebsd"))] {
         mod arch;
-        mod args;
         pub mod heap;
         pub mod io;
         pub mod lock;
         pub mod arena;
         pub mod vm;
         #[doc(hidden)]
-        pub mod standard_target;
+        pub mod mem;
         mod os;
-        mod relocate;
         pub mod start;
         pub mod sys;
         pub mod thread;
+        #[doc(hidden)]
+        pub mod unwind;
 
-        pub use args::{AT_ENTRY, AT_PAGESZ, AT_PHDR, AT_PHNUM, Args, Strings, args, env, page_size};
+        pub use os::initial_stack::{AT_ENTRY, AT_PAGESZ, AT_PHDR, AT_PHNUM, page_size};
+        pub use start::{Args, Strings, args, env};
         pub use heap::Heap;
         pub use sys::exit;
 

@@ -3,7 +3,7 @@
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use crate::sys::Timespec;
+use crate::os::{Timespec, futex};
 
 /// Keeps the callers of a heap from one another.
 ///
@@ -76,7 +76,7 @@ impl Lock {
         }
         self.sleepers.fetch_add(1, Relaxed);
         while !self.try_lock() {
-            kernel::wait_while(&self.word, HELD);
+            futex::wait(&self.word, HELD, &SLEEP);
         }
         self.sleepers.fetch_sub(1, Relaxed);
     }
@@ -84,7 +84,7 @@ impl Lock {
     #[cold]
     #[inline(never)]
     fn wake(&self) {
-        kernel::wake_one(&self.word);
+        futex::wake_one(&self.word);
     }
 }
 
@@ -114,53 +114,3 @@ unsafe impl RawMutex for Lock {
 
 /// The longest sleep: see [`Lock`].
 static SLEEP: Timespec = Timespec { seconds: 0, nanoseconds: 1_000_000 };
-
-/// Sleeping and waking, as each kernel has it. Neither can fail in a way that
-/// matters: a sleep that ends early looks at the word again.
-#[cfg(target_os = "linux")]
-mod kernel {
-    use core::sync::atomic::AtomicU32;
-
-    use crate::sys::{FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAKE, nr, syscall};
-
-    /// Sleeps until the word is woken or the time is over, if it still is `value`.
-    pub(super) fn wait_while(word: &AtomicU32, value: u32) {
-        let sleep = &raw const super::SLEEP;
-        let op = FUTEX_WAIT | FUTEX_PRIVATE_FLAG;
-        let args = [word.as_ptr().into(), op.into(), (value as usize).into(), sleep.into()];
-        // SAFETY: the kernel reads the word and the time, which live as long as this call.
-        let _ = unsafe { syscall(nr::FUTEX, args) };
-    }
-
-    /// Wakes one that sleeps at the word.
-    pub(super) fn wake_one(word: &AtomicU32) {
-        let op = FUTEX_WAKE | FUTEX_PRIVATE_FLAG;
-        // SAFETY: the kernel takes the address as a name only.
-        let _ = unsafe { syscall(nr::FUTEX, [word.as_ptr().into(), op.into(), 1usize.into()]) };
-    }
-}
-
-/// As above.
-#[cfg(target_os = "freebsd")]
-mod kernel {
-    use core::sync::atomic::AtomicU32;
-
-    use crate::sys::{Timespec, UMTX_OP_WAIT_UINT_PRIVATE, UMTX_OP_WAKE_PRIVATE, nr, syscall};
-
-    /// Sleeps until the word is woken or the time is over, if it still is `value`.
-    pub(super) fn wait_while(word: &AtomicU32, value: u32) {
-        let (op, value) = (UMTX_OP_WAIT_UINT_PRIVATE.into(), (value as usize).into());
-        // The fourth argument is the size of the time; so long, it is relative.
-        let (size, sleep) = (size_of::<Timespec>().into(), (&raw const super::SLEEP).into());
-        let args = [word.as_ptr().into(), op, value, size, sleep];
-        // SAFETY: the kernel reads the word and the time, which live as long as this call.
-        let _ = unsafe { syscall(nr::UMTX_OP, args) };
-    }
-
-    /// Wakes one that sleeps at the word.
-    pub(super) fn wake_one(word: &AtomicU32) {
-        let (op, count) = (UMTX_OP_WAKE_PRIVATE.into(), 1usize.into());
-        // SAFETY: the kernel takes the address as a name only.
-        let _ = unsafe { syscall(nr::UMTX_OP, [word.as_ptr().into(), op, count, 0usize.into(), 0usize.into()]) };
-    }
-}

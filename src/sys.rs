@@ -8,36 +8,11 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
 use crate::arch::{ARGS, Current, Port};
-pub use crate::arch::{Arg, nr};
+pub use crate::arch::{Arg, syscall};
 pub use crate::os::*;
 
 /// The name of this port, such as `linux_amd64`.
 pub const PORT: &str = Current::NAME;
-
-/// The smallest page of the kernels here, bytes, and what [`page_size`](crate::page_size) answers where the kernel
-/// does not say (`arch/{x86,arm}/include/asm/page.h`; FreeBSD `sys/{i386,amd64}/include/param.h`, `PAGE_SIZE`).
-pub const PAGE_SIZE_MIN: usize = 4096;
-
-/// Makes the system call `number` with up to seven arguments, each a machine word.
-///
-/// Numbers are in [`nr`]; what has no constant there can be given as a number.
-///
-/// # Errors
-///
-/// What the kernel answers.
-///
-/// # Safety
-///
-/// `number` is a system call of this kernel, `args` are what it takes, and what it does to memory agrees with what
-/// Rust believes of that memory.
-#[inline(always)]
-pub unsafe fn syscall<const N: usize>(number: usize, args: [Arg; N]) -> Result<usize, Errno> {
-    const { assert!(N <= ARGS, "no system call has so many arguments") };
-    let mut all = [Arg::NONE; ARGS];
-    all[..N].copy_from_slice(&args);
-    // SAFETY: the caller's promise is the callee's.
-    unsafe { Current::syscall(number, all) }
-}
 
 /// Ends the process, all its threads, with `status & 0xff`.
 pub fn exit(status: i32) -> ! {

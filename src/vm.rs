@@ -10,7 +10,7 @@
 use core::fmt;
 use core::ptr::{self, NonNull};
 
-use crate::page_size;
+use crate::os::initial_stack::page_size;
 use crate::sys::{self, Errno, MADV_RESET, MAP_RESERVE, PROT_NONE, PROT_READ, PROT_WRITE};
 
 /// A range of address space: a non-null, page-aligned base and a length in bytes, a multiple of the page.

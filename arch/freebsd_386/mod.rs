@@ -24,10 +24,7 @@
 
 use core::arch::asm;
 
-use crate::arch::{ARGS, Arg};
-use crate::os::Errno;
-
-pub use crate::os::nr;
+use crate::arch::{ARGS, Arg, Errno};
 
 pub(crate) struct Port;
 
@@ -63,29 +60,4 @@ impl crate::arch::Port for Port {
         }
         Errno::check(failed != 0, result)
     }
-}
-
-/// The first instructions of a process: the stack as the kernel left it goes to `$start`, aligned as a call wants it.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __entry_point {
-    ($start:path) => {
-        $crate::__freebsd_abi_note!();
-
-        #[unsafe(no_mangle)]
-        #[unsafe(naked)]
-        unsafe extern "C" fn _start() -> ! {
-            ::core::arch::naked_asm!(
-                "xor ebp, ebp",  // the outermost frame has no caller
-                "cld",           // as every function expects
-                "mov eax, esp",
-                "and esp, -16",
-                "sub esp, 12",   // with the argument: 0 mod 16 at the call
-                "push eax",
-                "call {start}",
-                "ud2",
-                start = sym $start,
-            )
-        }
-    };
 }

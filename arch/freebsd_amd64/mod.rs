@@ -24,10 +24,7 @@
 
 use core::arch::asm;
 
-use crate::arch::{ARGS, Arg};
-use crate::os::Errno;
-
-pub use crate::os::nr;
+use crate::arch::{ARGS, Arg, Errno};
 
 pub(crate) struct Port;
 
@@ -64,26 +61,4 @@ impl crate::arch::Port for Port {
         }
         Errno::check(failed != 0, result)
     }
-}
-
-/// The first instructions of a process: the stack that rdi points to goes on to `$start`, in rdi still.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __entry_point {
-    ($start:path) => {
-        $crate::__freebsd_abi_note!();
-
-        #[unsafe(no_mangle)]
-        #[unsafe(naked)]
-        unsafe extern "C" fn _start() -> ! {
-            ::core::arch::naked_asm!(
-                "xor ebp, ebp",  // the outermost frame has no caller
-                "cld",           // as every function expects
-                "and rsp, -16",
-                "call {start}",
-                "ud2",
-                start = sym $start,
-            )
-        }
-    };
 }

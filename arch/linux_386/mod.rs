@@ -32,10 +32,7 @@
 
 use core::arch::asm;
 
-use crate::arch::{ARGS, Arg, ThreadEntry};
-use crate::os::Errno;
-
-pub mod nr;
+use crate::arch::{ARGS, Arg, Errno, ThreadEntry};
 
 pub(crate) struct Port;
 
@@ -72,7 +69,13 @@ impl crate::arch::Port for Port {
         Errno::check(result)
     }
 
-    unsafe fn clone(flags: usize, stack: *mut (), ended: *mut u32, entry: ThreadEntry) -> Result<usize, Errno> {
+    unsafe fn clone(
+        number: usize,
+        flags: usize,
+        stack: *mut (),
+        ended: *mut u32,
+        entry: ThreadEntry,
+    ) -> Result<usize, Errno> {
         let result;
         // SAFETY: the caller vouches for the call; the operands are the tables above. The new thread goes on from the
         // same instruction on its own stack, and does not come out of `entry`. Without the flags that would use them,
@@ -89,7 +92,7 @@ impl crate::arch::Port for Port {
                 "call edx",
                 "ud2",
                 "2:",
-                inlateout("eax") nr::CLONE => result,
+                inlateout("eax") number => result,
                 in("ebx") flags,
                 in("ecx") stack,
                 in("edx") entry,
@@ -99,27 +102,4 @@ impl crate::arch::Port for Port {
         }
         Errno::check(result)
     }
-}
-
-/// The first instructions of a process: the stack as the kernel left it goes to `$start`, aligned as a call wants it.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __entry_point {
-    ($start:path) => {
-        #[unsafe(no_mangle)]
-        #[unsafe(naked)]
-        unsafe extern "C" fn _start() -> ! {
-            ::core::arch::naked_asm!(
-                "xor ebp, ebp",  // the outermost frame has no caller
-                "cld",           // as every function expects
-                "mov eax, esp",
-                "and esp, -16",
-                "sub esp, 12",   // with the argument: 0 mod 16 at the call
-                "push eax",
-                "call {start}",
-                "ud2",
-                start = sym $start,
-            )
-        }
-    };
 }

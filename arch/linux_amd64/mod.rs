@@ -32,10 +32,7 @@
 
 use core::arch::asm;
 
-use crate::arch::{ARGS, Arg, ThreadEntry};
-use crate::os::Errno;
-
-pub mod nr;
+use crate::arch::{ARGS, Arg, Errno, ThreadEntry};
 
 pub(crate) struct Port;
 
@@ -66,7 +63,13 @@ impl crate::arch::Port for Port {
         Errno::check(result)
     }
 
-    unsafe fn clone(flags: usize, stack: *mut (), ended: *mut u32, entry: ThreadEntry) -> Result<usize, Errno> {
+    unsafe fn clone(
+        number: usize,
+        flags: usize,
+        stack: *mut (),
+        ended: *mut u32,
+        entry: ThreadEntry,
+    ) -> Result<usize, Errno> {
         let result;
         // SAFETY: the caller vouches for the call; the operands are the tables above. The new thread goes on from the
         // same instruction on its own stack, and does not come out of `entry`. Without the flags that would use them,
@@ -81,7 +84,7 @@ impl crate::arch::Port for Port {
                 "call r9",
                 "ud2",
                 "2:",
-                inlateout("rax") nr::CLONE => result,
+                inlateout("rax") number => result,
                 in("rdi") flags,
                 in("rsi") stack,
                 in("r10") ended,
@@ -93,25 +96,4 @@ impl crate::arch::Port for Port {
         }
         Errno::check(result)
     }
-}
-
-/// The first instructions of a process: the stack as the kernel left it goes to `$start`, aligned as a call wants it.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __entry_point {
-    ($start:path) => {
-        #[unsafe(no_mangle)]
-        #[unsafe(naked)]
-        unsafe extern "C" fn _start() -> ! {
-            ::core::arch::naked_asm!(
-                "xor ebp, ebp",  // the outermost frame has no caller
-                "cld",           // as every function expects
-                "mov rdi, rsp",
-                "and rsp, -16",
-                "call {start}",
-                "ud2",
-                start = sym $start,
-            )
-        }
-    };
 }

@@ -31,10 +31,7 @@
 
 use core::arch::asm;
 
-use crate::arch::{ARGS, Arg, ThreadEntry};
-use crate::os::Errno;
-
-pub mod nr;
+use crate::arch::{ARGS, Arg, Errno, ThreadEntry};
 
 pub(crate) struct Port;
 
@@ -68,7 +65,13 @@ impl crate::arch::Port for Port {
         Errno::check(result)
     }
 
-    unsafe fn clone(flags: usize, stack: *mut (), ended: *mut u32, entry: ThreadEntry) -> Result<usize, Errno> {
+    unsafe fn clone(
+        number: usize,
+        flags: usize,
+        stack: *mut (),
+        ended: *mut u32,
+        entry: ThreadEntry,
+    ) -> Result<usize, Errno> {
         let result;
         // SAFETY: the caller vouches for the call; the operands are the tables above. The new thread goes on from the
         // same instruction on its own stack, and does not come out of `entry`. Without the flags that would use them,
@@ -88,7 +91,7 @@ impl crate::arch::Port for Port {
                 "blx r5",
                 "udf #0",
                 "2:",
-                number = in(reg) nr::CLONE,
+                number = in(reg) number,
                 kept = out(reg) _,
                 inlateout("r0") flags => result,
                 in("r1") stack,
@@ -99,27 +102,4 @@ impl crate::arch::Port for Port {
         }
         Errno::check(result)
     }
-}
-
-/// The first instructions of a process: the stack as the kernel left it goes to `$start`, aligned as a call wants it.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __entry_point {
-    ($start:path) => {
-        #[unsafe(no_mangle)]
-        #[unsafe(naked)]
-        unsafe extern "C" fn _start() -> ! {
-            ::core::arch::naked_asm!(
-                "mov r11, #0",  // the outermost frame has no caller: r11 is ARM's frame pointer,
-                "mov r7, #0",   // r7 Thumb's
-                "mov lr, #0",
-                "mov r0, sp",
-                "bic r1, r0, #7",
-                "mov sp, r1",
-                "bl {start}",
-                "udf #0",
-                start = sym $start,
-            )
-        }
-    };
 }

@@ -6,7 +6,7 @@ use super::Heap;
 use super::memory::{Extent, Memory};
 use crate::arena::{self, Arena, ArenaError, Budget, Options};
 use crate::lock::{Lock, RawMutex, Unlocked};
-use crate::page_size;
+use crate::os::initial_stack::page_size;
 use crate::vm;
 
 /// Memory from the kernel: first the arena of [`arena::mallocinit`], without a bitmap, then further segments for as long as
@@ -144,11 +144,9 @@ unsafe impl Memory for SystemMemory {
 
     #[cfg(target_os = "linux")]
     unsafe fn populate(&mut self, at: NonNull<u8>, len: usize) {
-        // `include/uapi/asm-generic/mman-common.h`; kernels before 5.14 refuse, and
-        // then each page comes when it is touched.
-        const MADV_POPULATE_WRITE: i32 = 23;
+        // Kernels before 5.14 refuse, and then each page comes when it is touched.
         // SAFETY: the pages stay as they are, but resident.
-        let _ = unsafe { crate::sys::madvise(at.as_ptr(), len, MADV_POPULATE_WRITE) };
+        let _ = unsafe { crate::sys::madvise(at.as_ptr(), len, crate::sys::MADV_POPULATE_WRITE) };
     }
 
     #[cfg(target_os = "linux")]

@@ -6,7 +6,7 @@
 
 #[path = "../../src/arch.rs"]
 mod arch;
-#[path = "../../src/os.rs"]
+#[path = "../../src/os/mod.rs"]
 mod os;
 
 use core::mem::{align_of, offset_of, size_of};

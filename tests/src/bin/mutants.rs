@@ -28,11 +28,13 @@ struct Mutant {
 
 const AMD64: &str = "arch/freebsd_amd64/mod.rs";
 const I386: &str = "arch/freebsd_386/mod.rs";
-const OS: &str = "src/os/freebsd.rs";
+const OS: &str = "src/os/freebsd/mod.rs";
 const NUMBERS: &str = "src/os/freebsd/nr.rs";
-const MEMORY: &str = "src/mem.rs";
+const MEMORY: &str = "src/vm.rs";
 const LOCK: &str = "src/lock.rs";
 const THREAD: &str = "src/thread.rs";
+const ENTRY_AMD64: &str = "arch/cpu/amd64/entry.rs";
+const ENTRY_386: &str = "arch/cpu/386/entry.rs";
 
 const KEEPS: &str = "every_typed_call_keeps_its_registers_and_tells_errors_from_results";
 const ENTRY: &str = "hello_and_limits_run_from_every_entry_state";
@@ -93,14 +95,14 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "stack taken from rsp",
         port: Port::freebsd_amd64,
-        file: AMD64,
+        file: ENTRY_AMD64,
         edits: &[("\"and rsp, -16\"", "\"mov rdi, rsp\", \"and rsp, -16\"")],
         seen_by: ENTRY,
     },
     Mutant {
         name: "stack taken from 8(%rsp)",
         port: Port::freebsd_amd64,
-        file: AMD64,
+        file: ENTRY_AMD64,
         edits: &[("\"and rsp, -16\"", "\"lea rdi, [rsp + 8]\", \"and rsp, -16\"")],
         seen_by: ENTRY,
     },
@@ -131,7 +133,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "stack taken after it was realigned",
         port: Port::freebsd_386,
-        file: I386,
+        file: ENTRY_386,
         edits: &[("\"mov eax, esp\"", "\"and esp, -16\", \"mov eax, esp\"")],
         seen_by: ENTRY,
     },
@@ -271,7 +273,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "waits for a thread where only its own process wakes",
         port: Port::linux_amd64,
-        file: THREAD,
+        file: "src/os/linux/thread.rs",
         edits: &[("FUTEX_WAIT.into()", "(FUTEX_WAIT | 128).into()")],
         seen_by: HEAP_ON_X86,
     },
@@ -285,15 +287,15 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "thr_new: the stack's size is none",
         port: Port::freebsd_amd64,
-        file: THREAD,
+        file: "src/os/freebsd/thread.rs",
         edits: &[("stack_base: low, stack_size }", "stack_base: low, stack_size: stack_size & 1 }")],
         seen_by: HEAP_ON_FREEBSD,
     },
     Mutant {
         name: "thr_exit: without the word",
         port: Port::freebsd_386,
-        file: THREAD,
-        edits: &[("syscall(nr::THR_EXIT, [word.as_ptr().into()])", "syscall(nr::THR_EXIT, [0usize.into()])")],
+        file: "src/os/freebsd/thread.rs",
+        edits: &[("syscall(nr::THR_EXIT, [state.as_ptr().into()])", "syscall(nr::THR_EXIT, [0usize.into()])")],
         seen_by: HEAP_ON_FREEBSD,
     },
 ];

@@ -17,6 +17,8 @@ pub(crate) struct Table {
     prefix: &'static str,
     /// Whether `010` is eight.
     octal: bool,
+    /// Which argument of `number(...)` is the value, for tables with a column for each CPU.
+    column: usize,
     names: Vec<String>,
     values: HashMap<String, Expr>,
 }
@@ -31,8 +33,15 @@ impl Table {
         files: &[impl AsRef<Path>],
         prefix: &'static str,
     ) -> Result<Table> {
-        let mut table =
-            Table { source: source.into(), bits, prefix, octal: false, names: vec![], values: HashMap::new() };
+        let mut table = Table {
+            source: source.into(),
+            bits,
+            prefix,
+            octal: false,
+            column: 0,
+            names: vec![],
+            values: HashMap::new(),
+        };
         for file in files {
             let file = file.as_ref();
             let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
@@ -51,8 +60,15 @@ impl Table {
         files: &[impl AsRef<Path>],
         prefix: &'static str,
     ) -> Option<Table> {
-        let mut table =
-            Table { source: source.into(), bits, prefix, octal: true, names: vec![], values: HashMap::new() };
+        let mut table = Table {
+            source: source.into(),
+            bits,
+            prefix,
+            octal: true,
+            column: 0,
+            names: vec![],
+            values: HashMap::new(),
+        };
         for text in files.iter().filter_map(|file| std::fs::read_to_string(file).ok()) {
             for line in text.lines() {
                 let Some((_, definition)) = line.split_once("define").filter(|(before, _)| before.starts_with('#'))
@@ -68,6 +84,11 @@ impl Table {
             }
         }
         (!table.names.is_empty()).then_some(table)
+    }
+
+    /// The same table, for the CPU that has this column.
+    pub(crate) fn column(self, column: usize) -> Table {
+        Table { column, ..self }
     }
 
     fn item(&mut self, item: Item) -> Result<()> {
@@ -192,6 +213,9 @@ impl Table {
             // Of `usize`: nothing else is asked for.
             Expr::Call(call) if matches!(&*call.func, Expr::Path(path) if last(path) == "size_of") => {
                 Some(i128::from(self.bits / 8))
+            }
+            Expr::Call(call) if matches!(&*call.func, Expr::Path(path) if last(path) == "number") => {
+                self.eval(call.args.iter().nth(self.column).context("a row without a number for this CPU")?)?
             }
             Expr::Path(path) => {
                 let whole: Vec<_> = path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();

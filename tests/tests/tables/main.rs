@@ -47,6 +47,7 @@ const OWN: &[(&str, &str)] = &[
     ("RELA", "the ABI's choice; a program that is moved and says hello shows it"),
     ("EHDR", "the size of a file header; as above"),
     ("PAGE_SIZE_MIN", "a lower bound, not a number of the kernel's"),
+    ("RUNNING", "Linux: any value but 0; FreeBSD: any but 1. Joining a thread shows it on every port"),
 ];
 
 fn linux(port: Port) -> bool {
@@ -169,15 +170,24 @@ fn cpu(port: Port) -> &'static str {
     }
 }
 
+/// The column of the port's CPU in the table of Linux's system calls.
+fn column(port: Port) -> usize {
+    match port {
+        Port::linux_amd64 | Port::freebsd_amd64 => 0,
+        Port::linux_386 | Port::freebsd_386 => 1,
+        Port::linux_arm => 2,
+    }
+}
+
 #[test]
 fn numbers_of_system_calls() -> Result<()> {
     for port in chosen(&Port::ALL) {
         // FreeBSD has one table for every CPU.
         let (file, os_cpu) = match port.is_freebsd() {
-            true => ("src/os/freebsd/nr.rs".into(), "freebsd-x86_64".into()),
-            false => (format!("arch/{port}/nr.rs"), format!("linux-{}", cpu(port))),
+            true => ("src/os/freebsd/nr.rs", "freebsd-x86_64".into()),
+            false => ("src/os/linux/nr.rs", format!("linux-{}", cpu(port))),
         };
-        let ours = Table::rust(&*file, port.bits(), &[root().join(&file)], "")?;
+        let ours = Table::rust(file, port.bits(), &[root().join(file)], "")?.column(column(port));
         let sc = if port == Port::linux_arm { "linux-armeabi" } else { &os_cpu };
         let mut theirs = vec![
             of_crate("sc", port, &[&format!("src/platform/{sc}/nr.rs")], "")?,
@@ -225,12 +235,26 @@ fn kernel_constants(port: Port) -> Result<Vec<Table>> {
     Ok(vec![of_crate("libc", port, &libc, "")?, of_crate("nc", port, &nc, "")?])
 }
 
+/// The files that hold constants of a port's kernel, its CPU and of either kernel.
+fn sources(port: Port) -> [String; 8] {
+    let os = if port.is_freebsd() { "src/os/freebsd" } else { "src/os/linux" };
+    [
+        format!("{os}/mod.rs"),
+        format!("{os}/futex.rs"),
+        format!("{os}/thread.rs"),
+        "src/os/mod.rs".into(),
+        "src/os/initial_stack.rs".into(),
+        "src/sys.rs".into(),
+        "src/start/relocate.rs".into(),
+        format!("arch/{port}/mod.rs"),
+    ]
+}
+
 #[test]
 fn constants() -> Result<()> {
     for port in chosen(&Port::ALL) {
-        let os = if port.is_freebsd() { "src/os/freebsd.rs" } else { "src/os/linux.rs" };
-        let files = [os, "src/args.rs", "src/sys.rs", "src/relocate.rs", &format!("arch/{port}/mod.rs")];
-        let ours = Table::rust(files.join(", "), port.bits(), &files.map(|file| root().join(file)), "")?;
+        let files = sources(port);
+        let ours = Table::rust(files.join(", "), port.bits(), &files.each_ref().map(|file| root().join(file)), "")?;
         let mut theirs = kernel_constants(port)?;
         theirs.push(of_crate("object", port, &["src/elf.rs"], "")?);
         check(port, "constants", &ours, &theirs)?;
@@ -244,7 +268,7 @@ fn no_errno_is_missing() -> Result<()> {
     // Second names of a number, and the end of FreeBSD's list.
     let second = ["EWOULDBLOCK", "EDEADLOCK", "ENOTSUP", "ELAST"];
     for port in chosen(&Port::ALL) {
-        let os = if port.is_freebsd() { "src/os/freebsd.rs" } else { "src/os/linux.rs" };
+        let os = if port.is_freebsd() { "src/os/freebsd/mod.rs" } else { "src/os/linux/mod.rs" };
         let ours = Table::rust(os, port.bits(), &[root().join(os)], "")?;
         let file = match port.is_freebsd() {
             true => ("nc", "src/platform/freebsd-x86_64/errno.rs".into()),
@@ -274,15 +298,9 @@ fn layouts_of_structures() -> Result<()> {
 fn exceptions_are_needed() -> Result<()> {
     let mut names = Vec::new();
     for port in chosen(&Port::ALL) {
-        let files = [
-            "src/os/linux.rs".into(),
-            "src/os/freebsd.rs".into(),
-            "src/os/freebsd/nr.rs".into(),
-            "src/sys.rs".into(),
-            "src/relocate.rs".into(),
-            format!("arch/{port}/mod.rs"),
-        ];
-        let ours = Table::rust("rt0", port.bits(), &files.map(|file: String| root().join(file)), "")?;
+        let files = sources(port).into_iter().chain(["src/os/freebsd/nr.rs".into()]);
+        let files: Vec<_> = files.map(|file| root().join(file)).collect();
+        let ours = Table::rust("rt0", port.bits(), &files, "")?;
         names.extend(ours.names().map(String::from));
     }
     for name in ALIASES.iter().map(|row| row.0).chain(OWN.iter().map(|row| row.0)) {

@@ -1,5 +1,5 @@
-//! What the prebuilt `core` of a standard target leaves to a libc: `memcpy` and its kin, which compiled code calls by
-//! name, and the names of an unwinder that is never called, since a panic ends the process.
+//! Memory functions: `memcpy` and its kin, which compiled code calls by name, for the prebuilt `core` of a standard
+//! target, which leaves them to a libc.
 //!
 //! The targets of `targets/` need none of it: `compiler_builtins`, built with its feature `mem`, has the functions.
 //! These are plain loops, a word at a time where both sides allow it. Volatile accesses keep the compiler from
@@ -9,50 +9,42 @@
 #[cfg(rt0_standard_target)]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __standard_target {
+macro_rules! __memory_functions {
     () => {
         #[unsafe(no_mangle)]
         unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
             // SAFETY: C's contract of memcpy.
-            unsafe { $crate::standard_target::copy_up(to, from, len) }
+            unsafe { $crate::mem::copy_up(to, from, len) }
         }
 
         #[unsafe(no_mangle)]
         unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
             // SAFETY: C's contract of memmove.
-            unsafe { $crate::standard_target::copy(to, from, len) }
+            unsafe { $crate::mem::copy(to, from, len) }
         }
 
         #[unsafe(no_mangle)]
         unsafe extern "C" fn memset(to: *mut u8, byte: i32, len: usize) -> *mut u8 {
             // SAFETY: C's contract of memset.
-            unsafe { $crate::standard_target::fill(to, byte as u8, len) }
+            unsafe { $crate::mem::fill(to, byte as u8, len) }
         }
 
         #[unsafe(no_mangle)]
         unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, len: usize) -> i32 {
             // SAFETY: C's contract of memcmp.
-            unsafe { $crate::standard_target::compare(a, b, len) }
+            unsafe { $crate::mem::compare(a, b, len) }
         }
 
         #[unsafe(no_mangle)]
         unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, len: usize) -> i32 {
             // SAFETY: C's contract of memcmp.
-            unsafe { $crate::standard_target::compare(a, b, len) }
+            unsafe { $crate::mem::compare(a, b, len) }
         }
 
         #[unsafe(no_mangle)]
         unsafe extern "C" fn strlen(string: *const u8) -> usize {
             // SAFETY: C's contract of strlen.
-            unsafe { $crate::standard_target::length(string) }
-        }
-
-        #[unsafe(no_mangle)]
-        extern "C" fn rust_eh_personality() {}
-
-        #[unsafe(no_mangle)]
-        extern "C" fn _Unwind_Resume() -> ! {
-            $crate::exit(2)
+            unsafe { $crate::mem::length(string) }
         }
     };
 }
@@ -61,7 +53,7 @@ macro_rules! __standard_target {
 #[cfg(not(rt0_standard_target))]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __standard_target {
+macro_rules! __memory_functions {
     () => {};
 }
 

@@ -1,7 +1,12 @@
 //! Linux: the same on every CPU here but for the width of a word.
 
 use super::{Rlimit, errno};
-use crate::arch::{Arg, nr};
+use crate::arch::{Arg, Errno};
+
+pub(crate) mod futex;
+#[rustfmt::skip]
+pub mod nr;
+pub(crate) mod thread;
 
 errno! {
     "`include/uapi/asm-generic/errno-base.h` and `errno.h`",
@@ -138,14 +143,6 @@ errno! {
     EHWPOISON = 133,
 }
 
-impl Errno {
-    /// What a system call answered: -4095 to -1 is an error (`include/linux/err.h`, `MAX_ERRNO`).
-    #[inline(always)]
-    pub(crate) fn check(result: usize) -> Result<usize, Errno> {
-        if result > usize::MAX - 4095 { Err(Errno(result.wrapping_neg() as u16)) } else { Ok(result) }
-    }
-}
-
 /// The call that ends every thread of the process.
 pub(crate) const EXIT: usize = nr::EXIT_GROUP;
 
@@ -208,6 +205,8 @@ pub const MADV_DONTNEED: i32 = 4;
 pub const MADV_FREE: i32 = 8;
 /// Back the range with huge pages where possible (same file).
 pub const MADV_HUGEPAGE: i32 = 14;
+/// The pages become resident and writable at once (same file; Linux 5.14, older kernels answer `EINVAL`).
+pub const MADV_POPULATE_WRITE: i32 = 23;
 /// The advice that gives pages back at once.
 pub(crate) const MADV_RESET: i32 = MADV_DONTNEED;
 
@@ -240,31 +239,6 @@ pub const CLOCK_REALTIME: i32 = 0;
 /// A clock that is never set (same file).
 pub const CLOCK_MONOTONIC: i32 = 1;
 
-/// Sleep while the word is so (`include/uapi/linux/futex.h`).
-pub(crate) const FUTEX_WAIT: i32 = 0;
-/// Wake those who sleep at the word (same file).
-pub(crate) const FUTEX_WAKE: i32 = 1;
-/// No other process sleeps at the word (same file). Private sleepers and shared wakers do not meet.
-pub(crate) const FUTEX_PRIVATE_FLAG: i32 = 128;
-
-/// The new one has the same memory (`include/uapi/linux/sched.h`).
-pub(crate) const CLONE_VM: usize = 0x100;
-/// The same working directory and root (same file).
-pub(crate) const CLONE_FS: usize = 0x200;
-/// The same file descriptors (same file).
-pub(crate) const CLONE_FILES: usize = 0x400;
-/// The same signal handlers (same file).
-pub(crate) const CLONE_SIGHAND: usize = 0x800;
-/// It is a thread of the same process (same file).
-pub(crate) const CLONE_THREAD: usize = 0x1_0000;
-/// The same System V semaphore adjustments (same file).
-pub(crate) const CLONE_SYSVSEM: usize = 0x4_0000;
-/// When it ends, the kernel makes the word 0 and wakes one sleeper there (same file; `kernel/fork.c`, `mm_release`).
-pub(crate) const CLONE_CHILD_CLEARTID: usize = 0x20_0000;
-/// A thread, and a word that tells of its end.
-pub(crate) const CLONE_FLAGS: usize =
-    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_CHILD_CLEARTID;
-
 /// Arguments of `reboot` before the command (`include/uapi/linux/reboot.h`, `LINUX_REBOOT_MAGIC1` and `2`).
 pub(crate) const REBOOT_MAGIC: &[u32] = &[0xfee1_dead, 672_274_793];
 /// Power off (same file).
@@ -287,3 +261,10 @@ pub(crate) const MAPPED_AT_EXEC: u64 = 32 << 10;
 /// How far below the strings the kernel extends the stack of a new process (`fs/exec.c`, `setup_arg_pages`,
 /// `stack_expand`).
 pub(crate) const STACK_AT_EXEC: u64 = 128 << 10;
+
+/// Nothing: Linux needs no note to take a file for its own.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __abi_note {
+    () => {};
+}

@@ -2,10 +2,13 @@
 
 use core::fmt::Write;
 
-use crate::args::Args;
+mod args;
+mod relocate;
+
 use crate::io;
-use crate::relocate::relocate;
 use crate::sys;
+
+pub use args::{Args, Strings, args, env};
 
 /// Makes the program: `_start`, which calls the function given, and a panic handler.
 ///
@@ -41,7 +44,9 @@ macro_rules! entry {
                 unsafe { $crate::__run!(stack, $main $(, arena = $options)? $(, heap = $heap)?) }
             }
             $crate::__entry_point!(start);
-            $crate::__standard_target!();
+            $crate::__abi_note!();
+            $crate::__memory_functions!();
+            $crate::__unwinder!();
         };
     };
     ($main:path $(, arena = $options:path)? $(, heap = $heap:path)?) => {
@@ -137,8 +142,8 @@ pub unsafe fn run(stack: *const usize, program: impl FnOnce(Args) -> i32) -> ! {
     // SAFETY: the caller's promise.
     let args = unsafe { Args::from_initial_stack(stack) };
     // SAFETY: the caller's promise.
-    unsafe { relocate(args) };
-    args.publish();
+    unsafe { relocate::relocate(args.initial_stack()) };
+    args.initial_stack().publish();
     sys::exit(program(args))
 }
 

@@ -1,10 +1,11 @@
 //! FreeBSD: one table for every CPU.
 
 use super::{Rlimit, errno};
-use crate::arch::Arg;
+use crate::arch::{Arg, Errno};
 
-#[path = "freebsd/nr.rs"]
+pub(crate) mod futex;
 pub mod nr;
+pub(crate) mod thread;
 
 errno! {
     "`sys/sys/errno.h`",
@@ -107,14 +108,6 @@ errno! {
     EINTEGRITY = 97,
 }
 
-impl Errno {
-    /// What a system call answered: with the carry set it is an error, and positive.
-    #[inline(always)]
-    pub(crate) fn check(carry: bool, result: usize) -> Result<usize, Errno> {
-        if carry { Err(Errno(result as u16)) } else { Ok(result) }
-    }
-}
-
 /// The call that ends the process.
 pub(crate) const EXIT: usize = nr::EXIT;
 
@@ -208,13 +201,6 @@ pub const CLOCK_REALTIME: i32 = 0;
 /// A clock that is never set (same file).
 pub const CLOCK_MONOTONIC: i32 = 4;
 
-/// Sleep while the `long` is so, whoever shares the memory (`sys/sys/umtx.h`).
-pub(crate) const UMTX_OP_WAIT: i32 = 2;
-/// Sleep while the `unsigned int` is so, which only this process uses (same file).
-pub(crate) const UMTX_OP_WAIT_UINT_PRIVATE: i32 = 15;
-/// Wake those of this process who sleep at the word (same file).
-pub(crate) const UMTX_OP_WAKE_PRIVATE: i32 = 16;
-
 /// Arguments of `reboot` before the command: none here.
 pub(crate) const REBOOT_MAGIC: &[u32] = &[];
 /// Power off without writing the disks out (`sys/sys/reboot.h`, `RB_POWEROFF | RB_NOSYNC`).
@@ -240,7 +226,7 @@ pub(crate) const STACK_AT_EXEC: u64 = 128 << 10;
 /// by it (`sys/kern/imgact_elf.c`, `__elfN(check_note)`).
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __freebsd_abi_note {
+macro_rules! __abi_note {
     () => {
         #[used]
         #[unsafe(link_section = ".note.tag")]

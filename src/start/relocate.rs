@@ -4,7 +4,7 @@
 //! pointer, no table of functions, no formatted text. Locals, and calls (which are relative), are all there is.
 
 use crate::arch::{Current, Port};
-use crate::args::{AT_PHDR, AT_PHNUM, Args};
+use crate::os::initial_stack::{AT_PHDR, AT_PHNUM, InitialStack};
 use crate::sys;
 
 /// Size of the file header, bytes (System V gABI, "ELF Header"); linkers put the program headers right behind it.
@@ -32,8 +32,8 @@ type Relocation = [usize; if Current::RELA { 3 } else { 2 }];
 ///
 /// Called once, first, with the stack that the kernel made for this program.
 #[inline(always)]
-pub(crate) unsafe fn relocate(args: Args) {
-    let (Some(phdrs), Some(count)) = (args.auxv(AT_PHDR), args.auxv(AT_PHNUM)) else { return };
+pub(crate) unsafe fn relocate(stack: InitialStack) {
+    let (Some(phdrs), Some(count)) = (stack.auxv(AT_PHDR), stack.auxv(AT_PHNUM)) else { return };
     let (mut bias, mut dynamic) = (0, None);
     for index in 0..count {
         // SAFETY: the kernel says that `count` headers are mapped at `phdrs`.

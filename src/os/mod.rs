@@ -1,26 +1,27 @@
-//! The kernel's own constants, layouts and error numbers: one file for each operating system.
+//! The kernels: numbers, constants, layouts and errors of each, and what each has its own way of doing.
+//!
+//! A folder for each kernel holds the same files: `nr.rs` the numbers of system calls, `futex.rs` sleeping at a word,
+//! `thread.rs` starting and ending threads, `mod.rs` the rest. Whoever uses one of them uses it by the same name on
+//! either kernel. What both kernels hand over alike is in `initial_stack.rs`.
+
+pub(crate) mod initial_stack;
 
 cfg_if::cfg_if! {
     if #[cfg(target_os = "linux")] {
-        #[path = "os/linux.rs"]
-        mod kernel;
+        mod linux;
+        pub use linux::*;
     } else if #[cfg(target_os = "freebsd")] {
-        #[path = "os/freebsd.rs"]
-        mod kernel;
+        mod freebsd;
+        pub use freebsd::*;
     }
 }
 
-pub use kernel::*;
+pub use crate::arch::Errno;
 
-/// Makes [`Errno`] out of a kernel's list: a constant for each name, and the way back from a number to its name.
+/// Gives the numbers of [`Errno`] their names: a constant for each, and the way back from a number to its name.
 macro_rules! errno {
     ($source:literal, $($name:ident = $number:literal,)*) => {
-        /// An error number of this kernel, as it came from a system call.
-        #[doc = concat!("\n\nSource: ", $source, ".")]
-        #[derive(Clone, Copy, PartialEq, Eq)]
-        #[repr(transparent)]
-        pub struct Errno(u16);
-
+        #[doc = concat!("The kernel's errors. Source: ", $source, ".")]
         #[allow(missing_docs)]
         impl Errno {
             $(pub const $name: Errno = Errno($number);)*
@@ -30,11 +31,6 @@ macro_rules! errno {
         }
 
         impl Errno {
-            /// The number.
-            pub const fn raw(self) -> u16 {
-                self.0
-            }
-
             /// The kernel's name for it, such as `ENOMEM`; `None` for a number without one.
             pub fn name(self) -> Option<&'static str> {
                 // One string in place of a table of pointers: smaller, and without relocations.
@@ -69,6 +65,10 @@ macro_rules! errno {
     };
 }
 use errno;
+
+/// The smallest page of the kernels here, bytes, and what [`page_size`](crate::page_size) is where the kernel does
+/// not say (`arch/{x86,arm}/include/asm/page.h`; FreeBSD `sys/{i386,amd64}/include/param.h`, `PAGE_SIZE`).
+pub const PAGE_SIZE_MIN: usize = 4096;
 
 /// `struct timespec` of every port: seconds and nanoseconds, a word each
 /// (Linux `include/uapi/linux/time.h`, `__kernel_old_timespec`; FreeBSD `sys/sys/_timespec.h`, whose `time_t` is a
