@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| rt0_tests::heap::drive(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| rt0_tests::check::heap_model::drive(data));

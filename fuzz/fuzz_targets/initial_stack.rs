@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| rt0_tests::fuzz::initial_stack(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| rt0_tests::check::fuzz::initial_stack(data));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| rt0_tests::fuzz::rules(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| rt0_tests::check::fuzz::rules(data));

@@ -4,10 +4,10 @@ use anyhow::{Context, Result, ensure};
 use object::elf::*;
 use object::read::elf::{Dyn, ElfFile, ElfFile32, ElfFile64, FileHeader, ProgramHeader, SectionHeader, Sym};
 use object::{Endianness, FileKind};
-use rt0_tests::job::{End, Job};
-use rt0_tests::machine::Machine;
-use rt0_tests::make::{make, root};
 use rt0_tests::port::{Port, chosen};
+use rt0_tests::run::job::{End, Job};
+use rt0_tests::run::machine::Machine;
+use rt0_tests::run::make::{make, root};
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -4,13 +4,13 @@
 
 use std::path::{Path, PathBuf};
 
-use rt0_tests::freebsd::{Limit, Options, run, run_jobs};
-use rt0_tests::job::Job;
-use rt0_tests::machine::default_dist;
+use rt0_tests::check::sweep::{self, Extent};
 use rt0_tests::port::{Port, chosen};
-use rt0_tests::sweep::{self, Extent};
-use rt0_tests::tracer::faults::Fault;
-use rt0_tests::tracer::report::{End, Outcome};
+use rt0_tests::run::freebsd_runner::{Limit, Options, run, run_jobs};
+use rt0_tests::run::job::Job;
+use rt0_tests::run::machine::default_dist;
+use rt0_tests::run::tracer::faults::Fault;
+use rt0_tests::run::tracer::report::{End, Outcome};
 
 const PORTS: [Port; 2] = [Port::freebsd_386, Port::freebsd_amd64];
 const MIB: u64 = 1 << 20;
@@ -43,7 +43,7 @@ fn block_mods(port: Port) -> &'static [u64] {
 }
 
 fn fault(text: &str) -> Fault {
-    Fault::parse(text, rt0_tests::freebsd::errno_named).unwrap()
+    Fault::parse(text, rt0_tests::run::freebsd_runner::errno_named).unwrap()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The bodies of the fuzz targets on random bytes.
 
 use proptest::prelude::*;
-use rt0_tests::fuzz;
+use rt0_tests::check::fuzz;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(5_000))]

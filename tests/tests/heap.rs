@@ -8,7 +8,7 @@ use std::sync::{Barrier, Mutex};
 use std::thread;
 
 use rt0::heap::{CLASSES, GRANULE, Heap, SMALL_MAX, block_len, class_len, class_of};
-use rt0_tests::heap::{Bounded, Watched, drive};
+use rt0_tests::check::heap_model::{Bounded, Watched, drive};
 
 fn layout(size: usize, align: usize) -> Layout {
     Layout::from_size_align(size, align).expect("a test's layout")

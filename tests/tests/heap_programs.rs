@@ -1,9 +1,9 @@
 //! What programs with a heap have to show on every port, each on what enforces its limits here.
 
-use rt0_tests::kernel::linux::Kernel;
-use rt0_tests::machine::{Machine, default_dist};
+use rt0_tests::check::suite::Suite;
 use rt0_tests::port::chosen;
-use rt0_tests::suite::Suite;
+use rt0_tests::run::machine::{Machine, default_dist};
+use rt0_tests::run::qemu::linux::Kernel;
 
 /// Seconds for each program: the slow machines need them, or what the environment variable `RT0_PATIENCE` says.
 fn patience() -> u64 {

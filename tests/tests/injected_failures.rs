@@ -4,13 +4,13 @@
 
 use std::path::PathBuf;
 
-use rt0_tests::freebsd::{self, Holes, Limit};
-use rt0_tests::linux_runner;
-use rt0_tests::machine::default_dist;
 use rt0_tests::port::{Port, chosen};
-use rt0_tests::tracer::faults::Fault;
-use rt0_tests::tracer::launch::{Launch, Stream};
-use rt0_tests::tracer::report::{End, Outcome};
+use rt0_tests::run::freebsd_runner::{self, Holes, Limit};
+use rt0_tests::run::linux_runner;
+use rt0_tests::run::machine::default_dist;
+use rt0_tests::run::tracer::faults::Fault;
+use rt0_tests::run::tracer::launch::{Launch, Stream};
+use rt0_tests::run::tracer::report::{End, Outcome};
 
 const PORTS: [Port; 4] = [Port::linux_386, Port::linux_amd64, Port::freebsd_386, Port::freebsd_amd64];
 const MIB: u64 = 1 << 20;
@@ -43,11 +43,11 @@ fn run(port: Port, name: &str, arguments: &[&str], setup: &Setup) -> Outcome {
     let Setup { limit, holes, no_arguments, no_page_size, .. } = *setup;
     let mut launch = setup.launch.clone();
     if port.is_freebsd() {
-        let faults = setup.faults.iter().map(|text| Fault::parse(text, freebsd::errno_named).unwrap()).collect();
+        let faults = setup.faults.iter().map(|text| Fault::parse(text, freebsd_runner::errno_named).unwrap()).collect();
         let limit =
             limit.map_or(Limit::INFINITE, |bytes| Limit { soft: bytes.cast_signed(), hard: bytes.cast_signed() });
         let holes = holes.map(|(count, size)| Holes { count, size });
-        let options = freebsd::Options {
+        let options = freebsd_runner::Options {
             launch,
             limit_as: limit,
             faults,
@@ -56,7 +56,7 @@ fn run(port: Port, name: &str, arguments: &[&str], setup: &Setup) -> Outcome {
             no_page_size,
             ..Default::default()
         };
-        freebsd::run(&program, arguments, &options).unwrap()
+        freebsd_runner::run(&program, arguments, &options).unwrap()
     } else {
         let faults = setup.faults.iter().map(|text| Fault::parse(text, linux_runner::errno_named).unwrap()).collect();
         launch.limits.extend(limit.map(|bytes| (nix::sys::resource::Resource::RLIMIT_AS, bytes)));

@@ -3,13 +3,13 @@
 //!
 //! Real kernels are not on every machine: `make test-freebsd KERNEL=<file>` is for those.
 
-use rt0_tests::job::{End, Job};
-use rt0_tests::kernel::console::Console;
-use rt0_tests::kernel::freebsd::{self, Cpu, Kernel};
-use rt0_tests::kernel::{plan, tools};
-use rt0_tests::machine::{Machine, default_dist};
-use rt0_tests::suite::Suite;
-use rt0_tests::sweep::Extent;
+use rt0_tests::check::suite::Suite;
+use rt0_tests::check::sweep::Extent;
+use rt0_tests::run::job::{End, Job};
+use rt0_tests::run::machine::{Machine, default_dist};
+use rt0_tests::run::qemu::console::Console;
+use rt0_tests::run::qemu::freebsd::{self, Cpu, Kernel};
+use rt0_tests::run::qemu::{plan, tools};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -2,12 +2,12 @@
 //!
 //! The programs are those that `make dist` builds.
 
-use rt0_tests::job::{End, Job};
-use rt0_tests::kernel::linux::{self, Kernel};
-use rt0_tests::kernel::plan::{self, Plan};
-use rt0_tests::machine::default_dist;
+use rt0_tests::check::sweep::Report;
 use rt0_tests::port::Port;
-use rt0_tests::sweep::Report;
+use rt0_tests::run::job::{End, Job};
+use rt0_tests::run::machine::default_dist;
+use rt0_tests::run::qemu::linux::{self, Kernel};
+use rt0_tests::run::qemu::plan::{self, Plan};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use rt0_tests::job::{End, Job, Outcome};
-use rt0_tests::native;
 use rt0_tests::port::{Port, chosen};
+use rt0_tests::run::job::{End, Job, Outcome};
+use rt0_tests::run::native;
 
 const PORTS: [Port; 2] = [Port::linux_386, Port::linux_amd64];
 const KIB: u64 = 1 << 10;

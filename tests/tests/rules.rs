@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use rt0::memlimit::{self, Headroom, Width};
 use rt0::plan::{self, Plan};
-use rt0_tests::every_u32;
-use rt0_tests::specification::{as_document, check_plan, document, document_sizes, specified_plan};
+use rt0_tests::check::every_u32;
+use rt0_tests::check::specification::{as_document, check_plan, document, document_sizes, specified_plan};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use lexopt::{Arg, Parser, ValueExt};
 use nix::sys::signal::Signal;
-use rt0_tests::freebsd::{self, Holes, Limit, Options};
-use rt0_tests::tracer::faults::{Fault, number};
-use rt0_tests::tracer::launch::{Launch, Stream};
-use rt0_tests::tracer::report::End;
+use rt0_tests::run::freebsd_runner::{self, Holes, Limit, Options};
+use rt0_tests::run::tracer::faults::{Fault, number};
+use rt0_tests::run::tracer::launch::{Launch, Stream};
+use rt0_tests::run::tracer::report::End;
 
 const HELP: &str = "\
 Runs a freebsd_amd64 or freebsd_386 program natively on Linux x86-64, under ptrace.
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         }
     };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let outcome = match freebsd::run(&program, &arguments, &options) {
+    let outcome = match freebsd_runner::run(&program, &arguments, &options) {
         Ok(outcome) => outcome,
         Err(error) => {
             eprintln!("freebsd-runner: {error:#}");
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
         End::Signal(name) => {
             eprintln!("freebsd-runner: {} ended by {name} ({crash})", program.display());
             let signal: Option<Signal> = name.parse().ok();
-            signal.map_or(255, |signal| 128 + freebsd::signal_number(signal).unsigned_abs() as u8)
+            signal.map_or(255, |signal| 128 + freebsd_runner::signal_number(signal).unsigned_abs() as u8)
         }
         End::Exit(status) => *status as u8,
     };
@@ -132,7 +132,7 @@ fn set(options: &mut Options, name: &str, value: &str) -> Result<()> {
             let (count, size) = value.split_once(':').context("give COUNT:BYTES")?;
             options.holes = Some(Holes { count: number(count)?, size: number(size)?.next_multiple_of(4096) });
         }
-        "fail" => options.faults.push(Fault::parse(value, freebsd::errno_named)?),
+        "fail" => options.faults.push(Fault::parse(value, freebsd_runner::errno_named)?),
         "close" => *stream(options, value)? = Stream::Closed,
         "full" => *stream(options, value)? = Stream::FullPipe,
         "time-limit" => options.launch.time_limit = Some(Duration::from_secs(number(value)?)),

@@ -2,12 +2,12 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use lexopt::prelude::*;
-use rt0_tests::kernel::console::Console;
-use rt0_tests::kernel::{fetch, freebsd, linux, plan};
-use rt0_tests::machine::{Machine, default_dist};
+use rt0_tests::check::suite::Suite;
+use rt0_tests::check::sweep::Extent;
 use rt0_tests::port::Port;
-use rt0_tests::suite::Suite;
-use rt0_tests::sweep::Extent;
+use rt0_tests::run::machine::{Machine, default_dist};
+use rt0_tests::run::qemu::console::Console;
+use rt0_tests::run::qemu::{fetch, freebsd, linux, plan};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -122,7 +122,7 @@ fn run(options: &Options) -> Result<ExitCode> {
         print!("=== {}\n{}--- {} {}\n", outcome.name, outcome.output, outcome.name, outcome.end);
     })?;
     for outcome in outcomes {
-        if let rt0_tests::job::End::Missing(_) = outcome.end {
+        if let rt0_tests::run::job::End::Missing(_) = outcome.end {
             println!("--- {} {}", outcome.name, outcome.end);
             failed += 1;
         }

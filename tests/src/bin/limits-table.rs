@@ -7,11 +7,11 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
-use rt0_tests::job::{End, Job, Outcome};
-use rt0_tests::kernel::linux::Kernel;
-use rt0_tests::machine::Machine;
+use rt0_tests::check::sweep::Report;
 use rt0_tests::port::Port;
-use rt0_tests::sweep::Report;
+use rt0_tests::run::job::{End, Job, Outcome};
+use rt0_tests::run::machine::Machine;
+use rt0_tests::run::qemu::linux::Kernel;
 
 const MIB: u64 = 1 << 20;
 const LIMITS: [Option<u64>; 10] = [

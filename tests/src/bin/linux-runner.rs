@@ -8,10 +8,10 @@ use anyhow::{Context, Result, bail};
 use lexopt::{Arg, Parser, ValueExt};
 use nix::sys::resource::Resource;
 use nix::sys::signal::Signal;
-use rt0_tests::linux_runner::{self, Options};
-use rt0_tests::tracer::faults::{Fault, number};
-use rt0_tests::tracer::launch::{Launch, Stream};
-use rt0_tests::tracer::report::End;
+use rt0_tests::run::linux_runner::{self, Options};
+use rt0_tests::run::tracer::faults::{Fault, number};
+use rt0_tests::run::tracer::launch::{Launch, Stream};
+use rt0_tests::run::tracer::report::End;
 
 const HELP: &str = "\
 Runs a linux_amd64 or linux_386 program natively under ptrace. The host's kernel does the work; the runner poisons every

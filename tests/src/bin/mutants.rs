@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail, ensure};
-use rt0_tests::make::{make_in, root};
 use rt0_tests::port::Port;
+use rt0_tests::run::make::{make_in, root};
 
 /// One way to be wrong.
 struct Mutant {

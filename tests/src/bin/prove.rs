@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use anyhow::Result;
 use lexopt::prelude::*;
-use rt0_tests::kernel::linux::Kernel;
-use rt0_tests::machine::{Machine, default_dist};
+use rt0_tests::check::suite::Suite;
+use rt0_tests::check::sweep::Extent;
 use rt0_tests::port::Port;
-use rt0_tests::suite::Suite;
-use rt0_tests::sweep::Extent;
+use rt0_tests::run::machine::{Machine, default_dist};
+use rt0_tests::run::qemu::linux::Kernel;
 
 const USAGE: &str = "usage: prove [--whole] [--seed=NUMBER] [PORT...]";
 const MACHINES: [Machine; 5] = [

@@ -6,8 +6,8 @@ mod consts;
 
 use anyhow::{Context, Result, ensure};
 use consts::Table;
-use rt0_tests::make::{make, root};
 use rt0_tests::port::{Port, chosen};
+use rt0_tests::run::make::{make, root};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

@@ -5,7 +5,7 @@ use object::LittleEndian;
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
 
-use crate::tracer::tracee::Class;
+use crate::run::tracer::tracee::Class;
 
 /// `ELFOSABI_FREEBSD`.
 const OSABI_FREEBSD: u8 = 9;

@@ -1,11 +1,12 @@
 //! What jobs run on: this machine, a kernel of Debian's in QEMU, a FreeBSD kernel of the user's, or the runner, which is a
 //! test double of one.
 
-use crate::freebsd::run_jobs;
-use crate::job::{Job, Outcome};
-use crate::kernel::{freebsd, linux};
-use crate::native;
 use crate::port::Port;
+use crate::run::freebsd_runner::run_jobs;
+use crate::run::job::{Job, Outcome};
+use crate::run::make::root;
+use crate::run::native;
+use crate::run::qemu::{freebsd, linux};
 use anyhow::Result;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -94,6 +95,5 @@ impl fmt::Display for Machine {
 
 /// Where the programs are: where `make dist` writes them, or in the folder that the environment variable `RT0_DIST` names.
 pub fn default_dist() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the project");
-    std::env::var_os("RT0_DIST").map_or_else(|| root.join("dist"), PathBuf::from)
+    std::env::var_os("RT0_DIST").map_or_else(|| root().join("dist"), PathBuf::from)
 }

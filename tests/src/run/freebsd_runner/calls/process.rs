@@ -8,7 +8,7 @@ use super::super::abi::{Errno, rlimit, signal_from_linux, signal_to_linux};
 use super::super::kernel::{Context, Kernel, Limit, Step, read_program};
 use super::super::linux;
 use super::{Arguments, read_timespec};
-use crate::tracer::tracee::Class;
+use crate::run::tracer::tracee::Class;
 
 pub(super) fn exit(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<Step, Errno> {
     Ok(Step::linux(linux::EXIT_GROUP, [arguments.word(0), 0, 0, 0, 0, 0]))
@@ -166,7 +166,7 @@ pub(super) fn sysctl(kernel: &mut Kernel, context: Context, arguments: &Argument
         usize::try_from(arguments.word(1)).ok().filter(|count| (1..=24).contains(count)).ok_or(Errno::EINVAL)?;
     let mut name = vec![0; count * 4];
     tracee.read(arguments.word(0), &mut name)?;
-    let name: Vec<u32> = name.chunks_exact(4).map(|word| crate::tracer::tracee::word(word) as u32).collect();
+    let name: Vec<u32> = name.chunks_exact(4).map(|word| crate::run::tracer::tracee::word(word) as u32).collect();
     let (value_at, length_at, new) = (arguments.word(2), arguments.word(3), arguments.word(4));
     if new != 0 {
         return Err(Errno::EPERM);

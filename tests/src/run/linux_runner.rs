@@ -19,13 +19,15 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::tracer::faults::{Effect, Fault, Faults};
-use crate::tracer::launch::{Launch, mappings};
-use crate::tracer::poison;
-use crate::tracer::report::{Call, End, Outcome};
-use crate::tracer::space::{Kind, Space};
-use crate::tracer::stack::{Block, place};
-use crate::tracer::tracee::{Class, LinuxCall, Registers, Tracee, linux_answer, linux_arguments, set_linux_arguments};
+use crate::run::tracer::faults::{Effect, Fault, Faults};
+use crate::run::tracer::launch::{Launch, mappings};
+use crate::run::tracer::poison;
+use crate::run::tracer::report::{Call, End, Outcome};
+use crate::run::tracer::space::{Kind, Space};
+use crate::run::tracer::stack::{Block, place};
+use crate::run::tracer::tracee::{
+    Class, LinuxCall, Registers, Tracee, linux_answer, linux_arguments, set_linux_arguments,
+};
 
 /// How a program is run.
 #[derive(Clone, Debug, Default)]

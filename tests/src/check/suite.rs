@@ -1,8 +1,8 @@
 //! What every port has to show on whatever enforces its limit.
 
-use crate::job::{End, Job, Outcome};
+use crate::check::sweep::{self, Extent, Report, Run};
 use crate::port::Port;
-use crate::sweep::{self, Extent, Report, Run};
+use crate::run::job::{End, Job, Outcome};
 use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! The Linux calls that the runner makes in the program's name, and how their arguments look.
 
-use crate::tracer::tracee::LinuxCall;
+use crate::run::tracer::tracee::LinuxCall;
 
 macro_rules! linux_calls {
     ($($name:ident = $amd64:literal, $i386:literal;)*) => {

@@ -18,9 +18,9 @@ use super::entry::{self, Strings};
 use super::kernel::{self, Answer, Context, Kernel, Step, Then};
 use super::linux;
 use super::options::Options;
-use crate::tracer::faults::{Effect, Faults};
-use crate::tracer::report::{Call, End, Outcome};
-use crate::tracer::tracee::{self, Registers, Tracee};
+use crate::run::tracer::faults::{Effect, Faults};
+use crate::run::tracer::report::{Call, End, Outcome};
+use crate::run::tracer::tracee::{self, Registers, Tracee};
 
 /// Runs `program` and returns what it did.
 ///

@@ -1,6 +1,6 @@
 //! Runs jobs on this machine's own kernel.
 
-use crate::job::{End, Job, Outcome, Stack};
+use crate::run::job::{End, Job, Outcome, Stack};
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};

@@ -1,5 +1,6 @@
 //! Real kernels in QEMU: one boot runs a whole plan of jobs, with the program `init` as the first process.
 
+pub mod boot;
 pub mod console;
 pub mod fetch;
 pub mod freebsd;
@@ -7,19 +8,18 @@ pub mod grub;
 pub mod initramfs;
 pub mod linux;
 pub mod plan;
-pub mod qemu;
 pub mod tools;
 
 pub use linux::Kernel;
 
+use crate::run::make::root;
 use anyhow::{Context, Result};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What downloads and builds leave for the next run: `.cache` in the project's root.
 fn cache() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the project");
-    root.join(".cache")
+    root().join(".cache")
 }
 
 /// The file that keeps the console of a boot, one for each process and kind of machine.

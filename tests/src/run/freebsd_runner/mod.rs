@@ -9,7 +9,7 @@
 //! - [`options`]: what can be asked of it
 //! - [`elf`]: which executables FreeBSD takes
 //! - [`entry`]: execve, the initial stack and registers
-//! - [`crate::tracer::space`]: the address space and what counts against its limit
+//! - [`crate::run::tracer::space`]: the address space and what counts against its limit
 //! - [`calls`]: the system calls
 //! - [`kernel`]: the state they work on
 //! - [`runner`]: the stops of the traced threads, one after the other

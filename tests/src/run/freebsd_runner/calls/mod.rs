@@ -11,7 +11,7 @@ pub(super) use thread::Start;
 
 use super::abi::Errno;
 use super::kernel::{Context, Kernel, Step};
-use crate::tracer::tracee::{BadAddress, Class, Registers};
+use crate::run::tracer::tracee::{BadAddress, Class, Registers};
 
 /// What plays a call.
 pub(super) type Play = fn(&mut Kernel, Context, &Arguments) -> Result<Step, Errno>;

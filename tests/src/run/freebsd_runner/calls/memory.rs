@@ -7,9 +7,9 @@ use super::super::elf::PAGE;
 use super::super::kernel::{Context, Kernel, Step};
 use super::super::linux;
 use super::Arguments;
-use crate::tracer::faults::Effect;
-use crate::tracer::space::Kind;
-use crate::tracer::tracee::Class;
+use crate::run::tracer::faults::Effect;
+use crate::run::tracer::space::Kind;
+use crate::run::tracer::tracee::Class;
 
 /// The flags there are; any other bit is EINVAL.
 const KNOWN_FLAGS: u64 = map::SHARED

@@ -2,7 +2,7 @@
 //!
 //! The language is described at the head of `examples/init.rs`.
 
-use crate::job::{Job, Stack};
+use crate::run::job::{Job, Stack};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;

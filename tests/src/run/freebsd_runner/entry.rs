@@ -11,11 +11,11 @@ use super::abi::{at, rlimit};
 use super::elf::{Image, PAGE};
 use super::kernel::{Context, GADGET, Kernel, Limit, Process, STACK_STEP};
 use super::linux;
-use crate::tracer::launch::mappings;
-use crate::tracer::poison;
-use crate::tracer::space::{Kind, Space};
-use crate::tracer::stack::{Block, place};
-use crate::tracer::tracee::{Class, Registers, Tracee};
+use crate::run::tracer::launch::mappings;
+use crate::run::tracer::poison;
+use crate::run::tracer::space::{Kind, Space};
+use crate::run::tracer::stack::{Block, place};
+use crate::run::tracer::tracee::{Class, Registers, Tracee};
 
 /// Where a position-independent program is loaded (`ET_DYN_LOAD_ADDR`, `sys/{amd64,i386}/include/elf.h`).
 fn dynamic_base(class: Class) -> u64 {

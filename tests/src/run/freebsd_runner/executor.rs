@@ -6,9 +6,9 @@ use anyhow::Result;
 
 use super::abi::rlimit;
 use super::{Limit, Options, run, signal_number};
-use crate::job::{End, Job, Outcome, Stack};
-use crate::tracer::launch::Launch;
-use crate::tracer::report;
+use crate::run::job::{End, Job, Outcome, Stack};
+use crate::run::tracer::launch::Launch;
+use crate::run::tracer::report;
 
 /// Runs `jobs` in their order; each may take `timeout` seconds. `ended` is told of each as it ends.
 ///

@@ -1,7 +1,7 @@
 //! QEMU: a machine that runs until its plan is done, or has said nothing for too long.
 
 use super::console::Console;
-use crate::job::{End, Job, Outcome};
+use crate::run::job::{End, Job, Outcome};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};

@@ -1,6 +1,6 @@
 //! What `init` says on the console, line by line, and what it did not say.
 
-use crate::job::{End, Job, Outcome};
+use crate::run::job::{End, Job, Outcome};
 use std::collections::HashMap;
 
 /// Follows the console of one boot.

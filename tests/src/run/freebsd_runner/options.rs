@@ -1,8 +1,8 @@
 //! How a program is run: everything that can be asked of the runner.
 
 use super::kernel::Limit;
-use crate::tracer::faults::Fault;
-use crate::tracer::launch::Launch;
+use crate::run::tracer::faults::Fault;
+use crate::run::tracer::launch::Launch;
 
 /// The kernel that is played, and the state in which it starts the program.
 #[derive(Clone, Debug)]

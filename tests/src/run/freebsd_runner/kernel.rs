@@ -10,10 +10,10 @@ use super::abi::{Errno, rlimit};
 use super::calls::Start;
 use super::elf::PAGE;
 use super::options::Options;
-use crate::tracer::faults::Faults;
-use crate::tracer::report::Call;
-use crate::tracer::space::{Kind, Space};
-use crate::tracer::tracee::{BadAddress, Class, LinuxCall, Registers, Tracee};
+use crate::run::tracer::faults::Faults;
+use crate::run::tracer::report::Call;
+use crate::run::tracer::space::{Kind, Space};
+use crate::run::tracer::tracee::{BadAddress, Class, LinuxCall, Registers, Tracee};
 
 /// Where the runner keeps one system call instruction in the program's address space: below everything FreeBSD hands out.
 pub(super) const GADGET: u64 = 0x1_0000;
@@ -212,7 +212,7 @@ pub(super) const STACK_STEP: u64 = 128 << 10;
 
 /// Sets the registers to what the program finds after a call: the answer, and poison in all that the kernel destroys.
 pub(super) fn answer(registers: &mut Registers, class: Class, answer: Answer) {
-    use crate::tracer::poison;
+    use crate::run::tracer::poison;
     registers.eflags |= poison::ARITHMETIC_FLAGS;
     let (first, second) = match answer {
         Ok([first, second]) => {

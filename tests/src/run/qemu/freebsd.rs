@@ -1,8 +1,8 @@
 //! A FreeBSD kernel of the user's, booted by GRUB from a CD, with a memory disk as its root file system.
 
-use super::qemu::{self, Boot};
+use super::boot::{self, Boot};
 use super::{grub, plan, tools};
-use crate::job::{Job, Outcome};
+use crate::run::job::{Job, Outcome};
 use anyhow::{Context, Result, bail, ensure};
 use object::elf;
 use std::fmt;
@@ -120,7 +120,7 @@ pub fn run(kernel: &Kernel, init: &Path, jobs: &[Job], timeout: u64, ended: &mut
     let image = work.path().join("cd.iso");
     make_image(kernel, init, jobs, timeout, work.path(), &image)?;
     // A kernel that panics waits 15 s before it gives up; one that boots slowly says little for a while.
-    qemu::boot(machine(&image), jobs, Duration::from_secs(timeout + 120), &super::log("freebsd")?, ended)
+    boot::boot(machine(&image), jobs, Duration::from_secs(timeout + 120), &super::log("freebsd")?, ended)
 }
 
 /// The machine that boots `image`.

@@ -3,8 +3,8 @@
 //! One table for every port and every executor. The expectations come from the specification of the arena (what it
 //! may take, what it must reach, how it is laid out) and not from the library's own arithmetic.
 
-use crate::job::{End, Job, Outcome, Stack};
 use crate::port::Port;
+use crate::run::job::{End, Job, Outcome, Stack};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

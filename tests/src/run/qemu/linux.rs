@@ -1,9 +1,9 @@
 //! Debian's kernels, each with the machine that QEMU boots it on.
 
+use super::boot::{self, Boot};
 use super::plan::{self, Plan};
-use super::qemu::{self, Boot};
 use super::{fetch, initramfs, tools};
-use crate::job::{Job, Outcome};
+use crate::run::job::{Job, Outcome};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
@@ -110,7 +110,7 @@ pub fn run_plan(
     let mut machine = kernel.machine();
     machine.arg("-kernel").arg(&image.file).arg("-initrd").arg(&initrd).arg("-append");
     machine.arg(format!("{} {parameters}", kernel.command_line()));
-    qemu::boot(machine, jobs, patience, &super::log(kernel.architecture())?, ended)
+    boot::boot(machine, jobs, patience, &super::log(kernel.architecture())?, ended)
 }
 
 /// The first root file system: `/init`, `/plan`, and the plan's programs under `/t`.

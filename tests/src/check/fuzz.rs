@@ -6,7 +6,7 @@ use std::ffi::CString;
 use rt0::memlimit::{self, Headroom, Width};
 use rt0::{Args, plan};
 
-use crate::specification::{as_document, check_plan, document, document_sizes, specified_plan};
+use crate::check::specification::{as_document, check_plan, document, document_sizes, specified_plan};
 
 /// Numbers and strings out of bytes; zero and empty when these are used up.
 struct Input<'a>(&'a [u8]);

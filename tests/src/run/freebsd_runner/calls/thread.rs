@@ -4,8 +4,8 @@ use super::super::abi::Errno;
 use super::super::kernel::{Context, Kernel, Step};
 use super::super::linux;
 use super::Arguments;
-use crate::tracer::poison;
-use crate::tracer::tracee::{Class, Registers};
+use crate::run::tracer::poison;
+use crate::run::tracer::tracee::{Class, Registers};
 
 /// FreeBSD's thread ids begin where its process ids end.
 const FIRST_TID: u64 = 100_000;
