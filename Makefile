@@ -43,9 +43,9 @@ endif
 ifneq ($(filter-out help clean tools,$(or $(MAKECMDGOALS),help)),)
 include target/toolchain.mk
 endif
-target/toolchain.mk: targets/find-toolchain
+target/toolchain.mk: tools/find-toolchain
 	@mkdir -p $(@D)
-	@targets/find-toolchain > $@.new && mv $@.new $@
+	@tools/find-toolchain > $@.new && mv $@.new $@
 
 target_of = $(if $(STANDARD),$(STANDARD_$1),targets/$1.json)
 out_of = target/$(if $(STANDARD),$(STANDARD_$1),$1)/release
@@ -63,17 +63,17 @@ dist-%:
 	@cd $(call out_of,$*) && cp -u $(PROGRAMS) $(CURDIR)/dist/$*/bin/
 
 run:
-	@targets/install $(if $(filter linux_arm,$(PORT)),$(RUN_PACKAGES))
+	@tools/install $(if $(filter linux_arm,$(PORT)),$(RUN_PACKAGES))
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/limits-table $(PORT)
 
 # What testing needs, for a machine where `make test` itself may not install it.
 tools:
-	@targets/install $(TEST_PACKAGES)
+	@tools/install $(TEST_PACKAGES)
 
 # The closing line counts the tests of all suites and the runs of all ports.
 test: lint dist layouts others pie
-	@targets/install $(TEST_PACKAGES)
+	@tools/install $(TEST_PACKAGES)
 	@cargo build --quiet -p rt0-tests --bins
 	@{ RT0_REQUIRE_ALL=1 RT0_PORTS="$(PORT)" cargo test --no-fail-fast -p rt0 -p rt0-tests; tests=$$?; \
 		target/debug/prove $(PORT); exit $$((tests | $$?)); } 2>&1 | tee target/test.log; status=$$?; \
@@ -81,7 +81,7 @@ test: lint dist layouts others pie
 		END { print passed + 0 " passed, " failed + 0 " failed" }' target/test.log; exit $$status
 
 sweep: dist
-	@targets/install $(TEST_PACKAGES)
+	@tools/install $(TEST_PACKAGES)
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/prove --whole $(if $(SEED),--seed=$(SEED)) $(PORT)
 
@@ -94,7 +94,7 @@ bench: dist-linux_amd64
 # What can be tested on the host, under AddressSanitizer (in rustup's toolchains for Linux) and under valgrind.
 SANITIZED := -p rt0 -p rt0-tests --lib --test fuzz --test heap
 sanitize:
-	@targets/install valgrind
+	@tools/install valgrind
 	@RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test --quiet $(SANITIZED) \
 		--target x86_64-unknown-linux-gnu --target-dir target/sanitize
 	@CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER='valgrind --quiet --error-exitcode=99' \
@@ -105,7 +105,7 @@ mutants: dist
 	@cargo run --quiet -p rt0-tests --bin mutants
 
 test-freebsd: dist
-	@$(if $(KERNEL),targets/install $(TEST_PACKAGES))
+	@$(if $(KERNEL),tools/install $(TEST_PACKAGES))
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/kernels freebsd $(KERNEL)
 
