@@ -22,8 +22,8 @@ pub(crate) trait Port {
     ///
     /// # Safety
     ///
-    /// `number` is a system call of this kernel, `args` are what it takes, and what it does to memory agrees with
-    /// what Rust believes of that memory.
+    /// `number` is a system call of this kernel, `args` are what it takes, and what it does to memory agrees with what
+    /// Rust assumes about that memory.
     unsafe fn syscall(number: usize, args: [Arg; ARGS]) -> Result<usize, Errno>;
 
     /// Makes a thread by Linux's `clone`, whose `number` is given: with `stack` as its stack pointer, the thread calls
@@ -84,7 +84,7 @@ impl Errno {
 /// # Safety
 ///
 /// `number` is a system call of this kernel, `args` are what it takes, and what it does to memory agrees with what
-/// Rust believes of that memory.
+/// Rust assumes about that memory.
 #[inline(always)]
 pub unsafe fn syscall<const N: usize>(number: usize, args: [Arg; N]) -> Result<usize, Errno> {
     const { assert!(N <= ARGS, "a system call has at most seven arguments") };
@@ -99,8 +99,8 @@ pub(crate) const ARGS: usize = 7;
 
 /// One argument of a system call, a machine word.
 ///
-/// It is held as a pointer, so that a pointer's provenance survives the call. An argument that a call does not
-/// have is [`Arg::NONE`]: its register keeps what it held and no instruction is spent on it.
+/// It is held as a pointer, so that a pointer's provenance survives the call. [`Arg::NONE`] stands for an argument that a
+/// call does not have: its register keeps what it held, and no instruction is spent on it.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub struct Arg(pub(crate) MaybeUninit<*mut ()>);

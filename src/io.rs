@@ -6,8 +6,8 @@ use heapless::Vec;
 
 use crate::sys::{self, Errno};
 
-/// Prints to fd 1, formatted as [`core::fmt`] does. An error is dropped, as C's `printf` is commonly used;
-/// `Fd(1).write_fmt` answers it.
+/// Prints to fd 1, formatted as [`core::fmt`] does. An error is dropped, as most callers of C's `printf` drop it;
+/// `Fd(1).write_fmt` returns it.
 #[macro_export]
 macro_rules! print {
     ($($arg:tt)*) => { $crate::io::print(1, ::core::format_args!($($arg)*)) };
@@ -41,11 +41,11 @@ const BUFFER: usize = 256;
 pub struct Fd(pub i32);
 
 impl Fd {
-    /// Writes all of `bytes`, however often the kernel takes only a part or a signal comes between.
+    /// Writes all of `bytes`, even if the kernel takes them in parts or a signal interrupts it.
     ///
     /// # Errors
     ///
-    /// What the kernel answers other than `EINTR`; `EIO` where it takes nothing at all.
+    /// The kernel's error other than `EINTR`; `EIO` if the kernel takes no byte at all.
     pub fn write_all(self, mut bytes: &[u8]) -> Result<(), Errno> {
         while !bytes.is_empty() {
             match sys::write(self.0, bytes) {
@@ -79,7 +79,7 @@ impl Fd {
     }
 }
 
-/// Text on its way to a file descriptor. After an error of the kernel what follows is dropped.
+/// Text on its way to a file descriptor. After an error of the kernel the rest is dropped.
 pub(crate) struct Buffered {
     fd: Fd,
     pending: Vec<u8, BUFFER>,
@@ -121,7 +121,7 @@ impl Write for Buffered {
     }
 }
 
-/// As many digits as a number of 32 bits can have.
+/// The most digits that a number of 32 bits has.
 pub(crate) const DECIMAL: usize = 10;
 
 /// The digits of `number`.

@@ -1,20 +1,32 @@
-//! A runtime core without libc: starts a process, makes system calls, finds out how much address space it may have
-//! and reserves a heap arena that fits.
+//! A runtime core without libc: it starts a process, makes system calls, finds out how much address space the process may
+//! have, and reserves a heap arena that fits.
 //!
-//! What is where, each layer using only those below it:
+//! # The way in
+//!
+//! From the kernel's hand-over to `main` a program passes through these places, in this order:
+//!
+//! 1. [`entry!`] in the program, which defines `_start`;
+//! 2. `arch/cpu/<cpu>/entry.rs`, the first instructions: they end the frame chain, align the stack and call Rust;
+//! 3. [`start`] (`src/start/mod.rs`): `run` relocates a static-PIE (`relocate.rs`), keeps the initial stack
+//!    (`src/os/initial_stack.rs`), and, if the program asks for it, makes the arena ([`arena::mallocinit`]);
+//! 4. `main`, and then [`exit`] with what it returns.
+//!
+//! # The layers
+//!
+//! Each uses only those below it. `docs/architecture.md` has the drawing, and a test reads the imports.
 //!
 //! | layer | modules |
 //! |---|---|
-//! | start | [`start`] ([`entry!`], `main`, exit), `relocate` |
-//! | heap | [`heap`]: the allocator in the arena; [`lock`] |
+//! | start | [`start`]: `_start` to `main`; [`io`]: printing |
+//! | heap | [`heap`]: an allocator in the arena; [`lock`]: its lock |
 //! | arena | [`arena`]: limit, plan, reservation |
 //! | rules | [`memlimit`], [`plan`]: pure arithmetic |
-//! | memory | [`vm`]: reserve, commit, decommit, release |
+//! | memory | [`vm`]: reserve, commit, reset, release |
 //! | threads | [`thread`]: a function on a stack of its own |
-//! | kernel | [`sys`]: typed calls; the port under `arch/`, the OS's numbers |
+//! | kernel | [`sys`]: typed system calls; `os`: what each kernel has of its own; `arch`: the stubs |
 //!
-//! On an operating system without a port (Darwin, NetBSD, OpenBSD, Windows) only the rules are there: those do not
-//! enforce a limit of the address space, so there is none to fit into.
+//! On an operating system without a port (Darwin, NetBSD, OpenBSD, Windows) only the rules are there: those systems do
+//! not enforce a limit of the address space, so there is none to fit into.
 
 #![no_std]
 
@@ -43,8 +55,8 @@ cfg_if::cfg_if! {
         pub use heap::Heap;
         pub use sys::exit;
 
-        /// The soft limit of this process's address space, bytes (`RLIMIT_AS`). `None`: there is none, or the kernel
-        /// would not say; [`arena::source`] tells which.
+        /// The soft limit of this process's address space in bytes (`RLIMIT_AS`). `None` means that there is none or that
+        /// the kernel did not tell; [`arena::source`] tells which.
         pub fn address_space_limit() -> Option<u64> {
             arena::source().limit()
         }

@@ -1,8 +1,8 @@
 //! System calls, typed.
 //!
-//! Two levels: [`syscall`] takes any number and any words; the functions below it know what one call takes and
-//! answers. None retries, none allocates, none keeps state; errors are the kernel's ([`Errno`]). Names and meanings
-//! are those of section 2 of the manual. Paths are C strings, file descriptors plain numbers.
+//! There are two levels. [`syscall`] takes any number and any words; each function below it knows what one call takes and
+//! answers. No function retries, allocates or keeps state. Errors are the kernel's ([`Errno`]). Names and meanings are
+//! those of section 2 of the manual. Paths are C strings, file descriptors plain numbers.
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -32,7 +32,7 @@ pub fn read(fd: i32, buffer: &mut [u8]) -> Result<usize, Errno> {
     read_uninit(fd, unsafe { &mut *(core::ptr::from_mut(buffer) as *mut [MaybeUninit<u8>]) })
 }
 
-/// [`read`] into memory that holds nothing yet: as many of its bytes as the answer says are initialized then.
+/// [`read`] into memory that need not be initialized; as many of its first bytes as this returns are initialized then.
 ///
 /// # Errors
 ///
@@ -42,7 +42,7 @@ pub fn read_uninit(fd: i32, buffer: &mut [MaybeUninit<u8>]) -> Result<usize, Err
     unsafe { syscall(nr::READ, [fd.into(), buffer.as_mut_ptr().into(), buffer.len().into()]) }
 }
 
-/// Writes up to `bytes.len()` bytes and answers how many it took.
+/// Writes up to `bytes.len()` bytes and returns how many the kernel took.
 ///
 /// # Errors
 ///
@@ -84,11 +84,11 @@ pub fn dup2(from: i32, to: i32) -> Result<i32, Errno> {
 }
 
 /// Maps `length` bytes: of the file `fd` from `offset` (bytes, a multiple of the page), or zeroes with `MAP_ANON`
-/// (`fd` -1, `offset` 0). The answer is whatever the kernel says; nothing checks its alignment here.
+/// (`fd` -1, `offset` 0). The kernel's answer is returned as it is, whether or not it is aligned.
 ///
 /// # Errors
 ///
-/// `ENOMEM` (limit, overcommit, no hole so large), `EINVAL`, `EACCES`, `EBADF`, ...
+/// `ENOMEM` (limit, overcommit, no hole that is large enough), `EINVAL`, `EACCES`, `EBADF`, ...
 ///
 /// # Safety
 ///
@@ -104,7 +104,7 @@ pub unsafe fn mmap(
 ) -> Result<*mut u8, Errno> {
     let [low, high] = mmap_offset(offset)?;
     let args = [address.into(), length.into(), protection.into(), flags.into(), fd.into(), low, high];
-    // SAFETY: the caller's promise.
+    // SAFETY: this function's contract says that nothing that is in use is mapped over.
     let answer = unsafe { syscall(nr::MMAP, args) }?;
     Ok(core::ptr::with_exposed_provenance_mut(answer))
 }
@@ -119,7 +119,7 @@ pub unsafe fn mmap(
 ///
 /// The range is the caller's and nobody uses it any more.
 pub unsafe fn munmap(address: *mut u8, length: usize) -> Result<(), Errno> {
-    // SAFETY: the caller's promise.
+    // SAFETY: this function's contract says that nobody uses the range any more.
     unsafe { syscall(nr::MUNMAP, [address.into(), length.into()]) }.map(drop)
 }
 
@@ -133,7 +133,7 @@ pub unsafe fn munmap(address: *mut u8, length: usize) -> Result<(), Errno> {
 ///
 /// The range is the caller's, and nobody needs the access that is taken away.
 pub unsafe fn mprotect(address: *mut u8, length: usize, protection: i32) -> Result<(), Errno> {
-    // SAFETY: the caller's promise.
+    // SAFETY: this function's contract says that nobody needs the access that is taken away.
     unsafe { syscall(nr::MPROTECT, [address.into(), length.into(), protection.into()]) }.map(drop)
 }
 
@@ -147,7 +147,7 @@ pub unsafe fn mprotect(address: *mut u8, length: usize, protection: i32) -> Resu
 ///
 /// The range is the caller's, and nobody needs the content that the advice gives up.
 pub unsafe fn madvise(address: *mut u8, length: usize, advice: i32) -> Result<(), Errno> {
-    // SAFETY: the caller's promise.
+    // SAFETY: this function's contract says that nobody needs the content that the advice gives up.
     unsafe { syscall(nr::MADVISE, [address.into(), length.into(), advice.into()]) }.map(drop)
 }
 
@@ -182,7 +182,7 @@ pub fn getpid() -> i32 {
     unsafe { syscall(nr::GETPID, []) }.map_or(0, |pid| pid as i32)
 }
 
-/// Sends `signal` to the process (or, negative, the group) `pid`; signal 0 only asks whether one could.
+/// Sends `signal` to the process (or, negative, the group) `pid`; signal 0 sends nothing and only checks whether a signal could be sent.
 ///
 /// # Errors
 ///
@@ -192,7 +192,7 @@ pub fn kill(pid: i32, signal: i32) -> Result<(), Errno> {
     unsafe { syscall(nr::KILL, [pid.into(), signal.into()]) }.map(drop)
 }
 
-/// Makes a copy of this process: 0 in the copy, the copy's number in the original.
+/// Makes a copy of this process. Returns 0 in the copy and the copy's number in the original.
 ///
 /// # Errors
 ///
@@ -202,7 +202,8 @@ pub fn kill(pid: i32, signal: i32) -> Result<(), Errno> {
 ///
 /// Only the calling thread is in the copy: a lock that another thread holds stays locked there for ever.
 pub unsafe fn fork() -> Result<i32, Errno> {
-    // SAFETY: the copy has a copy of all memory, the stack with it; the rest is the caller's promise.
+    // SAFETY: the copy has a copy of all memory, the stack included, and this function's contract excludes locks that another
+    // thread holds.
     unsafe { syscall(nr::FORK, []) }.map(|pid| pid as i32)
 }
 
@@ -216,7 +217,7 @@ pub unsafe fn fork() -> Result<i32, Errno> {
 ///
 /// `argv` and `envp` point to arrays of pointers to C strings, each array ended by a null pointer.
 pub unsafe fn execve(path: &CStr, argv: *const *const u8, envp: *const *const u8) -> Errno {
-    // SAFETY: the caller's promise; the path ends in NUL.
+    // SAFETY: this function's contract says that a null pointer ends each array; a NUL ends the path.
     match unsafe { syscall(nr::EXECVE, [path.as_ptr().into(), argv.into(), envp.into()]) } {
         Err(errno) => errno,
         Ok(_) => unreachable!("execve returned without an error"),
@@ -247,7 +248,8 @@ impl WaitStatus {
 /// Do not wait for a child that goes on (Linux `include/uapi/linux/wait.h`; FreeBSD `sys/sys/wait.h`).
 pub const WNOHANG: i32 = 1;
 
-/// Waits for the child `pid`, or any with -1: its number, or 0 with [`WNOHANG`] where none has ended, and how it ended.
+/// Waits for the child `pid`, or for any child if `pid` is -1. Returns its number and how it ended; with [`WNOHANG`] the
+/// number is 0 if none has ended yet.
 ///
 /// # Errors
 ///
@@ -280,8 +282,7 @@ pub fn clock_gettime(clock: i32) -> Result<Timespec, Errno> {
     unsafe { syscall(nr::CLOCK_GETTIME, [clock.into(), (&raw mut time).into()]) }.map(|_| time)
 }
 
-/// Restarts the machine or turns it off, `REBOOT_*`, without writing out what is in memory. It returns only if that
-/// fails.
+/// Restarts the machine or turns it off (`REBOOT_*`) without writing caches to disk. It returns only if that fails.
 ///
 /// # Errors
 ///

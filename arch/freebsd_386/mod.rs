@@ -37,7 +37,7 @@ impl crate::arch::Port for Port {
     unsafe fn syscall(number: usize, args: [Arg; ARGS]) -> Result<usize, Errno> {
         let result;
         let failed: usize;
-        // SAFETY: the caller vouches for the call; the operands are the table above. The arguments are copied below
+        // SAFETY: the trait's contract covers the call and its arguments; the operands are those of the table above. The arguments are copied below
         // everything that is live, where a signal handler's frame cannot reach them; `lea` takes the eight words
         // off again and leaves the carry alone.
         unsafe {

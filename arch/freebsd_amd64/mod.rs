@@ -37,7 +37,7 @@ impl crate::arch::Port for Port {
     unsafe fn syscall(number: usize, [a, b, c, d, e, f, g]: [Arg; ARGS]) -> Result<usize, Errno> {
         let result;
         let failed: u8;
-        // SAFETY: the caller vouches for the call; the operands are the table above. `lea` takes the two words off
+        // SAFETY: the trait's contract covers the call and its arguments; the operands are those of the table above. `lea` takes the two words off
         // the stack again and leaves the carry alone.
         unsafe {
             asm!(

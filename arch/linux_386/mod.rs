@@ -77,9 +77,9 @@ impl crate::arch::Port for Port {
         entry: ThreadEntry,
     ) -> Result<usize, Errno> {
         let result;
-        // SAFETY: the caller vouches for the call; the operands are the tables above. The new thread goes on from the
-        // same instruction on its own stack, and does not come out of `entry`. Without the flags that would use them,
-        // the parent's tid, here `entry`, and TLS are not looked at.
+        // SAFETY: the trait's contract covers flags, stack and entry; the operands are those of the tables above. The new
+        // thread goes on from the same instruction on its own stack, and `entry` does not return. The kernel ignores the
+        // parent's tid, where `entry` is passed, and TLS without the flags that ask for them.
         unsafe {
             asm!(
                 "int 0x80",

@@ -43,7 +43,7 @@ impl crate::arch::Port for Port {
     #[inline(always)]
     unsafe fn syscall(number: usize, [a, b, c, d, e, f, _]: [Arg; ARGS]) -> Result<usize, Errno> {
         let result;
-        // SAFETY: the caller vouches for the call; the operands are the table above. r7 is the frame pointer of
+        // SAFETY: the trait's contract covers the call and its arguments; the operands are those of the table above. r7 is the frame pointer of
         // Thumb code and cannot be an operand, so it is put aside and comes back as it was.
         unsafe {
             asm!(
@@ -73,9 +73,9 @@ impl crate::arch::Port for Port {
         entry: ThreadEntry,
     ) -> Result<usize, Errno> {
         let result;
-        // SAFETY: the caller vouches for the call; the operands are the tables above. The new thread goes on from the
-        // same instruction on its own stack, and does not come out of `entry`. Without the flags that would use them,
-        // the parent's tid and TLS are not looked at.
+        // SAFETY: the trait's contract covers flags, stack and entry; the operands are those of the tables above. The new
+        // thread goes on from the same instruction on its own stack, and `entry` does not return. The kernel ignores the
+        // parent's tid and TLS without the flags that ask for them.
         unsafe {
             asm!(
                 "mov {kept}, r7",

@@ -87,6 +87,6 @@ pub struct Timespec {
 pub struct Rlimit {
     /// What the kernel enforces.
     pub soft: Option<u64>,
-    /// As far as the soft limit may be raised.
+    /// The value up to which the soft limit may be raised.
     pub hard: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! FreeBSD: one table for every CPU.
+//! FreeBSD: constants, layouts and errors, which are the same on every CPU.
 
 use super::{Rlimit, errno};
 use crate::arch::{Arg, Errno};
@@ -126,7 +126,7 @@ pub(crate) struct RawRlimit {
     pub(crate) hard: i64,
 }
 
-/// `RLIM_INFINITY` (`sys/sys/resource.h`). The kernel takes a negative limit for it as well
+/// `RLIM_INFINITY` (`sys/sys/resource.h`). The kernel takes a negative limit for infinity as well
 /// (`sys/kern/kern_resource.c`, `kern_proc_setrlimit`).
 const RLIM_INFINITY: i64 = i64::MAX;
 
@@ -138,7 +138,7 @@ impl From<RawRlimit> for Rlimit {
 }
 
 impl From<Rlimit> for RawRlimit {
-    /// A limit that a word cannot hold is none.
+    /// A limit that a word cannot hold becomes infinity.
     fn from(limit: Rlimit) -> Self {
         let word = |bytes: Option<u64>| bytes.and_then(|bytes| i64::try_from(bytes).ok()).unwrap_or(RLIM_INFINITY);
         RawRlimit { soft: word(limit.soft), hard: word(limit.hard) }
@@ -155,11 +155,12 @@ pub const PROT_WRITE: i32 = 2;
 pub const PROT_EXEC: i32 = 4;
 /// Changes are not shared (same file).
 pub const MAP_PRIVATE: i32 = 0x2;
-/// Exactly here, whatever is there (same file). Over one's own counted mapping it is charged twice.
+/// Exactly at the given address, replacing what is mapped there (same file). The kernel charges it against the limit even
+/// where it replaces a mapping that is charged already.
 pub const MAP_FIXED: i32 = 0x10;
-/// Zeroes, no file; wants fd -1 and offset 0 (same file).
+/// Zero pages, no file; the file descriptor must be -1 and the offset 0 (same file).
 pub const MAP_ANON: i32 = 0x1000;
-/// A range that nothing may be mapped into by chance (same file). `mprotect` on it answers 0 and does nothing.
+/// A range that no other mapping is placed in (same file). `mprotect` on it returns 0 and does nothing.
 pub const MAP_GUARD: i32 = 0x2000;
 /// With `MAP_FIXED`: only where nothing is (same file).
 pub const MAP_EXCL: i32 = 0x4000;
@@ -222,8 +223,8 @@ pub(crate) const MAPPED_AT_EXEC: u64 = 4 << 10;
 pub(crate) const STACK_AT_EXEC: u64 = 128 << 10;
 
 /// Puts the FreeBSD ABI note into the program: name "FreeBSD", type 1 (`NT_FREEBSD_ABI_TAG`, `sys/sys/elf_common.h`),
-/// and the oldest release that it is for, 10.0 (`__FreeBSD_version` 1000000). The kernel takes the file for its own
-/// by it (`sys/kern/imgact_elf.c`, `__elfN(check_note)`).
+/// and the oldest release that the program is for, 10.0 (`__FreeBSD_version` 1000000). By this note the kernel recognises
+/// the file as its own (`sys/kern/imgact_elf.c`, `__elfN(check_note)`).
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __abi_note {

@@ -1,4 +1,4 @@
-//! Linux: the same on every CPU here but for the width of a word.
+//! Linux: constants, layouts and errors, which are the same on every CPU here but for the width of a word.
 
 use super::{Rlimit, errno};
 use crate::arch::{Arg, Errno};
@@ -161,7 +161,8 @@ pub(crate) struct RawRlimit {
     pub(crate) hard: usize,
 }
 
-/// `RLIM_INFINITY` (`include/uapi/asm-generic/resource.h`). A 32-bit process is told it for every limit from 4 GiB up.
+/// `RLIM_INFINITY` (`include/uapi/asm-generic/resource.h`). The kernel tells it to a 32-bit process for every limit of
+/// 4 GiB and more.
 const RLIM_INFINITY: usize = usize::MAX;
 
 impl From<RawRlimit> for Rlimit {
@@ -172,7 +173,7 @@ impl From<RawRlimit> for Rlimit {
 }
 
 impl From<Rlimit> for RawRlimit {
-    /// A limit that a word cannot hold is none.
+    /// A limit that a word cannot hold becomes infinity.
     fn from(limit: Rlimit) -> Self {
         let word = |bytes: Option<u64>| bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(RLIM_INFINITY);
         RawRlimit { soft: word(limit.soft), hard: word(limit.hard) }
@@ -189,13 +190,13 @@ pub const PROT_WRITE: i32 = 2;
 pub const PROT_EXEC: i32 = 4;
 /// Changes are not shared (`include/uapi/linux/mman.h`).
 pub const MAP_PRIVATE: i32 = 0x2;
-/// Exactly here, whatever is there (`include/uapi/asm-generic/mman-common.h`).
+/// Exactly at the given address, replacing what is mapped there (`include/uapi/asm-generic/mman-common.h`).
 pub const MAP_FIXED: i32 = 0x10;
-/// Zeroes, no file (same file).
+/// Zero pages, no file (same file).
 pub const MAP_ANON: i32 = 0x20;
-/// Not charged to overcommit while it may be (`include/uapi/asm-generic/mman.h`).
+/// Not charged to overcommit in the kernel's heuristic mode (`include/uapi/asm-generic/mman.h`).
 pub const MAP_NORESERVE: i32 = 0x4000;
-/// With Linux 4.17: exactly here, or `EEXIST`; a mere hint before (`include/uapi/asm-generic/mman-common.h`).
+/// Exactly at the given address, or `EEXIST`; a mere hint before Linux 4.17 (`include/uapi/asm-generic/mman-common.h`).
 pub const MAP_FIXED_NOREPLACE: i32 = 0x10_0000;
 /// Flags of a reservation.
 pub(crate) const MAP_RESERVE: i32 = MAP_PRIVATE | MAP_ANON | MAP_NORESERVE;
