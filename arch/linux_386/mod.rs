@@ -46,7 +46,7 @@ impl crate::arch::Port for Port {
         let result;
         // The compiler keeps esi and ebp to itself, so the last three come by way of memory.
         let last = [d.0, e.0, f.0];
-        // SAFETY: the caller vouches for the call; the operands are the table above, and esi and ebp come back as
+        // SAFETY: the trait's contract covers the call and its arguments; the operands are those of the table above, and esi and ebp come back as
         // they were. The kernel reads no stack, so the two words pushed are nobody's arguments.
         unsafe {
             asm!(
