@@ -4,9 +4,8 @@
 #![no_std]
 #![no_main]
 
-use rt0::arena::{Arena, Options, Policy};
+use rt0::arena::{Arena, Options, Policy, Region};
 use rt0::memlimit::Headroom;
-use rt0::vm::{self, Extent};
 use rt0::{Args, println};
 
 rt0::entry!(main, arena = options);
@@ -24,8 +23,8 @@ fn settings(args: Args) -> Settings {
     for arg in args.iter().skip(1) {
         let arg = arg.to_str().unwrap_or_default();
         match arg.split_once('=').unwrap_or((arg, "")) {
-            ("--policy", "go") => settings.options.policy = Policy::Go,
-            ("--policy", "fit") => settings.options.policy = Policy::Fit,
+            ("--policy", "go") => settings.options.policy = Policy::GO,
+            ("--policy", "fit") => settings.options.policy = Policy::FIT,
             ("--allowance", bytes) => settings.options.allowance = Some(bytes.parse().unwrap_or_else(|_| usage(arg))),
             ("--fill", chunk) if arg != "--fill" => match chunk.parse() {
                 Ok(chunk @ 1..) => settings.fill = Some(chunk),
@@ -67,11 +66,12 @@ fn main(args: Args, mut arena: Arena) {
         Headroom::Bytes(bytes) => println!("headroom={bytes}"),
         Headroom::Exhausted => println!("headroom=0"),
     }
-    println!("base={:#x}", arena.bitmap.base.addr());
+    println!("base={:#x}", arena.bitmap().base().addr());
     println!("tries={}", decision.attempts.tries);
     println!("calls={}", decision.attempts.calls);
     // Of all regions: filling may reserve further ones.
-    let mut sum = Filled { arena: arena.arena.len as u64, bitmap: arena.bitmap.len as u64, regions: 1, filled: 0 };
+    let mut sum =
+        Filled { arena: arena.extent().len() as u64, bitmap: arena.bitmap().len() as u64, regions: 1, filled: 0 };
     let fill = settings(args).fill;
     if let Some(chunk) = fill {
         sum.fill(&mut arena, chunk.next_multiple_of(decision.page as usize));
@@ -96,12 +96,12 @@ impl Filled {
     /// Fills the arena and, where there is an end to it, every further region.
     fn fill(&mut self, arena: &mut Arena, chunk: usize) {
         let bounded = arena.decision().source.limit().is_some() || usize::BITS == 32;
-        self.filled = fill_region(arena.arena, chunk);
-        while bounded && let Ok(grown) = arena.grow(1, arena.arena.len) {
-            self.arena += grown.arena.len as u64;
-            self.bitmap += grown.bitmap.len as u64;
+        self.filled = fill_region(arena.region(), chunk);
+        while bounded && let Ok(grown) = arena.grow(1, arena.extent().len()) {
+            self.arena += grown.extent().len() as u64;
+            self.bitmap += grown.bitmap().len() as u64;
             self.regions += 1;
-            match fill_region(grown.arena, chunk) {
+            match fill_region(&grown, chunk) {
                 0 => break,
                 bytes => self.filled += bytes,
             }
@@ -110,18 +110,18 @@ impl Filled {
 }
 
 /// Bytes committed and touched, chunk after chunk from the start, until the kernel refuses.
-fn fill_region(region: Extent, chunk: usize) -> u64 {
+fn fill_region(region: &Region, chunk: usize) -> u64 {
+    let (base, size) = (region.extent().base(), region.extent().len());
     let mut offset = 0;
-    while offset < region.len {
-        let len = chunk.min(region.len - offset);
-        // SAFETY: offset + len is within the region, which nobody else uses.
+    while offset < size {
+        let len = chunk.min(size - offset);
+        if region.commit(offset..offset + len).is_err() {
+            break;
+        }
+        // SAFETY: committed just now, and nobody else uses the region.
         unsafe {
-            let base = region.base.add(offset);
-            if vm::commit(base, len).is_err() {
-                break;
-            }
-            base.write_volatile(1);
-            base.add(len - 1).write_volatile(1);
+            base.add(offset).write_volatile(1);
+            base.add(offset + len - 1).write_volatile(1);
         }
         offset += len;
     }

@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize};
 use rt0::lock::{Lock, RawMutex};
 use rt0::sys::Errno;
 use rt0::thread::{self, Thread};
-use rt0::vm::ReserveError;
+use rt0::vm::Extent;
 use rt0::{Args, Heap, eprintln, page_size, println, vm};
 
 rt0::entry!(main);
@@ -84,14 +84,12 @@ const STACK: usize = 32 << 10;
 
 fn start(index: usize) -> Result<Thread, (&'static str, Errno)> {
     let guard = page_size();
-    let region = vm::reserve(guard + STACK).map_err(|error| match error {
-        ReserveError::Kernel(errno) => ("no address space for its stack", errno),
-        ReserveError::Unaligned(_) => ("a stack that is not aligned", Errno::EINVAL),
-    })?;
-    // SAFETY: the region is ours, and longer than the guard.
-    let low = unsafe { region.base.add(guard) };
-    // SAFETY: part of that region.
-    unsafe { vm::commit(low, STACK) }.map_err(|errno| ("no memory for its stack", errno))?;
+    let region = vm::reserve(guard + STACK)
+        .map_err(|error| ("no address space for its stack", error.errno().unwrap_or(Errno::EINVAL)))?;
+    region.commit(guard..guard + STACK).map_err(|errno| ("no memory for its stack", errno))?;
+    // It is the thread's from here, and an extent again when that has ended.
+    // SAFETY: the region is longer than the guard.
+    let low = unsafe { region.into_raw().0.add(guard) };
     let stack = NonNull::slice_from_raw_parts(low, STACK);
     // SAFETY: the stack is the thread's until it is joined, below it is the guard, and `work` only uses what is shared by
     // a lock or atomically.
@@ -102,8 +100,10 @@ fn start(index: usize) -> Result<Thread, (&'static str, Errno)> {
 fn give_stack_back(thread: Thread) {
     let low = thread.join().cast::<u8>();
     let guard = page_size();
-    // SAFETY: the region of `start`, which nobody uses any more.
-    unsafe { vm::release(low.sub(guard), guard + STACK) };
+    // SAFETY: the extent of `start`, which nobody uses any more.
+    let region = unsafe { Extent::from_raw(low.sub(guard), guard + STACK) };
+    // The kernel refuses only to split a mapping; then the stack stays.
+    let _ = region.release();
 }
 
 /// What each thread does.

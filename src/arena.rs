@@ -1,6 +1,16 @@
-//! The arena: asks the limit, plans, reserves. The name is that of the step in a runtime's start, `mallocinit`.
+//! The arena: reads the limit, plans, reserves. The name is that of the step in a runtime's start, `mallocinit`.
+//!
+//! ```text
+//!   Arena     the first region, what may still be reserved, and how all of it was decided
+//!   Region    a bitmap (if wanted) and the arena that it covers, in one reservation
+//!   Extent    each of the two: address space that has one owner (vm.rs)
+//! ```
+//!
+//! Nothing here can be copied: who holds an arena or a region owns its address space, and who hands it to a heap or a
+//! collector has it no longer.
 
 use core::fmt;
+use core::ops::Range;
 
 use crate::memlimit::{self, Headroom, Width};
 use crate::os::initial_stack::{InitialStack, page_size};
@@ -8,36 +18,101 @@ use crate::plan::{self, Plan};
 use crate::sys::{self, Errno, MAPPED_AT_EXEC, RLIMIT_AS, STACK_AT_EXEC};
 use crate::vm::{self, Attempts, Extent, ReserveError};
 
-/// Which rule decides how large the arena is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Policy {
-    /// What is left is fitted into; where the kernel refuses that, the largest that it grants.
-    #[default]
-    Fit,
-    /// The rule of the Go runtime of 2012, for comparison: [`memlimit::go`], [`plan::go`], one try.
-    Go,
+/// Which rule decides how large the arena is. A program that does not name a rule does not carry it.
+#[derive(Clone, Copy)]
+pub struct Policy(&'static Rule);
+
+struct Rule {
+    name: &'static str,
+    decide: fn(&Inputs<'_>) -> Choice,
+}
+
+/// What a rule decides by.
+struct Inputs<'a> {
+    options: &'a Options,
+    limit: Option<u64>,
+    image: u64,
+    footprint: u64,
+    page: u64,
+}
+
+/// What a rule decides.
+struct Choice {
+    allowance: u64,
+    headroom: Headroom,
+    /// What may be reserved in all.
+    room: Headroom,
+    asked: Option<Plan>,
+    /// The least that will do.
+    least: Plan,
 }
 
 impl Policy {
+    /// What is left is fitted into; where the kernel refuses that, the largest that it grants, less the allowance.
+    pub const FIT: Policy = Policy(&Rule { name: "fit", decide: fit });
+
+    /// The rule of the Go runtime of 2012, for comparison: [`memlimit::go`], [`plan::go`], one try.
+    pub const GO: Policy = Policy(&Rule { name: "go", decide: go });
+
     /// `fit` or `go`.
     pub const fn name(self) -> &'static str {
-        match self {
-            Policy::Fit => "fit",
-            Policy::Go => "go",
-        }
+        self.0.name
     }
 }
 
-/// What a program wants of its arena.
+fn fit(inputs: &Inputs<'_>) -> Choice {
+    let Inputs { options, limit, footprint, page, .. } = *inputs;
+    let width = Width::CURRENT;
+    let headroom = memlimit::fit(limit, footprint, options.allowance, width);
+    let room = cap(headroom, options.cap);
+    Choice {
+        allowance: limit.map_or(0, |limit| options.allowance.unwrap_or(memlimit::default_allowance(limit))),
+        headroom,
+        room,
+        asked: plan::fit(room, page, width, options.bitmap),
+        least: plan::least(page, width, options.bitmap),
+    }
+}
+
+fn go(inputs: &Inputs<'_>) -> Choice {
+    let headroom = memlimit::go(inputs.limit, inputs.image);
+    let go = plan::go(headroom, inputs.page, Width::CURRENT);
+    let asked = if inputs.options.bitmap { go } else { Plan { bitmap: 0, arena: go.total() } };
+    Choice { allowance: memlimit::STACKS, headroom, room: headroom, asked: Some(asked), least: asked }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy::FIT
+    }
+}
+
+impl PartialEq for Policy {
+    fn eq(&self, other: &Policy) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Policy {}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a program wants of its arena: `Options::new().cap(1 << 30)`.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Options {
-    /// The rule; [`Policy::Fit`] by default.
+    /// The rule; [`Policy::FIT`] by default.
     pub policy: Policy,
     /// Bytes of the limit that are left for stacks to grow into and for other mappings;
     /// by default [`memlimit::default_allowance`]. 0 is right for a program with one thread whose stack stays within
-    /// the 128 KiB that it begins with. [`Policy::Go`] has its own.
+    /// the 128 KiB that it begins with. [`Policy::GO`] has its own.
     pub allowance: Option<u64>,
-    /// At most so many bytes, bitmap and arena together; by default no cap but the limit's. [`Policy::Go`] ignores it.
+    /// At most this many bytes, bitmap and arena together; by default no cap but the limit's. [`Policy::GO`] ignores
+    /// it.
     pub cap: Option<u64>,
     /// Whether a collector's bitmap lies below the arena; it does by default.
     pub bitmap: bool,
@@ -45,7 +120,32 @@ pub struct Options {
 
 impl Options {
     /// The defaults.
-    pub const DEFAULT: Options = Options { policy: Policy::Fit, allowance: None, cap: None, bitmap: true };
+    pub const DEFAULT: Options = Options { policy: Policy::FIT, allowance: None, cap: None, bitmap: true };
+
+    /// The defaults.
+    pub const fn new() -> Options {
+        Options::DEFAULT
+    }
+
+    /// Sets [`policy`](Options::policy).
+    pub const fn policy(self, policy: Policy) -> Options {
+        Options { policy, ..self }
+    }
+
+    /// Sets [`allowance`](Options::allowance), bytes.
+    pub const fn allowance(self, bytes: u64) -> Options {
+        Options { allowance: Some(bytes), ..self }
+    }
+
+    /// Sets [`cap`](Options::cap), bytes.
+    pub const fn cap(self, bytes: u64) -> Options {
+        Options { cap: Some(bytes), ..self }
+    }
+
+    /// Sets [`bitmap`](Options::bitmap).
+    pub const fn bitmap(self, wanted: bool) -> Options {
+        Options { bitmap: wanted, ..self }
+    }
 }
 
 impl Default for Options {
@@ -88,6 +188,7 @@ impl fmt::Display for LimitSource {
 
 /// How the size of an arena was decided. All sizes are bytes.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Decision {
     /// What the program wanted.
     pub options: Options,
@@ -109,58 +210,237 @@ pub struct Decision {
     pub attempts: Attempts,
 }
 
-/// A reservation: the collector's bitmap, if there is one, and the arena that it covers. Nothing is committed.
+/// What [`mallocinit`] reserved, and what may be reserved further. Nothing is committed at first.
+///
+/// It owns its address space. Dropping it gives nothing back.
 #[derive(Debug)]
+#[must_use = "dropping an arena keeps it reserved for ever"]
 pub struct Arena {
-    /// Four bits for each word of the arena; empty (`len` 0) without one.
-    pub bitmap: Extent,
-    /// The arena.
-    pub arena: Extent,
-    /// What may still be reserved.
-    pub(crate) budget: Budget,
+    region: Region,
+    budget: Budget,
     decision: Decision,
 }
 
-/// Bytes of address space that may still be reserved: what limit, allowance and cap leave.
+/// One reservation: the collector's bitmap, if there is one, and behind it the arena that it covers.
+///
+/// It owns both. Dropping it gives nothing back. The safe methods commit and reset what their owner says; whoever
+/// keeps references into the arena, which takes `unsafe`, lets nobody else have the region.
+#[derive(Debug)]
+#[must_use = "dropping a region keeps it reserved for ever"]
+pub struct Region {
+    /// Four bits for each word of the arena; empty without one.
+    bitmap: Extent,
+    arena: Extent,
+    /// How far `commit_to` has committed the arena, bytes from its start.
+    committed: usize,
+}
+
+/// How much `commit_to` commits at once at first, bytes; each further time as much as it has committed, up to the
+/// second, so that an arena takes few system calls.
+const COMMIT_MIN: usize = 64 * 1024;
+const COMMIT_MAX: usize = 32 * 1024 * 1024;
+
+impl Region {
+    /// The arena. For a collector: every word of it has four bits in the bitmap.
+    pub const fn extent(&self) -> &Extent {
+        &self.arena
+    }
+
+    /// The bitmap: four bits for each word of the arena, from the first on. Empty where none was wanted.
+    pub const fn bitmap(&self) -> &Extent {
+        &self.bitmap
+    }
+
+    /// Makes the bytes `range` of the arena readable and writable: [`Extent::commit`].
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`: overcommit, or the kernel has no more mappings. The pages stay as they were.
+    ///
+    /// # Panics
+    ///
+    /// If the range is not within the arena.
+    pub fn commit(&self, range: Range<usize>) -> Result<(), Errno> {
+        self.arena.commit(range)
+    }
+
+    /// Makes the bytes `range` of the bitmap readable and writable: [`Extent::commit`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`commit`](Region::commit).
+    ///
+    /// # Panics
+    ///
+    /// If the range is not within the bitmap.
+    pub fn commit_bitmap(&self, range: Range<usize>) -> Result<(), Errno> {
+        self.bitmap.commit(range)
+    }
+
+    /// Makes at least the first `bytes` of the arena readable and writable, and of the bitmap what covers them; what
+    /// was committed by this before costs a comparison. For an allocator that uses the arena from its start upwards.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`: `bytes` is more than there is, or as for [`commit`](Region::commit).
+    #[inline]
+    pub fn commit_to(&mut self, bytes: usize) -> Result<(), Errno> {
+        if bytes <= self.committed { Ok(()) } else { self.commit_further(bytes) }
+    }
+
+    #[cold]
+    fn commit_further(&mut self, bytes: usize) -> Result<(), Errno> {
+        if bytes > self.arena.len() {
+            return Err(Errno::ENOMEM);
+        }
+        let step = self.committed.clamp(COMMIT_MIN, COMMIT_MAX);
+        let generous = self.committed.saturating_add(step).min(self.arena.len());
+        let mut commit = |to: usize| {
+            let covers = |arena: usize| arena.div_ceil(plan::ratio(Width::CURRENT) as usize).min(self.bitmap.len());
+            self.bitmap.commit(covers(self.committed)..covers(to))?;
+            self.arena.commit(self.committed..to)?;
+            self.committed = vm::round_up(to, page_size());
+            Ok(())
+        };
+        if generous > bytes && commit(generous).is_ok() { Ok(()) } else { commit(bytes) }
+    }
+
+    /// Gives the memory of the whole pages among the bytes `range` of the arena back: [`Extent::reset`].
+    ///
+    /// # Panics
+    ///
+    /// If the range is not within the arena.
+    pub fn reset(&mut self, range: Range<usize>) {
+        self.arena.reset(range);
+    }
+
+    /// Gives the memory of the whole pages among the bytes `range` of the bitmap back: [`Extent::reset`].
+    ///
+    /// # Panics
+    ///
+    /// If the range is not within the bitmap.
+    pub fn reset_bitmap(&mut self, range: Range<usize>) {
+        self.bitmap.reset(range);
+    }
+
+    /// Divides the region into bitmap and arena, each of which is its own owner then.
+    pub fn into_parts(self) -> (Extent, Extent) {
+        (self.bitmap, self.arena)
+    }
+
+    /// Takes the bitmap out of the region, which has none afterwards: to keep it where the arena goes to a heap.
+    pub fn take_bitmap(&mut self) -> Extent {
+        // SAFETY: an extent of nothing owns nothing.
+        let none = unsafe { Extent::from_raw(self.bitmap.base(), 0) };
+        core::mem::replace(&mut self.bitmap, none)
+    }
+
+    /// Bitmap and arena as the one extent that they were.
+    fn into_whole(self) -> Extent {
+        let ((base, bitmap), (arena, len)) = (self.bitmap.into_raw(), self.arena.into_raw());
+        if bitmap == 0 {
+            // SAFETY: the arena is owned here.
+            return unsafe { Extent::from_raw(arena, len) };
+        }
+        // SAFETY: adjacent parts of one reservation, as `lay_out` made them, both owned here.
+        unsafe { Extent::from_raw(base, bitmap + len) }
+    }
+}
+
+/// Bytes of address space that may still be reserved, as limit, allowance and cap leave them: none is no end but the
+/// kernel's.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    left: Option<u64>,
+    /// What is kept free where the kernel refuses what is left.
+    allowance: Allowance,
+    /// The kernel has refused what the budget allows, since others have mapped something, and the search for what
+    /// there is left this much free.
+    kept: Option<usize>,
+}
+
+/// What is kept free where the kernel grants less than was computed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Budget(u64);
+enum Allowance {
+    /// What the program said, in full.
+    Exact(u64),
+    /// What the limit says, as [`memlimit::kept`] has it. Nothing without a limit: what refuses then (a full address
+    /// space, overcommit) does not count the stack.
+    Limit(u64),
+}
+
+impl Allowance {
+    fn of(options: &Options, limit: Option<u64>) -> Allowance {
+        match (options.allowance, limit) {
+            (Some(bytes), _) => Allowance::Exact(bytes),
+            (None, limit) => Allowance::Limit(limit.map_or(0, memlimit::default_allowance)),
+        }
+    }
+
+    /// How much of the largest reservation that is granted is not taken.
+    fn keep(self, found: usize) -> usize {
+        let found = found as u64;
+        let kept = match self {
+            Allowance::Exact(bytes) => bytes.min(found),
+            Allowance::Limit(bytes) => memlimit::kept(found, bytes),
+        };
+        kept as usize
+    }
+}
 
 impl Budget {
     /// Reserves `most` bytes or what there is, `least` at the least: multiples of the page.
     pub(crate) fn reserve(&mut self, least: u64, most: u64) -> Result<Extent, ReserveError> {
         let page = page_size() as u64;
-        let most = most.min(self.0 & !(page - 1));
-        if least > most || most > Width::CURRENT.max() & !(page - 1) {
+        let whole = |bytes: u64| bytes & !(page - 1);
+        let most = most.min(whole(self.left.unwrap_or(u64::MAX))).min(whole(Width::CURRENT.max()));
+        if least > most {
             return Err(ReserveError::Kernel(Errno::ENOMEM));
         }
-        let region = vm::reserve_largest(least as usize, most as usize).0?;
-        self.0 -= region.len as u64;
-        Ok(region)
+        let (extent, _) = self.search(least as usize, most as usize);
+        let extent = extent?;
+        self.left = self.left.map(|left| left - extent.len() as u64);
+        Ok(extent)
     }
 
-    /// Releases what was reserved, or a part of it.
-    ///
-    /// # Safety
-    ///
-    /// As [`vm::release`].
-    pub(crate) unsafe fn release(&mut self, region: Extent) {
-        // SAFETY: the caller's promise.
-        unsafe { vm::release(region.base, region.len) };
-        self.0 += region.len as u64;
+    /// The largest that the kernel grants beside what is kept free.
+    fn search(&mut self, least: usize, most: usize) -> (Result<Extent, ReserveError>, Attempts) {
+        let (before, mut now) = (self.kept, None);
+        let allowance = self.allowance;
+        let (result, attempts) = vm::reserve_largest(least, most, |found| {
+            let kept = before.unwrap_or_else(|| allowance.keep(found)).min(found);
+            now = Some(kept);
+            kept
+        });
+        self.kept = before.or(now);
+        let result = match (result, before) {
+            // It was granted at once, but not as the budget says: is there still what is to be kept?
+            (Ok(extent), Some(kept)) if now.is_none() && kept > 0 => match vm::reserve(vm::round_up(kept, page_size()))
+            {
+                Ok(probe) => probe.release().map(|()| extent).map_err(|(_, errno)| ReserveError::Kernel(errno)),
+                Err(error) => {
+                    // What is not taken back stays reserved; there is no other use for it.
+                    let _ = extent.release();
+                    Err(error)
+                }
+            },
+            (result, _) => result,
+        };
+        (result, attempts)
     }
-}
 
-/// A further region: as the first, a bitmap (if the first has one) and the arena that it covers.
-#[derive(Clone, Copy, Debug)]
-pub struct Region {
-    /// Four bits for each word of the arena; empty (`len` 0) without one.
-    pub bitmap: Extent,
-    /// The arena.
-    pub arena: Extent,
+    /// Releases what was reserved, or a part of it. What the kernel does not take back stays reserved, and counts.
+    pub(crate) fn release(&mut self, extent: Extent) {
+        let len = extent.len() as u64;
+        if extent.release().is_ok() {
+            self.left = self.left.map(|left| left.saturating_add(len));
+        }
+    }
 }
 
 /// Why there is no arena. It prints as the one line that says so.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct ArenaError {
     /// How the size was decided.
     pub decision: Decision,
@@ -199,7 +479,7 @@ fn kernel_part(page: usize) -> u64 {
     (vm::round_up(stack.top, page) - strings) as u64 + below + MAPPED_AT_EXEC
 }
 
-/// Asks the limit, plans, and makes the one reservation: two system calls where the kernel grants what was computed.
+/// Reads the limit, plans, and makes the one reservation: two system calls where the kernel grants what was computed.
 ///
 /// # Errors
 ///
@@ -212,48 +492,27 @@ pub fn mallocinit(options: &Options) -> Result<Arena, ArenaError> {
     let image = image(page);
     let footprint = image + kernel_part(page);
     let page = page as u64;
-    let width = Width::CURRENT;
-    let (allowance, headroom, room, asked, least) = match options.policy {
-        Policy::Fit => {
-            let headroom = memlimit::fit(limit, footprint, options.allowance, width);
-            let allowance = limit.map_or(0, |limit| options.allowance.unwrap_or(memlimit::default_allowance(limit)));
-            let room = cap(headroom, options.cap);
-            let asked = plan::fit(room, page, width, options.bitmap);
-            (allowance, headroom, room, asked, plan::least(page, width, options.bitmap))
-        }
-        Policy::Go => {
-            let headroom = memlimit::go(limit, image);
-            let go = plan::go(headroom, page, width);
-            let asked = if options.bitmap { go } else { Plan { bitmap: 0, arena: go.total() } };
-            (memlimit::STACKS, headroom, headroom, Some(asked), asked)
-        }
-    };
-    let mut decision = Decision {
-        options: *options,
-        source,
-        page,
-        image,
-        footprint,
-        allowance,
-        headroom,
-        asked,
-        attempts: Attempts { tries: 0, calls: 0 },
-    };
+    let inputs = Inputs { options, limit, image, footprint, page };
+    let Choice { allowance, headroom, room, asked, least } = (options.policy.0.decide)(&inputs);
+    let attempts = Attempts { calls: 1, ..Attempts::default() };
+    let mut decision =
+        Decision { options: *options, source, page, image, footprint, allowance, headroom, asked, attempts };
     let Some(asked) = asked else {
-        decision.attempts.calls = 1;
         return Err(ArenaError { decision, error: None });
     };
-    let (result, attempts) = vm::reserve_largest(least.total() as usize, asked.total() as usize);
+    let left = match room {
+        Headroom::Unlimited => None,
+        Headroom::Bytes(bytes) => Some(bytes),
+        Headroom::Exhausted => Some(0),
+    };
+    let mut budget = Budget { left, allowance: Allowance::of(options, limit), kept: None };
+    let (result, attempts) = budget.search(least.total() as usize, asked.total() as usize);
     decision.attempts = Attempts { calls: attempts.calls + 1, ..attempts };
     match result {
-        Ok(region) => {
-            let mut budget = Budget(match room {
-                Headroom::Unlimited => u64::MAX,
-                Headroom::Bytes(bytes) => bytes.saturating_sub(region.len as u64),
-                Headroom::Exhausted => 0,
-            });
-            let Region { bitmap, arena } = lay_out(region, &decision, &mut budget);
-            Ok(Arena { bitmap, arena, budget, decision })
+        Ok(extent) => {
+            budget.left = left.map(|left| left.saturating_sub(extent.len() as u64));
+            let region = lay_out(extent, &decision, &mut budget);
+            Ok(Arena { region, budget, decision })
         }
         Err(error) => Err(ArenaError { decision, error: Some(error) }),
     }
@@ -269,30 +528,58 @@ fn cap(headroom: Headroom, cap: Option<u64>) -> Headroom {
 }
 
 /// Divides a reservation into bitmap and arena, and gives back what is too little for another page of bitmap.
-fn lay_out(region: Extent, decision: &Decision, budget: &mut Budget) -> Region {
+fn lay_out(extent: Extent, decision: &Decision, budget: &mut Budget) -> Region {
+    let len = extent.len() as u64;
     let plan = match decision.asked {
-        _ if !decision.options.bitmap => Plan { bitmap: 0, arena: region.len as u64 },
-        Some(asked) if asked.total() == region.len as u64 => asked,
-        _ => plan::fit(Headroom::Bytes(region.len as u64), decision.page, Width::CURRENT, decision.options.bitmap)
-            .unwrap_or(Plan { bitmap: 0, arena: region.len as u64 }),
+        _ if !decision.options.bitmap => Plan { bitmap: 0, arena: len },
+        Some(asked) if asked.total() == len => asked,
+        // As for any reservation, but with no full size: a further region can be larger.
+        _ => {
+            let ratio = plan::ratio(Width::CURRENT);
+            let bitmap = (len / (ratio + 1)) & !(decision.page - 1);
+            Plan { bitmap, arena: bitmap * ratio }
+        }
     };
-    let (bitmap, arena) = (plan.bitmap as usize, plan.arena as usize);
-    let at = |offset: usize| {
-        // SAFETY: offsets are within the region, as the plan is.
-        unsafe { region.base.add(offset) }
-    };
-    let rest = region.len - bitmap - arena;
-    if rest > 0 {
-        // SAFETY: the end of a reservation that nobody has seen yet.
-        unsafe { budget.release(Extent { base: at(bitmap + arena), len: rest }) };
-    }
-    Region { bitmap: Extent { base: region.base, len: bitmap }, arena: Extent { base: at(bitmap), len: arena } }
+    let (bitmap, rest) = extent.split(plan.bitmap as usize);
+    let (arena, rest) = rest.split(plan.arena as usize);
+    budget.release(rest);
+    Region { bitmap, arena, committed: 0 }
 }
 
 impl Arena {
     /// How the size was decided.
-    pub fn decision(&self) -> &Decision {
+    pub const fn decision(&self) -> &Decision {
         &self.decision
+    }
+
+    /// The first region.
+    pub const fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The first region, to commit and reset. Replacing it by another one is nobody's harm but the owner's.
+    pub const fn region_mut(&mut self) -> &mut Region {
+        &mut self.region
+    }
+
+    /// The first region's arena: [`Region::extent`].
+    pub const fn extent(&self) -> &Extent {
+        self.region.extent()
+    }
+
+    /// The first region's bitmap: [`Region::bitmap`].
+    pub const fn bitmap(&self) -> &Extent {
+        self.region.bitmap()
+    }
+
+    /// Makes at least the first `bytes` of the first region usable: [`Region::commit_to`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline]
+    pub fn commit_to(&mut self, bytes: usize) -> Result<(), Errno> {
+        self.region.commit_to(bytes)
     }
 
     /// Reserves a further region when the arena is used up: `want` bytes of arena if it can be, at least `min`.
@@ -304,27 +591,28 @@ impl Arena {
     pub fn grow(&mut self, min: usize, want: usize) -> Result<Region, ReserveError> {
         let Decision { options, page, .. } = self.decision;
         let whole = |arena: usize| {
-            let arena = (arena.max(1) as u64).next_multiple_of(page);
-            if options.bitmap {
-                let bitmap = arena.div_ceil(plan::ratio(Width::CURRENT)).next_multiple_of(page);
-                bitmap + bitmap * plan::ratio(Width::CURRENT)
-            } else {
-                arena
-            }
+            let ratio = plan::ratio(Width::CURRENT);
+            let unit = if options.bitmap { page * ratio } else { page };
+            // More than there can be is as good as the most that there can be.
+            let arena = (arena.max(1) as u64).min(Width::CURRENT.max() / 2).next_multiple_of(unit);
+            if options.bitmap { arena + arena / ratio } else { arena }
         };
-        let region = self.budget.reserve(whole(min), whole(want.max(min)))?;
-        Ok(lay_out(region, &self.decision, &mut self.budget))
+        if min as u64 > Width::CURRENT.max() / 2 {
+            return Err(ReserveError::Kernel(Errno::ENOMEM));
+        }
+        let extent = self.budget.reserve(whole(min), whole(want.max(min)))?;
+        Ok(lay_out(extent, &self.decision, &mut self.budget))
     }
 
-    /// Gives a whole further region back.
-    ///
-    /// # Safety
-    ///
-    /// It came from [`grow`](Arena::grow) of this arena, and nobody uses it any more.
-    pub unsafe fn shrink(&mut self, region: Region) {
-        let region = Extent { base: region.bitmap.base, len: region.bitmap.len + region.arena.len };
-        // SAFETY: the caller's promise; bitmap and arena are adjacent.
-        unsafe { self.budget.release(region) };
+    /// Gives a region back that came from [`grow`](Arena::grow) of this arena; what it counted may be reserved again.
+    /// The region is lost, and still counts, where the kernel does not take it: it has too many mappings then.
+    pub fn release(&mut self, region: Region) {
+        self.budget.release(region.into_whole());
+    }
+
+    /// Divides the arena into the address space of its first region and what reserves further ones.
+    pub(crate) fn into_extents(self) -> (Extent, Budget) {
+        (self.region.into_whole(), self.budget)
     }
 }
 
@@ -351,7 +639,7 @@ impl fmt::Display for ArenaError {
         write!(f, " ({source}), footprint {footprint}, allowance {allowance}, policy {}; ", options.policy.name())?;
         match (asked, self.error) {
             (Some(asked), Some(error)) => {
-                write!(f, "tried {} bytes, {} tries, {error}", asked.total(), attempts.tries)?
+                write!(f, "tried {} bytes, {} tries, {error}", asked.total(), attempts.tries)?;
             }
             _ => f.write_str("nothing is left to try")?,
         }

@@ -9,25 +9,44 @@ use crate::os::{Timespec, futex};
 ///
 /// # Safety
 ///
-/// Between `acquire` and `release` no other `acquire` returns; or whoever made
-/// the value has promised that none will be called.
+/// - From the return of `lock` to the next `unlock` no other `lock` of the same value returns, on any thread; or
+///   whoever made the value has promised, in an unsafe constructor, that none will be called.
+/// - What one holder wrote before `unlock`, the next one reads after `lock`: an `unlock` synchronizes with the `lock`
+///   that follows it.
+/// - This stays so when the value is moved while nobody holds it. A value that was just made is free.
+/// - Neither method unwinds, and neither calls the heap that the lock belongs to.
 pub unsafe trait RawMutex {
-    /// Waits until nobody else holds it, and takes it.
+    /// Waits until nobody else holds it, and takes it. Not called by its holder.
     fn lock(&self);
 
     /// Lets the next one have it.
     ///
     /// # Safety
     ///
-    /// The caller has acquired it.
+    /// The caller holds it: its thread has called `lock`, and not `unlock` since.
     unsafe fn unlock(&self);
 }
 
-/// No lock: its owner has promised that calls never overlap.
-pub struct Unlocked;
+/// No lock, for a program with one thread. Only an unsafe constructor makes one, so holding one means that somebody has
+/// promised that calls do not overlap.
+#[derive(Debug)]
+pub struct Unlocked(());
 
-// SAFETY: the second half of the contract; only unsafe constructors make one
-// part of a heap.
+impl Unlocked {
+    /// Nothing in place of a lock.
+    ///
+    /// # Safety
+    ///
+    /// From the return of `lock` to the next `unlock` no other `lock` of this value is called: there is one thread, or
+    /// its owner keeps the others away by other means; and neither a signal handler nor anything that runs in between
+    /// calls it.
+    pub const unsafe fn new() -> Unlocked {
+        Unlocked(())
+    }
+}
+
+// SAFETY: the second half of the first point: `new` is unsafe and asks for just that. One thread, or whatever keeps the
+// others away, orders what they write.
 unsafe impl RawMutex for Unlocked {
     #[inline]
     fn lock(&self) {}
@@ -49,6 +68,7 @@ const SPINS: u32 = 100;
 /// going to sleep can be missed: so no sleep is longer than a millisecond, and a
 /// wake-up that is lost costs that much, once. A fence would cost every release,
 /// contended or not, as much as all else that a small allocation does.
+#[derive(Debug)]
 pub struct Lock {
     word: AtomicU32,
     sleepers: AtomicU32,
@@ -94,7 +114,7 @@ impl Default for Lock {
     }
 }
 
-// SAFETY: only one `acquire` at a time changes FREE to HELD.
+// SAFETY: only one `lock` at a time changes FREE to HELD, and acquires what the last `unlock` has released.
 unsafe impl RawMutex for Lock {
     #[inline]
     fn lock(&self) {

@@ -38,7 +38,7 @@ impl Width {
 pub enum Headroom {
     /// There is no limit.
     Unlimited,
-    /// So many bytes, at least one.
+    /// This many bytes, at least one.
     Bytes(u64),
     /// Nothing: the limit is taken up by what there is already.
     Exhausted,
@@ -71,6 +71,16 @@ pub const fn default_allowance(limit: u64) -> u64 {
     if limit / 4 < STACKS { limit / 4 } else { STACKS }
 }
 
+/// How much of `found`, the most that the kernel grants where it has refused more, is left for `allowance`: all of it,
+/// but at least a quarter of what was found is taken.
+///
+/// What is taken never shrinks when more is found.
+#[inline]
+pub const fn kept(found: u64, allowance: u64) -> u64 {
+    let most = found - found.div_ceil(4);
+    if allowance < most { allowance } else { most }
+}
+
 /// What a limit leaves: the limit less `footprint` (what is mapped already) less the allowance (`None`: the default).
 ///
 /// On a 32-bit port a limit that exceeds the address space is none. The answer never grows when the limit shrinks.
@@ -96,8 +106,9 @@ pub const fn least_limit(wanted: u64, footprint: u64, allowance: Option<u64>) ->
     let base = wanted.saturating_add(footprint);
     match allowance {
         Some(bytes) => base.saturating_add(bytes),
-        // Three quarters and a bit of the limit are left, as long as a quarter is below the most.
-        None if base / 3 < STACKS => base + base.saturating_sub(1) / 3,
+        // Three quarters of the limit, rounded up, are left, as long as a quarter is below the most: so the limit is
+        // four thirds of `base - 1`, and one more.
+        None if base.saturating_sub(1) / 3 < STACKS => base + base.saturating_sub(1) / 3,
         None => base.saturating_add(STACKS),
     }
 }

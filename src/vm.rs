@@ -3,32 +3,165 @@
 //! Reserved address space counts against `RLIMIT_AS` in full but holds no memory and gives no access. Committed
 //! pages can be read and written. All addresses and sizes are multiples of the page.
 //!
+//! An [`Extent`] owns what it names: there is no copy of it, and two of them never overlap, so its methods are safe.
+//! The functions below it take bare addresses and are unsafe: they are for whoever keeps an extent in pieces, or
+//! across a foreign interface.
+//!
 //! Committing is `mprotect`, on either kernel: it is not charged against the limit a second time, where `mmap` with
 //! `MAP_FIXED` over one's own reservation is on FreeBSD (`sys/vm/vm_mmap.c`, `vm_mmap_object`), and it cannot
 //! replace somebody else's mapping.
 
 use core::fmt;
+use core::ops::Range;
 use core::ptr::{self, NonNull};
 
 use crate::os::initial_stack::page_size;
 use crate::sys::{self, Errno, MADV_RESET, MAP_RESERVE, PROT_NONE, PROT_READ, PROT_WRITE};
 
-/// A range of address space: a non-null, page-aligned base and a length in bytes, a multiple of the page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A range of address space that belongs to whoever holds this value: whole pages, mapped, and nobody else's.
+///
+/// Dropping it does not give it back: what it names stays reserved for as long as the process lives, and pointers
+/// into it stay good. [`release`](Extent::release) gives it back.
+///
+/// What is in the range is reached by pointers that come from [`base`](Extent::base); whoever makes a reference
+/// from one, which takes `unsafe`, sees to it that neither [`reset`](Extent::reset) nor `release` is called before
+/// the reference's end.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "dropping an extent keeps it reserved for ever"]
 pub struct Extent {
-    /// Its first byte.
-    pub base: NonNull<u8>,
-    /// Its size, bytes.
-    pub len: usize,
+    base: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: an extent owns address space, which no thread has for itself.
+unsafe impl Send for Extent {}
+// SAFETY: a shared extent can be asked where it is, and made accessible; the kernel orders the latter.
+unsafe impl Sync for Extent {}
+
+impl Extent {
+    /// The extent of the `len` bytes at `base`.
+    ///
+    /// # Safety
+    ///
+    /// - Both are multiples of the page, and the range is mapped, private and anonymous, or `len` is 0.
+    /// - Nobody else has it: no other extent overlaps it, and nobody uses, protects, unmaps or maps over any of it
+    ///   but through this extent and pointers that come from it, for as long as it is reserved.
+    /// - `base` may be used to reach every byte of it.
+    pub const unsafe fn from_raw(base: NonNull<u8>, len: usize) -> Extent {
+        Extent { base, len }
+    }
+
+    /// Base and length, for [`from_raw`](Extent::from_raw): the range is the caller's without this value.
+    pub const fn into_raw(self) -> (NonNull<u8>, usize) {
+        (self.base, self.len)
+    }
+
+    /// Its first byte; the pointer is good for the whole extent.
+    pub const fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    /// Its size, bytes, a multiple of the page.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is nothing in it.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether the address lies in it.
+    pub fn contains(&self, address: usize) -> bool {
+        address.wrapping_sub(self.base.addr().get()) < self.len
+    }
+
+    /// Divides it in two: the first `len` bytes and the rest. Either can be empty.
+    ///
+    /// # Panics
+    ///
+    /// If `len` is not a multiple of the page or more than there is.
+    pub fn split(self, len: usize) -> (Extent, Extent) {
+        assert!(len <= self.len && len == round_down(len, page_size()), "an extent is divided between two pages");
+        // SAFETY: `len` is at most the extent's.
+        let rest = unsafe { self.base.add(len) };
+        (Extent { len, ..self }, Extent { base: rest, len: self.len - len })
+    }
+
+    /// Makes the pages readable and writable that hold the bytes `range`, offsets from the base: its ends are rounded
+    /// outward to whole pages. Pages that are committed for the first time read as zeroes; what is committed already
+    /// stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`: overcommit, or the kernel has no more mappings. The pages stay as they were.
+    ///
+    /// # Panics
+    ///
+    /// If the range is not within the extent.
+    pub fn commit(&self, range: Range<usize>) -> Result<(), Errno> {
+        assert!(range.start <= range.end && range.end <= self.len, "committing beyond an extent");
+        let page = page_size();
+        let (start, end) = (round_down(range.start, page), round_up(range.end, page));
+        if range.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: whole pages of this extent, which is nobody else's.
+        unsafe { commit(self.base.add(start), end - start) }
+    }
+
+    /// Gives the memory of the whole pages in `range` back, offsets from the base: its ends are rounded inward. The
+    /// pages stay committed, but what they held is lost: they may or may not read as zeroes. Pages that were never
+    /// committed stay as they are.
+    ///
+    /// # Panics
+    ///
+    /// If the range is not within the extent.
+    pub fn reset(&mut self, range: Range<usize>) {
+        assert!(range.start <= range.end && range.end <= self.len, "resetting beyond an extent");
+        let page = page_size();
+        let (start, end) = (range.start.next_multiple_of(page), round_down(range.end, page));
+        if start < end {
+            // SAFETY: whole pages of this extent, which is nobody else's; who has pointers into it has seen to it that
+            // this is not called too early.
+            unsafe { reset(self.base.add(start), end - start) };
+        }
+    }
+
+    /// Gives the address space back.
+    ///
+    /// # Errors
+    ///
+    /// The extent, which is still reserved, and what the kernel said: it refuses to split a mapping where it has too
+    /// many.
+    pub fn release(self) -> Result<(), (Extent, Errno)> {
+        if self.len == 0 {
+            return Ok(());
+        }
+        // SAFETY: the extent is nobody else's and ends here; who has pointers into it has seen to it that this is not
+        // called too early.
+        unsafe { release(self.base, self.len) }.map_err(|errno| (self, errno))
+    }
 }
 
 /// Why a reservation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ReserveError {
     /// The kernel refused.
     Kernel(Errno),
     /// The kernel answered an address that is not a multiple of the page. What is there stays mapped.
     Unaligned(usize),
+}
+
+impl ReserveError {
+    /// What the kernel refused with; nothing if it did not refuse.
+    pub const fn errno(self) -> Option<Errno> {
+        match self {
+            ReserveError::Kernel(errno) => Some(errno),
+            ReserveError::Unaligned(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for ReserveError {
@@ -73,8 +206,9 @@ pub fn reserve(len: usize) -> Result<Extent, ReserveError> {
     }
 }
 
-/// What a attempts for the largest reservation took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the search for the largest reservation took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Attempts {
     /// How often the kernel was asked for a reservation.
     pub tries: u32,
@@ -93,33 +227,51 @@ impl Attempts {
 /// The largest reservation that the kernel grants, at most `max` bytes and at least `min`, to the page. Both are
 /// multiples of the page; nothing less than a page is tried.
 ///
-/// In the common case it is asked once. Only when it refuses is the size searched for, by halving the interval.
+/// In the common case the kernel is asked once. Only when it refuses is the size searched for, by halving the
+/// interval. Then all that there is would be taken, and `keep` says how much of it is not: it is told the largest
+/// size that was granted and answers a number of bytes.
 ///
 /// # Errors
 ///
 /// What the kernel said to the smallest size that was tried. Nothing is reserved then.
-pub fn reserve_largest(min: usize, max: usize) -> (Result<Extent, ReserveError>, Attempts) {
+pub fn reserve_largest(
+    min: usize,
+    max: usize,
+    keep: impl FnOnce(usize) -> usize,
+) -> (Result<Extent, ReserveError>, Attempts) {
     let mut attempts = Attempts { tries: 0, calls: 0 };
-    (largest(min, max, &mut attempts), attempts)
-}
-
-fn largest(min: usize, max: usize, attempts: &mut Attempts) -> Result<Extent, ReserveError> {
     let page = page_size();
     let min = min.max(page);
-    let mut error = match attempts.reserve(max) {
-        Err(ReserveError::Kernel(errno)) => ReserveError::Kernel(errno),
-        answer => return answer,
+    let result = match attempts.reserve(max) {
+        Err(ReserveError::Kernel(errno)) => largest_below(max, min, page, errno, keep, &mut attempts),
+        answer => answer,
     };
+    (result, attempts)
+}
+
+/// The search, after `refused` bytes have been refused.
+#[cold]
+fn largest_below(
+    mut refused: usize,
+    min: usize,
+    page: usize,
+    errno: Errno,
+    keep: impl FnOnce(usize) -> usize,
+    attempts: &mut Attempts,
+) -> Result<Extent, ReserveError> {
+    let mut error = ReserveError::Kernel(errno);
     // `granted` is the largest size that succeeded. It has been given back, since it would count against a larger
     // one. `refused` is the smallest that did not.
-    let (mut granted, mut refused) = (min - page, max);
-    while refused - granted > page {
+    let mut granted = min - page;
+    while refused.saturating_sub(granted) > page {
         let middle = granted + round_down((refused - granted) / 2, page);
         match attempts.reserve(middle) {
             Ok(extent) => {
                 attempts.calls += 1;
-                // SAFETY: it was made just now, for the answer alone.
-                unsafe { release(extent.base, extent.len) };
+                if let Err((kept, _)) = extent.release() {
+                    // The kernel does not take it back, so this is what there is.
+                    return Ok(kept);
+                }
                 granted = middle;
             }
             Err(refusal) => {
@@ -127,6 +279,9 @@ fn largest(min: usize, max: usize, attempts: &mut Attempts) -> Result<Extent, Re
                 refused = middle;
             }
         }
+    }
+    if granted >= min {
+        granted = round_down(granted.saturating_sub(keep(granted)), page);
     }
     // Another thread may have taken some of it meanwhile: less, by ever larger steps, until it is granted or even the
     // least is not.
@@ -151,9 +306,9 @@ fn largest(min: usize, max: usize, attempts: &mut Attempts) -> Result<Extent, Re
 ///
 /// # Safety
 ///
-/// The range belongs to one reservation of the caller's.
+/// `base` and `len` are multiples of the page, and the range lies in an extent that is the caller's.
 pub unsafe fn commit(base: NonNull<u8>, len: usize) -> Result<(), Errno> {
-    // SAFETY: the caller's promise.
+    // SAFETY: access is added, to pages that nobody else has.
     unsafe { sys::mprotect(base.as_ptr(), len, PROT_READ | PROT_WRITE) }
 }
 
@@ -162,20 +317,50 @@ pub unsafe fn commit(base: NonNull<u8>, len: usize) -> Result<(), Errno> {
 ///
 /// # Safety
 ///
-/// The range is committed, and nobody needs what is in it.
+/// As for [`commit`]; nobody needs what is in the range.
 pub unsafe fn reset(base: NonNull<u8>, len: usize) {
     // A refusal leaves the memory where it is, and nothing is lost.
-    // SAFETY: the caller's promise.
+    // SAFETY: what the advice gives up is not needed.
     let _ = unsafe { sys::madvise(base.as_ptr(), len, MADV_RESET) };
 }
 
 /// Gives address space back, a whole reservation or pages of one, committed or not.
 ///
+/// # Errors
+///
+/// `ENOMEM`: a mapping would have to be split, and the kernel has too many. The range stays reserved.
+///
 /// # Safety
 ///
-/// The range is the caller's and nobody uses it any more.
-pub unsafe fn release(base: NonNull<u8>, len: usize) {
-    // The kernel refuses only to split a mapping when it has too many; the range then stays reserved.
-    // SAFETY: the caller's promise.
-    let _ = unsafe { sys::munmap(base.as_ptr(), len) };
+/// As for [`commit`]; nobody uses the range any more.
+pub unsafe fn release(base: NonNull<u8>, len: usize) -> Result<(), Errno> {
+    // SAFETY: the range is the caller's, and not used any more.
+    unsafe { sys::munmap(base.as_ptr(), len) }
+}
+
+/// Makes committed pages resident, which saves a page fault for each. What is in them stays. Does nothing where the
+/// kernel cannot (Linux before 5.14, FreeBSD).
+///
+/// # Safety
+///
+/// As for [`commit`]; the pages are committed.
+pub unsafe fn populate(base: NonNull<u8>, len: usize) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the pages stay as they are, but resident.
+    let _ = unsafe { sys::madvise(base.as_ptr(), len, sys::MADV_POPULATE_WRITE) };
+    #[cfg(not(target_os = "linux"))]
+    let _ = (base, len);
+}
+
+/// Asks for huge pages in a range, where the kernel has them and this program may choose (Linux).
+///
+/// # Safety
+///
+/// As for [`commit`].
+pub unsafe fn prefer_huge(base: NonNull<u8>, len: usize) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: advice that changes nothing of what the pages hold.
+    let _ = unsafe { sys::madvise(base.as_ptr(), len, sys::MADV_HUGEPAGE) };
+    #[cfg(not(target_os = "linux"))]
+    let _ = (base, len);
 }

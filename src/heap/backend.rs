@@ -230,18 +230,19 @@ impl<M: Memory> Backend<M> {
         let min = Segment::extent_for(len, page)?;
         // Each as large as what is in use, so that there are few.
         let extent = self.memory.reserve(min, min.max(SEGMENT_MIN).max(round_up(self.used, page)))?;
-        // SAFETY: the extent is new.
-        let Some(mut created) = (unsafe { Segment::create(extent, &mut self.memory) }) else {
-            // SAFETY: nothing refers to it.
-            unsafe { self.memory.release(extent) };
-            return None;
+        let mut created = match Segment::create(extent, &mut self.memory) {
+            Ok(created) => created,
+            Err(extent) => {
+                self.memory.release(extent);
+                return None;
+            }
         };
         // SAFETY: just created, and nobody else knows it.
         let segment = unsafe { created.as_mut() };
         let fits = above_top(segment, request, segment.size()).is_some();
         if !fits || !self.extend_segment(segment, len, request.len < GROWTH_MIN) {
             // SAFETY: nothing refers to it.
-            unsafe { self.memory.release(extent) };
+            self.memory.release(unsafe { Segment::into_extent(created) });
             return None;
         }
         segment.next = self.segments;
@@ -392,7 +393,7 @@ impl<M: Memory> Backend<M> {
                     None => self.segments = next,
                 }
                 // SAFETY: out of the list; nothing of it is in use.
-                unsafe { self.memory.release(segment.extent) };
+                self.memory.release(unsafe { Segment::into_extent(at) });
             } else {
                 kept = Some(at);
             }

@@ -2,19 +2,24 @@
 
 use core::ptr::NonNull;
 
-/// A run of address space, the heap's alone; its `base` may be used to reach every
-/// byte of it.
 pub use crate::vm::Extent;
 
 /// The source of the heap's address space and pages.
 ///
 /// # Safety
 ///
-/// The heap builds on what each method says. In particular an extent that was
-/// handed out overlaps nothing else, stays valid until it is released, and its
-/// bytes read as zero when they are first committed.
+/// The heap builds on what each method says, and on this:
+///
+/// - An extent that was handed out is the heap's alone: it overlaps nothing that anybody else uses, and stays valid
+///   until `release` is called with it, even when the `Memory` is dropped or moved. Its base may be used to reach
+///   every byte of it.
+/// - Its bytes read as zero when they are first committed, if it was handed out for the first time; or the whole of
+///   an extent is zeroed before it is handed out again.
+/// - No method calls the heap that it serves, or lets another thread do so and waits for it: the heap's lock is held.
+///   So no method allocates from the program's allocator if that is the heap.
+/// - No method unwinds. If one panics, the process ends.
 pub unsafe trait Memory {
-    /// The page size in bytes, a power of two.
+    /// The page size in bytes: a power of two, at least 4096, always the same.
     fn page_size(&self) -> usize;
 
     /// Reserves a further extent of at least `min` bytes, and of `want` bytes
@@ -49,12 +54,8 @@ pub unsafe trait Memory {
     /// As for `commit`; the pages are committed and hold nothing of use.
     unsafe fn reset(&mut self, at: NonNull<u8>, len: usize);
 
-    /// Gives a whole extent back.
-    ///
-    /// # Safety
-    ///
-    /// `extent` came from `reserve`, and nothing refers to it any more.
-    unsafe fn release(&mut self, extent: Extent);
+    /// Gives an extent back that came from `reserve`, whole. Nothing refers to it any more.
+    fn release(&mut self, extent: Extent);
 
     /// Asks for huge pages in an extent, where the kernel has them.
     ///

@@ -83,8 +83,8 @@ enum Effort {
     None,
 }
 
-// SAFETY: the state is reached only in `with`, which holds the lock; whoever
-// makes a heap with a lock that does not exclude promises to do so itself.
+// SAFETY: the state is reached only in `with`, which holds the lock, and a lock keeps others out or was made by somebody
+// who has promised to.
 unsafe impl<L: RawMutex + Sync, M: Memory + Send> Sync for Heap<L, M> {}
 // SAFETY: a heap refers to its memory by pointers that no thread owns.
 unsafe impl<L: RawMutex + Send, M: Memory + Send> Send for Heap<L, M> {}
@@ -92,7 +92,7 @@ unsafe impl<L: RawMutex + Send, M: Memory + Send> Send for Heap<L, M> {}
 impl<M: Memory> Heap<Lock, M> {
     /// A heap on the given memory that threads may share.
     pub const fn on(memory: M) -> Self {
-        Heap { lock: Lock::new(), state: UnsafeCell::new(State::new(memory)) }
+        Heap::from_parts(Lock::new(), memory)
     }
 }
 
@@ -105,11 +105,17 @@ impl<M: Memory> Heap<Unlocked, M> {
     /// or excludes its threads from one another itself; and no signal handler
     /// calls them.
     pub const unsafe fn unlocked_on(memory: M) -> Self {
-        Heap { lock: Unlocked, state: UnsafeCell::new(State::new(memory)) }
+        // SAFETY: the lock is taken by the heap's methods alone, from their beginning to their end.
+        Heap::from_parts(unsafe { Unlocked::new() }, memory)
     }
 }
 
 impl<L: RawMutex, M: Memory> Heap<L, M> {
+    /// A heap on the given memory behind a lock of the caller's.
+    pub const fn from_parts(lock: L, memory: M) -> Self {
+        Heap { lock, state: UnsafeCell::new(State::new(memory)) }
+    }
+
     /// A block for `layout`: aligned as it says, and at least as long. A request
     /// of no bytes gets a block of its own. `None` if there is no memory, and the
     /// heap is as it was.
@@ -194,9 +200,16 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         self.lock.lock();
         // SAFETY: the lock is held, so this is the only reference.
         let result = f(unsafe { &mut *self.state.get() });
-        // SAFETY: acquired above.
+        // SAFETY: taken above.
         unsafe { self.lock.unlock() };
         result
+    }
+}
+
+/// Says nothing of what is in the heap: looking would take its lock.
+impl<L, M> core::fmt::Debug for Heap<L, M> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Heap").finish_non_exhaustive()
     }
 }
 
@@ -334,7 +347,7 @@ impl<M: Memory> State<M> {
             listed,
             free: self.backend.free,
             committed: self.backend.segments().map(|r| r.committed()).sum(),
-            reserved: self.backend.segments().map(|r| r.extent.len).sum(),
+            reserved: self.backend.segments().map(|r| r.reserved()).sum(),
             segments: self.backend.segments().count(),
             classes,
         }

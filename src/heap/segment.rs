@@ -41,9 +41,12 @@ pub(super) struct Pages {
 }
 
 /// A segment. It stands at the front of its own extent.
+#[derive(Debug)]
 pub(super) struct Segment {
     pub(super) next: Option<NonNull<Segment>>,
-    pub(super) extent: Extent,
+    extent: Extent,
+    /// The edge bits.
+    bits: NonNull<usize>,
     /// Where blocks begin. All that follow are offsets from here, in bytes.
     base: NonNull<u8>,
     /// Where the untouched part begins.
@@ -72,35 +75,52 @@ impl Segment {
             .map(|len| round_down(len, page))
     }
 
-    /// Lays out an extent. `None` if it is too small or cannot be committed.
+    /// Lays out an extent that comes from `memory`. If it is too small or cannot be committed, that is the answer.
+    pub(super) fn create<M: Memory>(extent: Extent, memory: &mut M) -> Result<NonNull<Segment>, Extent> {
+        match Segment::lay_out(&extent, memory) {
+            None => Err(extent),
+            Some(segment) => {
+                let at = extent.base().cast();
+                // SAFETY: `lay_out` has committed the pages that it is written to, which nobody else uses.
+                unsafe { at.write(Segment { extent, ..segment }) };
+                Ok(at)
+            }
+        }
+    }
+
+    /// Ends a segment: the extent that it was.
     ///
     /// # Safety
     ///
-    /// The extent comes from `memory` and nobody else uses it.
-    pub(super) unsafe fn create<M: Memory>(extent: Extent, memory: &mut M) -> Option<NonNull<Segment>> {
+    /// It is in no list, nothing of it is in use, and this is its end.
+    pub(super) unsafe fn into_extent(segment: NonNull<Segment>) -> Extent {
+        // SAFETY: a segment stands there, and nobody reads it again.
+        unsafe { segment.read() }.extent
+    }
+
+    fn lay_out<M: Memory>(extent: &Extent, memory: &mut M) -> Option<Segment> {
         let page = memory.page_size();
         let head = size_of::<Segment>();
-        let room = extent.len.checked_sub(head + GRANULE)?;
+        let room = extent.len().checked_sub(head + GRANULE)?;
         // A word of bits for BITS granules; one more for the bit at the very end.
         let words = room / (GRANULE * BITS + WORD) + 1;
         let base = (head + words * WORD).next_multiple_of(GRANULE);
-        let size = extent.len.checked_sub(base)? / GRANULE * GRANULE;
+        let size = extent.len().checked_sub(base)? / GRANULE * GRANULE;
         if size == 0 {
             return None;
         }
         let head_committed = round_up(head, page);
-        // SAFETY: whole pages at the front of the extent.
-        if !unsafe { memory.commit(extent.base, head_committed) } {
-            return None;
-        }
-        let segment = extent.base.cast::<Segment>();
-        // SAFETY: the extent is page aligned and its first pages are committed;
-        // `base` lies inside it.
+        // SAFETY: whole pages at the front of the extent, and offsets within it.
         unsafe {
-            segment.write(Segment {
+            if !memory.commit(extent.base(), head_committed) {
+                return None;
+            }
+            Some(Segment {
                 next: None,
-                extent,
-                base: extent.base.add(base),
+                // An extent of nothing, until `create` has the real one.
+                extent: Extent::from_raw(extent.base(), 0),
+                bits: extent.base().add(head).cast(),
+                base: extent.base().add(base),
                 top: 0,
                 soft: 0,
                 fresh: 0,
@@ -108,9 +128,8 @@ impl Segment {
                 committed: 0,
                 size,
                 head_committed,
-            });
+            })
         }
-        Some(segment)
     }
 
     /// The offset of an address, if it lies in this segment's blocks.
@@ -159,9 +178,14 @@ impl Segment {
         self.size
     }
 
+    /// Bytes of address space.
+    pub(super) fn reserved(&self) -> usize {
+        self.extent.len()
+    }
+
     /// Bytes committed, bits and this header included.
     pub(super) fn committed(&self) -> usize {
-        let before = self.base.addr().get() - self.extent.base.addr().get();
+        let before = self.base.addr().get() - self.extent.base().addr().get();
         self.head_committed.min(before) + self.committed
     }
 
@@ -170,27 +194,21 @@ impl Segment {
     pub(super) fn edge(&self, offset: usize) -> bool {
         let granule = offset / GRANULE;
         // SAFETY: the bits below `committed` are committed.
-        unsafe { self.bits().add(granule / BITS).read() >> (granule % BITS) & 1 != 0 }
+        unsafe { self.bits.add(granule / BITS).read() >> (granule % BITS) & 1 != 0 }
     }
 
     #[inline]
     pub(super) fn set_edge(&mut self, offset: usize) {
         let granule = offset / GRANULE;
         // SAFETY: as in `edge`.
-        unsafe { *self.bits().add(granule / BITS).as_mut() |= 1 << (granule % BITS) };
+        unsafe { *self.bits.add(granule / BITS).as_mut() |= 1 << (granule % BITS) };
     }
 
     #[inline]
     pub(super) fn clear_edge(&mut self, offset: usize) {
         let granule = offset / GRANULE;
         // SAFETY: as in `edge`.
-        unsafe { *self.bits().add(granule / BITS).as_mut() &= !(1 << (granule % BITS)) };
-    }
-
-    #[inline]
-    fn bits(&self) -> NonNull<usize> {
-        // SAFETY: the bits follow the header, which ends at a word.
-        unsafe { NonNull::from(self).add(1).cast() }
+        unsafe { *self.bits.add(granule / BITS).as_mut() &= !(1 << (granule % BITS)) };
     }
 
     /// Lets `top` rise to `need`, and to `want` if that is to be had: commits, and
@@ -248,15 +266,15 @@ impl Segment {
     /// that they need.
     fn commit<M: Memory>(&mut self, to: usize, memory: &mut M) -> bool {
         let page = memory.page_size();
-        let start = self.extent.base.addr().get();
+        let start = self.extent.base().addr().get();
         let base = self.base.addr().get() - start;
-        let to = round_up(base + to.min(self.size), page).min(self.extent.len);
+        let to = round_up(base + to.min(self.size), page).min(self.extent.len());
         // The bits first: without them the blocks would be of no use.
         let bits = size_of::<Segment>() + ((to - base) / GRANULE / BITS + 1) * WORD;
         let head = round_up(bits.min(base), page);
         if head > self.head_committed {
             // SAFETY: whole pages of the extent.
-            if !unsafe { memory.commit(self.extent.base.add(self.head_committed), head - self.head_committed) } {
+            if !unsafe { memory.commit(self.extent.base().add(self.head_committed), head - self.head_committed) } {
                 return false;
             }
             self.head_committed = head;
@@ -265,7 +283,7 @@ impl Segment {
         let from = from.max(self.head_committed.min(to));
         if from < to {
             // SAFETY: whole pages of the extent.
-            let done = unsafe { memory.commit(self.extent.base.add(from), to - from) };
+            let done = unsafe { memory.commit(self.extent.base().add(from), to - from) };
             if !done {
                 return false;
             }

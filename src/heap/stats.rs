@@ -4,6 +4,7 @@ use super::class::CLASSES;
 
 /// Figures of a heap, in bytes where nothing else is said.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Stats {
     /// In blocks that the program holds.
     pub live: usize,
@@ -20,12 +21,19 @@ pub struct Stats {
     pub reserved: usize,
     /// Number of segments.
     pub segments: usize,
+    pub(super) classes: [Class; CLASSES],
+}
+
+impl Stats {
     /// For each size class; [`class_len`](super::class_len) says how long its blocks are.
-    pub classes: [Class; CLASSES],
+    pub fn classes(&self) -> &[Class] {
+        &self.classes
+    }
 }
 
 /// Figures of one size class, in blocks.
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct Class {
     /// Blocks that the program holds.
     pub live: usize,

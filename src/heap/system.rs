@@ -11,6 +11,7 @@ use crate::vm;
 
 /// Memory from the kernel: first the arena of [`arena::mallocinit`], without a bitmap, then further segments for as long as
 /// limit, cap and kernel give them.
+#[derive(Debug)]
 pub struct SystemMemory {
     allowance: Option<u64>,
     cap: Option<u64>,
@@ -26,21 +27,25 @@ impl SystemMemory {
         SystemMemory { allowance: None, cap: None, budget: None, arena: None }
     }
 
-    /// Leaves so many bytes of the limit for stacks and other mappings, as
+    /// Leaves this many bytes of the limit for stacks and other mappings, as
     /// [`Options::allowance`] says.
-    pub const fn allowance(self, bytes: u64) -> SystemMemory {
-        SystemMemory { allowance: Some(bytes), ..self }
+    pub const fn allowance(mut self, bytes: u64) -> SystemMemory {
+        self.allowance = Some(bytes);
+        self
     }
 
-    /// Takes at most so many bytes, as [`Options::cap`] says.
-    pub const fn cap(self, bytes: u64) -> SystemMemory {
-        SystemMemory { cap: Some(bytes), ..self }
+    /// Takes at most this many bytes, as [`Options::cap`] says.
+    pub const fn cap(mut self, bytes: u64) -> SystemMemory {
+        self.cap = Some(bytes);
+        self
     }
 
-    /// Takes an arena that start-up has made, with what limits it. Its bitmap stays the
-    /// caller's, and further segments have none.
-    pub const fn in_arena(arena: Arena) -> SystemMemory {
-        SystemMemory { budget: Some(arena.budget), arena: Some(arena.arena), ..SystemMemory::new() }
+    /// Takes an arena that start-up has made, whole, and what limits it: further segments come from its budget. The
+    /// space of its bitmap is used for blocks as well, unless
+    /// [`take_bitmap`](crate::arena::Region::take_bitmap) has taken it out.
+    pub fn in_arena(arena: Arena) -> SystemMemory {
+        let (extent, budget) = arena.into_extents();
+        SystemMemory { budget: Some(budget), arena: Some(extent), ..SystemMemory::new() }
     }
 
     /// Reserves the arena, if it has not been yet.
@@ -48,12 +53,9 @@ impl SystemMemory {
     fn reserve_arena(&mut self) -> Result<(), ArenaError> {
         if self.budget.is_none() {
             let SystemMemory { allowance, cap, .. } = *self;
-            *self = SystemMemory::in_arena(arena::mallocinit(&Options {
-                allowance,
-                cap,
-                bitmap: false,
-                ..Options::DEFAULT
-            })?);
+            let options = Options { allowance, cap, bitmap: false, ..Options::DEFAULT };
+            let (extent, budget) = arena::mallocinit(&options)?.into_extents();
+            (self.arena, self.budget) = (Some(extent), Some(budget));
         }
         Ok(())
     }
@@ -101,13 +103,10 @@ impl Heap<Unlocked, SystemMemory> {
     /// or excludes its threads from one another itself; and no signal handler
     /// calls them.
     pub const unsafe fn new_unlocked() -> Self {
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: what this asks of its caller is what that asks.
         unsafe { Heap::unlocked_on(SystemMemory::new()) }
     }
 }
-
-// SAFETY: its pointers name address space, which no thread owns.
-unsafe impl Send for SystemMemory {}
 
 // SAFETY: `arena` and `vm` hand out what the kernel gave for this alone, and
 // the kernel's new pages are zero.
@@ -121,38 +120,33 @@ unsafe impl Memory for SystemMemory {
     fn reserve(&mut self, min: usize, want: usize) -> Option<Extent> {
         // An arena too small for this request may serve the next one.
         self.reserve_arena().ok()?;
-        let arena = self.arena.take_if(|arena| arena.len >= min);
+        let arena = self.arena.take_if(|arena| arena.len() >= min);
         arena.or_else(|| self.budget.as_mut()?.reserve(min as u64, want as u64).ok())
     }
 
     unsafe fn commit(&mut self, at: NonNull<u8>, len: usize) -> bool {
-        // SAFETY: the caller's promise.
+        // SAFETY: whole pages of an extent that the heap had from `reserve`.
         unsafe { vm::commit(at, len) }.is_ok()
     }
 
     unsafe fn reset(&mut self, at: NonNull<u8>, len: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: as above, and the heap needs nothing of what is in them.
         unsafe { vm::reset(at, len) };
     }
 
-    unsafe fn release(&mut self, extent: Extent) {
+    fn release(&mut self, extent: Extent) {
         if let Some(budget) = &mut self.budget {
-            // SAFETY: the caller's promise.
-            unsafe { budget.release(extent) };
+            budget.release(extent);
         }
     }
 
-    #[cfg(target_os = "linux")]
     unsafe fn populate(&mut self, at: NonNull<u8>, len: usize) {
-        // Kernels before 5.14 refuse, and then each page comes when it is touched.
-        // SAFETY: the pages stay as they are, but resident.
-        let _ = unsafe { crate::sys::madvise(at.as_ptr(), len, crate::sys::MADV_POPULATE_WRITE) };
+        // SAFETY: whole, committed pages of an extent that the heap had from `reserve`.
+        unsafe { vm::populate(at, len) };
     }
 
-    #[cfg(target_os = "linux")]
     unsafe fn prefer_huge(&mut self, at: NonNull<u8>, len: usize) {
-        // A kernel without huge pages refuses, and nothing is lost.
-        // SAFETY: advice about pages that are the caller's.
-        let _ = unsafe { crate::sys::madvise(at.as_ptr(), len, crate::sys::MADV_HUGEPAGE) };
+        // SAFETY: as above.
+        unsafe { vm::prefer_huge(at, len) };
     }
 }

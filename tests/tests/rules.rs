@@ -185,11 +185,32 @@ proptest! {
     }
 
     #[test]
+    fn what_is_kept_of_what_was_found_is_the_allowance_or_three_quarters(a in size(), b in size(), allowance in size()) {
+        let (small, large) = (a.min(b), a.max(b));
+        let taken = |found: u64| found - memlimit::kept(found, allowance);
+        prop_assert!(taken(small) <= taken(large));
+        prop_assert!(taken(small) >= small / 4 && (small == 0 || taken(small) > 0));
+        let kept = memlimit::kept(small, allowance);
+        prop_assert!(kept == allowance || (kept < allowance && taken(small) == small.div_ceil(4)));
+    }
+
+    #[test]
     fn the_least_limit_is_the_least(wanted in 1..1u64 << 40, footprint in 0..1u64 << 40, allowance in prop::option::of(0..1u64 << 40)) {
         let least = memlimit::least_limit(wanted, footprint, allowance);
         let enough = |limit| matches!(memlimit::fit(Some(limit), footprint, allowance, Width::Bits64),
             Headroom::Bytes(left) if left >= wanted);
         prop_assert!(enough(least), "{} is too little", least);
         prop_assert!(!enough(least - 1), "{} would do", least - 1);
+    }
+}
+
+#[test]
+fn the_least_limit_is_the_least_where_the_rule_changes() {
+    // From 256 MiB on the allowance is 64 MiB.
+    for base in 192 * MIB - 9..192 * MIB + 9 {
+        let least = memlimit::least_limit(base, 0, None);
+        let left = |limit| memlimit::fit(Some(limit), 0, None, Width::Bits64);
+        assert!(matches!(left(least), Headroom::Bytes(left) if left >= base), "{least} is too little for {base}");
+        assert!(matches!(left(least - 1), Headroom::Bytes(left) if left < base), "{} would do for {base}", least - 1);
     }
 }

@@ -41,9 +41,9 @@ unsafe impl Memory for Bounded<'_> {
         if len < min || self.refused() {
             return None;
         }
-        let region = vm::reserve(len).ok()?;
+        let extent = vm::reserve(len).ok()?;
         self.left -= len;
-        Some(Extent { base: region.base, len })
+        Some(extent)
     }
 
     unsafe fn commit(&mut self, at: NonNull<u8>, len: usize) -> bool {
@@ -58,10 +58,9 @@ unsafe impl Memory for Bounded<'_> {
         unsafe { at.write_bytes(0xdd, len) };
     }
 
-    unsafe fn release(&mut self, extent: Extent) {
-        self.left += extent.len;
-        // SAFETY: the heap's promise.
-        unsafe { vm::release(extent.base, extent.len) };
+    fn release(&mut self, extent: Extent) {
+        self.left += extent.len();
+        extent.release().expect("the kernel takes back what it gave");
     }
 }
 
@@ -192,7 +191,7 @@ impl<'a> Watched<'a> {
         let stats = self.heap.stats();
         assert_eq!(stats.live, live, "live bytes");
         assert!(stats.peak >= live && stats.committed <= stats.reserved, "{stats:?}");
-        let small: usize = stats.classes.iter().map(|c| c.live).sum();
+        let small: usize = stats.classes().iter().map(|c| c.live).sum();
         let small_here = self.blocks.iter().filter(|b| b.layout.size() <= rt0::heap::SMALL_MAX).count();
         assert_eq!(small, small_here, "live blocks of the classes");
     }
