@@ -178,11 +178,11 @@ mod tests {
                     unsafe { copy(base.add(to), base.add(from), len) };
                     assert_eq!(ours, theirs, "{len} bytes from {from} to {to}");
                     theirs[to..to + len].fill(0xa5);
-                    // SAFETY: as above.
+                    // SAFETY: offsets and lengths are within the arrays.
                     unsafe { fill(ours.as_mut_ptr().add(to), 0xa5, len) };
                     assert_eq!(ours, theirs, "{len} bytes at {to}");
                     let (a, b) = (&fresh[from..from + len], &ours[to..to + len]);
-                    // SAFETY: as above.
+                    // SAFETY: offsets and lengths are within the arrays.
                     let order = unsafe { compare(a.as_ptr(), b.as_ptr(), len) };
                     assert_eq!(order.cmp(&0), a.cmp(b));
                 }

@@ -7,7 +7,6 @@
 
 use core::ptr::NonNull;
 
-use super::PURGE_THRESHOLD;
 use super::bins::{BINS, Bins};
 use super::class::{GRANULE, LARGE};
 use super::free_chunk::{DIRTY_MIN, FreeChunk};
@@ -30,6 +29,9 @@ const POPULATE_FROM: usize = 2 * GROWTH_MIN;
 /// [`Heap::set_huge_from`](super::Heap::set_huge_from) says otherwise. A step is as
 /// long as a huge page then, so that no more is resident than without.
 pub const HUGE_FROM: usize = GROWTH * HUGE;
+
+/// How many free bytes stay committed, unless [`Heap::set_purge_threshold`](super::Heap::set_purge_threshold) says otherwise.
+pub const PURGE_THRESHOLD: usize = if usize::BITS == 64 { 64 * 1024 * 1024 } else { 16 * 1024 * 1024 };
 
 /// A further segment is at least this large, if the kernel gives it.
 const SEGMENT_MIN: usize = 8 * 1024 * 1024;

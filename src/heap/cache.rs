@@ -123,7 +123,7 @@ impl Cache {
                 (run, run_len) = (block, len);
             }
         }
-        // SAFETY: as above.
+        // SAFETY: blocks in a list are free, and the run is made of neighbours.
         unsafe { backend.give(run, run_len) };
         self.out[class.index()] -= total / len;
         self.batch[class.index()] = self.batch[class.index()].saturating_sub(1);

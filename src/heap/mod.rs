@@ -42,15 +42,12 @@ use backend::{Backend, Request};
 use cache::Cache;
 use class::SizeClass;
 
-pub use backend::HUGE_FROM;
+pub use backend::{HUGE_FROM, PURGE_THRESHOLD};
 pub use check::Fault;
 pub use class::{CLASSES, GRANULE, SMALL_MAX, block_len, class_len, class_of};
 pub use memory::{Extent, Memory};
 pub use stats::{Class, Stats};
 pub use system::SystemMemory;
-
-/// How many free bytes stay committed, unless [`Heap::set_purge_threshold`] says otherwise.
-pub const PURGE_THRESHOLD: usize = if usize::BITS == 64 { 64 * 1024 * 1024 } else { 16 * 1024 * 1024 };
 
 /// A heap over the memory `M`, behind the lock `L`.
 ///
@@ -141,7 +138,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// `block` came from this heap for this `layout` and is not used any more.
     #[inline]
     pub unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: the caller's promise.
+        // SAFETY: this function's contract says that the block is this heap's, for this layout, and no longer used.
         self.with(|state| unsafe { state.deallocate(block, layout) });
     }
 
@@ -156,7 +153,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// at most `isize::MAX`.
     #[inline]
     pub unsafe fn reallocate(&self, block: NonNull<u8>, layout: Layout, new_size: usize) -> Option<NonNull<u8>> {
-        // SAFETY: the caller's promise.
+        // SAFETY: this function's contract says that the block is this heap's, for this layout.
         self.with(|state| unsafe { state.reallocate(block, layout, new_size) })
     }
 
@@ -300,7 +297,7 @@ impl<M: Memory> State<M> {
     /// Takes back a block that has no class.
     #[inline(never)]
     unsafe fn give(&mut self, block: NonNull<u8>, size: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the block is as long as its layout says, whole granules, and no longer used.
         unsafe { self.backend.give(block, block_len(size)) };
     }
 
@@ -308,7 +305,7 @@ impl<M: Memory> State<M> {
     /// it can stay where it is.
     #[inline(never)]
     unsafe fn resize(&mut self, block: NonNull<u8>, size: usize, new_size: usize) -> bool {
-        // SAFETY: the caller's promise.
+        // SAFETY: the block is as long as its layout says, whole granules.
         unsafe { self.backend.resize(block, block_len(size), block_len(new_size)) }
     }
 
@@ -364,7 +361,7 @@ unsafe impl<L: RawMutex, M: Memory> GlobalAlloc for Heap<L, M> {
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise; blocks are not null.
+        // SAFETY: `GlobalAlloc`'s contract says that the block is this heap's; blocks are not null.
         unsafe { self.deallocate(NonNull::new_unchecked(block), layout) };
     }
 
@@ -374,7 +371,7 @@ unsafe impl<L: RawMutex, M: Memory> GlobalAlloc for Heap<L, M> {
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the caller's promise; blocks are not null.
+        // SAFETY: `GlobalAlloc`'s contract says that the block is this heap's; blocks are not null.
         or_null(unsafe { self.reallocate(NonNull::new_unchecked(block), layout, new_size) })
     }
 }

@@ -146,7 +146,7 @@ unsafe impl Memory for SystemMemory {
     }
 
     unsafe fn prefer_huge(&mut self, at: NonNull<u8>, len: usize) {
-        // SAFETY: as above.
+        // SAFETY: whole pages of an extent that the heap had from `reserve`.
         unsafe { vm::prefer_huge(at, len) };
     }
 }

@@ -139,9 +139,9 @@ impl Termination for Never {
 #[doc(hidden)]
 #[inline(always)]
 pub unsafe fn run(stack: *const usize, program: impl FnOnce(Args) -> i32) -> ! {
-    // SAFETY: the caller's promise.
+    // SAFETY: this function's contract says that `stack` is the initial stack.
     let args = unsafe { Args::from_initial_stack(stack) };
-    // SAFETY: the caller's promise.
+    // SAFETY: this function's contract says that this is the first call, with the initial stack.
     unsafe { relocate::relocate(args.initial_stack()) };
     args.initial_stack().publish();
     sys::exit(program(args))

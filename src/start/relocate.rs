@@ -57,7 +57,7 @@ pub(crate) unsafe fn relocate(stack: InitialStack) {
             [DT_TABLE_SIZE, bytes] => size = bytes,
             _ => {}
         }
-        // SAFETY: as above.
+        // SAFETY: this was not DT_NULL, so another entry follows.
         entry = unsafe { entry.add(1) };
     }
 
