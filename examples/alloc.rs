@@ -1,6 +1,6 @@
-//! The heap at work. Without arguments: collections of `alloc`, on the program's own heap. With `--fill`: a heap as a
-//! plain value, filled until it refuses, emptied and filled again; a `key=value` line for each fact, sizes in bytes.
-//! Run it under `ulimit -v`.
+//! Shows the heap at work. Without arguments it uses collections of `alloc`, on the program's own heap. With `--fill`
+//! it makes a heap that is a plain value, fills it until it refuses, empties it and fills it again, and prints a
+//! `key=value` line for each fact, sizes in bytes. Run it under `ulimit -v`.
 
 #![no_std]
 #![no_main]
@@ -25,7 +25,7 @@ static HEAP: Heap = Heap::new();
 
 const USAGE: &str = "usage: alloc [--fill=BLOCK [--cap=BYTES] [--allowance=BYTES]]";
 
-/// As much address space as a filling takes where no limit says less.
+/// The most address space that `--fill` takes if no limit is lower.
 const CAP: u64 = 256 << 20;
 
 fn usage(arg: &str) -> ! {
@@ -73,7 +73,7 @@ fn collections() -> i32 {
     i32::from(whole.is_err() || stats.live != 0)
 }
 
-/// A block that is in use links to the one before it.
+/// Each allocated block links to the one that was allocated before it.
 type Link = Option<NonNull<u8>>;
 
 fn fill(layout: Layout, memory: SystemMemory) -> i32 {
@@ -87,7 +87,7 @@ fn fill(layout: Layout, memory: SystemMemory) -> i32 {
     for filled in &mut filled {
         let mut last: Link = None;
         while let Some(block) = heap.allocate(layout) {
-            // SAFETY: the block is ours; its last byte is touched, and its first word holds the link.
+            // SAFETY: the heap has just allocated the block, and its length is at least that of a link.
             unsafe {
                 block.add(layout.size() - 1).write(0xff);
                 block.cast::<Link>().write_unaligned(last);
@@ -96,7 +96,7 @@ fn fill(layout: Layout, memory: SystemMemory) -> i32 {
             *filled += layout.size();
         }
         while let Some(block) = last {
-            // SAFETY: a block of the chain, which is given back once.
+            // SAFETY: the chain holds allocated blocks of this layout, each once, and each begins with its link.
             unsafe {
                 last = block.cast::<Link>().read_unaligned();
                 damaged +=

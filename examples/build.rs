@@ -1,5 +1,5 @@
-//! For a standard target a program has to be linked without a libc's start files; for those of rt0's `targets/` this
-//! does nothing, and a program needs no build script.
+//! On a standard target a program has to be linked without a libc's start files, and this script passes the linker
+//! arguments for that. On the targets in rt0's `targets/` it does nothing, and a program needs no build script.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

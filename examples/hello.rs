@@ -1,4 +1,4 @@
-//! The smallest program: no heap, and not an instruction of one.
+//! The smallest program. It has no heap and contains none of the heap's code.
 
 #![no_std]
 #![no_main]

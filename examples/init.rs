@@ -1,18 +1,18 @@
-//! Runs a plan: programs under limits, one after the other. Linux and FreeBSD, without a heap.
+//! Runs a plan: a list of programs, each under limits of its own. It runs on Linux and FreeBSD and has no heap.
 //!
 //! As the first process of a machine it runs the file `/plan` and turns the machine off. Otherwise `init PLAN` runs
-//! the file PLAN, and exits with 0, or 2 if there was something in it that made no sense.
+//! the file PLAN and exits with 0, or with 2 if some line of it made no sense.
 //!
 //! The plan is read line by line:
 //!
 //! ```text
 //! # a comment
 //! NAME LIMIT PROGRAM ARGUMENT...   run PROGRAM (a path) with RLIMIT_AS = LIMIT bytes; `-` for no limit
-//! !timeout SECONDS                 how long each program below may take; 0 for ever
+//! !timeout SECONDS                 how long each program below may take; 0 means none
 //! !stack BYTES                     RLIMIT_STACK for the programs below; also `unlimited` (up to the hard limit), and `-`
 //! ```
 //!
-//! Words are separated by blanks; one that begins with `'` or `"` goes on to the next such quote. Numbers are
+//! Words are separated by blanks; a word that begins with `'` or `"` ends at the next such quote. Numbers are
 //! decimal, or hexadecimal after `0x`; `k`, `m` and `g` after a decimal one multiply it by 2^10, 2^20 and 2^30.
 //!
 //! For each program the console shows, each on a line of its own,
@@ -23,8 +23,8 @@
 //! --- NAME exit=STATUS             or signal=NUMBER, or TIMEOUT
 //! ```
 //!
-//! between `init: up` and `ALL DONE`. A program that could not be started exits with 127 after a line that says why;
-//! a line of the plan that makes no sense is named and has no result.
+//! between `init: up` and `ALL DONE`. A program that could not be started exits with 127 after a line that says why.
+//! A line of the plan that makes no sense is reported by its number, and nothing is run for it.
 #![no_std]
 #![no_main]
 
@@ -60,7 +60,7 @@ fn main(args: Args) -> i32 {
             return 2;
         }
     };
-    // Whatever the kernel has begun to print, our lines begin at the margin.
+    // The kernel may have printed part of a line; ours must begin at the margin.
     println!("\ninit: up");
     let status = match sys::open(plan, sys::O_RDONLY | sys::O_CLOEXEC, 0) {
         Ok(fd) => run_plan(Lines::new(fd)),
@@ -77,7 +77,7 @@ fn main(args: Args) -> i32 {
 }
 
 fn turn_off() {
-    // The driver of the console still has the last line to send.
+    // The console's driver may still be sending the last line.
     let _ = sys::nanosleep(Timespec { seconds: 0, nanoseconds: 100_000_000 });
     system::prepare_power_off();
     let errno = sys::reboot(sys::REBOOT_POWER_OFF);
@@ -85,15 +85,15 @@ fn turn_off() {
     sys::reboot(sys::REBOOT_RESTART);
 }
 
-/// What holds for the programs below a line that begins with `!`.
+/// What the lines that begin with `!` have set for the programs below them.
 struct Settings {
-    /// Seconds; 0 for ever.
+    /// Seconds; 0 means no timeout.
     timeout: u64,
     /// RLIMIT_STACK.
     stack: Stack,
 }
 
-/// Runs the lines; answers the status to exit with.
+/// Runs the lines and returns the status to exit with.
 fn run_plan(mut lines: Lines) -> i32 {
     let mut status = 0;
     let mut settings = Settings { timeout: 0, stack: Stack::Kept };
@@ -136,7 +136,7 @@ fn run_line(line: &mut [u8], settings: &mut Settings) -> Result<(), &'static str
         }
         [name, limit, program @ ..] if !program.is_empty() => {
             let limit = if limit.to_bytes() == b"-" { None } else { Some(both(number(limit)?)) };
-            let name = name.to_str().map_err(|_| "a name in UTF-8 is wanted")?;
+            let name = name.to_str().map_err(|_| "the name is not UTF-8")?;
             println!("=== {name}");
             match run(program, limit, settings) {
                 Ok(End::Exit(status)) => println!("--- {name} exit={status}"),
@@ -145,12 +145,12 @@ fn run_line(line: &mut [u8], settings: &mut Settings) -> Result<(), &'static str
                 Err(errno) => println!("init: {name}: {errno}"),
             }
         }
-        _ => return Err("NAME LIMIT PROGRAM is the least a line has"),
+        _ => return Err("a line needs at least NAME LIMIT PROGRAM"),
     }
     Ok(())
 }
 
-/// What RLIMIT_STACK is to be.
+/// The RLIMIT_STACK that a program gets.
 enum Stack {
     Kept,
     Unlimited,
@@ -170,7 +170,7 @@ impl Stack {
     }
 }
 
-/// A soft limit and a hard one of the same size: nobody raises it.
+/// A soft limit and a hard limit of the same size, so that the program cannot raise it.
 fn both(bytes: u64) -> Rlimit {
     Rlimit { soft: Some(bytes), hard: Some(bytes) }
 }
@@ -184,7 +184,7 @@ enum End {
 
 /// Runs the program `words[0]` with the arguments `words` to its end.
 ///
-/// The clock is a child as well, one that sleeps: so waiting is one call that the first of the two to end answers.
+/// The timeout is a second child, which sleeps. So one `wait4` waits for both, and returns when the first of them ends.
 fn run(words: &[&CStr], limit: Option<Rlimit>, settings: &Settings) -> Result<End, Errno> {
     let program = fork(|| start(words, limit, settings))?;
     let clock = if settings.timeout == 0 { 0 } else { fork(|| sleep(settings.timeout))? };
@@ -202,7 +202,7 @@ fn run(words: &[&CStr], limit: Option<Rlimit>, settings: &Settings) -> Result<En
         }
     };
     if clock != 0 && !timeout {
-        // It has not been waited for, so the number is still its own.
+        // It has not been waited for, so its process number cannot belong to another process yet.
         sys::kill(clock, SIGKILL)?;
         while sys::wait4(clock, 0) == Err(Errno::EINTR) {}
     }
@@ -213,7 +213,7 @@ fn run(words: &[&CStr], limit: Option<Rlimit>, settings: &Settings) -> Result<En
     })
 }
 
-/// Makes a child that does `work` and ends with what it answers.
+/// Makes a child process that does `work` and exits with what `work` returns.
 fn fork(work: impl FnOnce() -> i32) -> Result<i32, Errno> {
     // SAFETY: this process has one thread and no locks.
     match unsafe { sys::fork() }? {
@@ -222,7 +222,7 @@ fn fork(work: impl FnOnce() -> i32) -> Result<i32, Errno> {
     }
 }
 
-/// In the child: sets the limits and becomes the program.
+/// Runs in the child: sets the limits and becomes the program.
 fn start(words: &[&CStr], limit: Option<Rlimit>, settings: &Settings) -> i32 {
     if let Err(errno) = set_limits(limit, settings) {
         println!("init: setting limits: {errno}");
@@ -249,14 +249,14 @@ fn set_limits(limit: Option<Rlimit>, settings: &Settings) -> Result<(), Errno> {
     Ok(())
 }
 
-/// In the child that is the clock.
+/// Runs in the child that is the timeout.
 fn sleep(seconds: u64) -> i32 {
     let _ = sys::nanosleep(Timespec { seconds: isize::try_from(seconds).unwrap_or(isize::MAX), nanoseconds: 0 });
     0
 }
 
-/// Splits a line, whose last byte is its end, into words. The blanks and quotes behind words become the NULs that end
-/// them.
+/// Splits a line, whose last byte is its newline, into words. The blank or quote after each word is overwritten with
+/// the NUL that ends it as a C string.
 fn split(line: &mut [u8]) -> Result<Vec<&CStr, WORDS>, &'static str> {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0);
     let mut starts: Vec<usize, WORDS> = Vec::new();
@@ -271,7 +271,7 @@ fn split(line: &mut [u8]) -> Result<Vec<&CStr, WORDS>, &'static str> {
         at += usize::from(quoted);
         let end =
             if quoted { line[at..].iter().position(|&byte| byte == first) } else { line[at..].iter().position(blank) };
-        let end = at + end.ok_or("a quote without its second")?;
+        let end = at + end.ok_or("a quote that is not closed")?;
         starts.push(at).map_err(|_| "too many words")?;
         line[end] = 0;
         at = end + 1;
@@ -283,7 +283,7 @@ fn split(line: &mut [u8]) -> Result<Vec<&CStr, WORDS>, &'static str> {
         .collect()
 }
 
-/// Reads a number: see the head of this file.
+/// Reads a number as the head of this file describes it.
 fn number(word: &CStr) -> Result<u64, &'static str> {
     let text = word.to_str().unwrap_or("");
     let wrong = "not a number: decimal, perhaps with k, m or g, or 0x and hexadecimal";
@@ -299,7 +299,7 @@ fn number(word: &CStr) -> Result<u64, &'static str> {
     digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift)).ok_or(wrong)
 }
 
-/// A file, a line at a time.
+/// Reads a file line by line.
 struct Lines {
     fd: i32,
     buffer: [MaybeUninit<u8>; LINE],
@@ -319,7 +319,7 @@ impl Lines {
         Lines { fd, buffer: [MaybeUninit::uninit(); LINE], start: 0, end: 0 }
     }
 
-    /// The next line with its end. A last line without an end is taken for cut off and left out.
+    /// The next line with its newline. A last line without one has been cut off, and is left out.
     fn next(&mut self) -> Result<Option<&mut [u8]>, Unreadable> {
         let mut searched = self.start;
         loop {
@@ -352,10 +352,10 @@ impl Lines {
 
 #[cfg(target_os = "linux")]
 mod system {
-    /// The kernel has done it already.
+    /// Linux has opened the console already.
     pub(crate) fn open_console() {}
 
-    /// It turns off at once.
+    /// Linux turns the machine off at once.
     pub(crate) fn prepare_power_off() {}
 }
 
@@ -363,9 +363,9 @@ mod system {
 mod system {
     use rt0::sys::{self, nr};
 
-    /// FreeBSD starts process 1 without a descriptor; the first three to be opened are 0, 1 and 2.
+    /// FreeBSD starts process 1 without open descriptors, so the first three that are opened become 0, 1 and 2.
     ///
-    /// Drivers still attach meanwhile, and what the kernel says of them would fall between our lines.
+    /// Meanwhile drivers still attach, and the kernel's messages about them would interrupt our lines.
     pub(crate) fn open_console() {
         let _ = sys::nanosleep(sys::Timespec { seconds: 2, nanoseconds: 0 });
         for _ in 0..3 {
@@ -373,7 +373,7 @@ mod system {
         }
     }
 
-    /// FreeBSD waits five seconds before it turns off, so that a disk may write its cache:
+    /// FreeBSD waits five seconds before it turns off, so that a disk can write its cache; this sets it to none:
     /// `kern.shutdown.poweroff_delay`.
     pub(crate) fn prepare_power_off() {
         let name = b"kern.shutdown.poweroff_delay";
@@ -400,7 +400,7 @@ mod system {
             )
         };
         if found.is_ok() {
-            // SAFETY: as above; nothing is read out, and the new value is an int.
+            // SAFETY: the kernel reads the name and the new value, an int; there is no old value to write.
             let _ = unsafe {
                 sys::syscall(
                     nr::SYSCTL,

@@ -1,4 +1,4 @@
-//! Shows how the arena was fitted into the limit of the address space, a `key=value` line for each fact; sizes are
+//! Shows how large an arena the limit of the address space allowed, with a `key=value` line for each fact; sizes are in
 //! bytes. Run it under `ulimit -v`.
 
 #![no_std]
@@ -43,7 +43,7 @@ fn usage(arg: &str) -> ! {
     rt0::exit(2)
 }
 
-/// Called before `main`, for the arena that it is to have.
+/// Called before `main`: which arena `main` gets.
 fn options(args: Args) -> Options {
     settings(args).options
 }
@@ -69,7 +69,7 @@ fn main(args: Args, mut arena: Arena) {
     println!("base={:#x}", arena.bitmap().base().addr());
     println!("tries={}", decision.attempts.tries);
     println!("calls={}", decision.attempts.calls);
-    // Of all regions: filling may reserve further ones.
+    // The sums over all regions, since filling may have reserved further ones.
     let mut sum =
         Filled { arena: arena.extent().len() as u64, bitmap: arena.bitmap().len() as u64, regions: 1, filled: 0 };
     let fill = settings(args).fill;
@@ -84,7 +84,7 @@ fn main(args: Args, mut arena: Arena) {
     }
 }
 
-/// Sizes of all regions together, and how much of their arenas was committed and touched, bytes.
+/// The sizes of all regions together, and how much of their arenas has been committed and touched, in bytes.
 struct Filled {
     arena: u64,
     bitmap: u64,
@@ -93,7 +93,7 @@ struct Filled {
 }
 
 impl Filled {
-    /// Fills the arena and, where there is an end to it, every further region.
+    /// Fills the arena, and then further regions for as long as one can be reserved.
     fn fill(&mut self, arena: &mut Arena, chunk: usize) {
         let bounded = arena.decision().source.limit().is_some() || usize::BITS == 32;
         self.filled = fill_region(arena.region(), chunk);
@@ -109,7 +109,8 @@ impl Filled {
     }
 }
 
-/// Bytes committed and touched, chunk after chunk from the start, until the kernel refuses.
+/// Commits and touches a region chunk by chunk from its start until the kernel refuses; returns how many bytes that
+/// were.
 fn fill_region(region: &Region, chunk: usize) -> u64 {
     let (base, size) = (region.extent().base(), region.extent().len());
     let mut offset = 0;

@@ -1,7 +1,8 @@
-//! Asks the kernel that runs it for what rt0 stands on, one question at a time, and prints what it does.
+//! Finds out how the kernel that runs it behaves where rt0 depends on that, one question at a time.
 //!
-//! `probe calls` goes through the typed calls and the registers they must keep; the other questions are about memory and its
-//! limits, on which kernels differ. A probe has no opinion: what is right for a kernel is for those who ask.
+//! `probe calls` makes the typed calls and checks the registers that they must keep; the other questions are about
+//! memory and its limits, where kernels differ. The probe only reports: whether an answer is right for a kernel is for
+//! the caller to judge.
 
 #![no_std]
 #![no_main]
@@ -67,23 +68,25 @@ fn report(key: &str, result: Result<(), Errno>) {
     }
 }
 
-/// Prints `key=ok` or `key=WRONG`; a wrong one is for whoever compares the output.
+/// Prints `key=ok` or `key=WRONG`, for the test that compares the output.
 fn must(key: &str, holds: bool) {
     println!("{key}={}", if holds { "ok" } else { "WRONG" });
 }
 
 fn map(length: usize, protection: i32, flags: i32) -> Result<*mut u8, Errno> {
-    // SAFETY: without MAP_FIXED the kernel takes address space that nobody has; `probe flags` with it is the asker's risk.
+    // SAFETY: without MAP_FIXED the kernel picks unused address space. `probe flags` with MAP_FIXED may replace a
+    // mapping: a test that asks for that wants to see what happens.
     unsafe { sys::mmap(ptr::null_mut(), length, protection, flags, -1, 0) }
 }
 
 fn unmap(base: *mut u8, length: usize) {
-    // SAFETY: the callers give back what they have mapped and no longer use.
+    // SAFETY: each caller passes what it has mapped itself and no longer uses.
     let _ = unsafe { sys::munmap(base, length) };
 }
 
 fn number_without_arguments(number: usize) -> Result<(), Errno> {
-    // SAFETY: none that the program could speak of: whoever asks for this number takes what it does.
+    // SAFETY: nothing is known of the call, whose number comes from the command line. Tests pass numbers that change no
+    // memory of this program.
     unsafe { sys::syscall(number, [Arg::from(0usize); 6]) }.map(drop)
 }
 
@@ -101,8 +104,8 @@ fn calls(args: Args) {
     must("pid", sys::getpid() > 0);
 }
 
-/// The same call twice with words that the compiler cannot see through: it will pass on what it believes to be in registers
-/// still, so a register that the kernel destroys and the port does not list gives a wrong second call.
+/// Makes the same call twice with arguments that the compiler cannot see through. It leaves them in registers that it
+/// believes unchanged, so a register that the kernel destroys and the port does not list makes the second call wrong.
 fn kept() -> bool {
     let length = black_box(2 * PAGE);
     let protection = black_box(PROT_READ | PROT_WRITE);
@@ -111,7 +114,7 @@ fn kept() -> bool {
     let offset = black_box(0);
     let mut bases = [ptr::null_mut(); 4];
     for base in &mut bases {
-        // SAFETY: without MAP_FIXED the kernel takes address space that nobody has.
+        // SAFETY: without MAP_FIXED the kernel picks unused address space.
         match unsafe { sys::mmap(ptr::null_mut(), length, protection, flags, descriptor, offset) } {
             Ok(mapped) => *base = mapped,
             Err(_) => return false,
@@ -130,7 +133,7 @@ fn kept() -> bool {
     distinct && writable
 }
 
-/// An error is told from a result, small results and large.
+/// Errors and results are told apart, whether results are small or large.
 fn carry() -> bool {
     let mut byte = [MaybeUninit::uninit()];
     let bad = [sys::read_uninit(-1, &mut byte).err(), sys::close(-1).err(), sys::write(-1, b"x").err()];
@@ -138,7 +141,7 @@ fn carry() -> bool {
     bad.iter().all(|error| *error == Some(Errno::EBADF)) && none == Ok(0)
 }
 
-/// mmap's last argument: the second page of this program's own file is what reading the file gives.
+/// mmap's last argument, the offset: the second page of this program's own file, mapped, is what `read` reads there.
 fn offset(args: Args) -> bool {
     let Some(path) = args.iter().next() else { return false };
     let Ok(file) = sys::open(path, sys::O_RDONLY, 0) else { return false };
@@ -147,18 +150,18 @@ fn offset(args: Args) -> bool {
     while let Ok(count @ 1..) = sys::read_uninit(file, &mut content[length..]) {
         length += count;
     }
-    // SAFETY: without MAP_FIXED the kernel takes address space that nobody has; nobody writes to the file.
+    // SAFETY: without MAP_FIXED the kernel picks unused address space; nobody writes to the file.
     let mapped = unsafe { sys::mmap(ptr::null_mut(), PAGE, PROT_READ, MAP_PRIVATE, file, PAGE as u64) };
     let Ok(mapped) = mapped else { return false };
     let same = (0..16).all(|i| {
-        // SAFETY: all of it was initialised; a page is mapped there.
+        // SAFETY: every byte of the buffer is initialised, and the page is mapped.
         unsafe { content[PAGE + i].assume_init() == mapped.add(i).read() }
     });
     unmap(mapped, PAGE);
     length == PAGE + 16 && same && sys::close(file).is_ok() && sys::close(file) == Err(Errno::EBADF)
 }
 
-/// Pages without access become writable, and read as zeroes.
+/// Pages that gave no access become writable and read as zeroes.
 fn protect() -> bool {
     let Ok(base) = map(64 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANON) else { return false };
     // SAFETY: these pages are ours; what is read was made readable.
@@ -166,18 +169,18 @@ fn protect() -> bool {
         sys::mprotect(base.add(PAGE), PAGE, PROT_READ | PROT_WRITE).is_ok()
             && base.add(2 * PAGE - 8).cast::<u64>().read() == 0
     };
-    // SAFETY: as above.
+    // SAFETY: the page is ours, and what it holds is not needed any more.
     let advised = unsafe { sys::madvise(base.add(PAGE), PAGE, sys::MADV_DONTNEED) } == Ok(());
-    // SAFETY: nothing is done to memory, since the advice is none.
+    // SAFETY: the advice does not exist, so the kernel does nothing to memory.
     let refused = unsafe { sys::madvise(base, PAGE, 9999) } == Err(Errno::EINVAL);
     unmap(base, 64 * PAGE);
     zero && advised && refused
 }
 
-/// A child that exits, one that is killed, one that executes; and no child.
+/// Waits for a child that exits, for one that is killed, for one that fails to execute a file, and for none.
 fn children() -> bool {
     let ended = |work: &dyn Fn()| {
-        // SAFETY: there is one thread.
+        // SAFETY: this process has one thread, so no lock is held by another.
         match unsafe { sys::fork() } {
             Ok(0) => {
                 work();
@@ -215,7 +218,7 @@ fn time() -> bool {
     slept.is_ok() && before.is_ok() && now().is_ok_and(|after| before.is_ok_and(|before| after > before))
 }
 
-/// A limit that is set is read back; the soft one may be lowered and raised up to the hard one.
+/// A limit that has been set is read back, and the hard limit stays when the soft one is lowered.
 fn limits() -> bool {
     let Ok(before) = sys::getrlimit(sys::RLIMIT_STACK) else { return false };
     let lower = sys::Rlimit { soft: Some(1 << 20), ..before };
@@ -224,7 +227,7 @@ fn limits() -> bool {
         && sys::getrlimit(9999).err() == Some(Errno::EINVAL)
 }
 
-/// What mapping over one's own reservation costs.
+/// Whether mapping over a reservation counts twice against the limit, and whether mprotect does.
 fn fixed(bytes: usize) {
     let base = match map(bytes, PROT_NONE, MAP_PRIVATE | MAP_ANON) {
         Ok(base) => base,
@@ -234,7 +237,7 @@ fn fixed(bytes: usize) {
     // SAFETY: the range is ours, and nothing is in it.
     let over = unsafe { sys::mmap(base, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON | MAP_FIXED, -1, 0) };
     report("fixed", over.map(drop));
-    // SAFETY: as above.
+    // SAFETY: the range is ours, and nothing is in it; it only gains access.
     report("protect", unsafe { sys::mprotect(base, bytes, PROT_READ | PROT_WRITE) });
     report("again", map(bytes, PROT_NONE, MAP_PRIVATE | MAP_ANON).map(drop));
 }
@@ -250,7 +253,8 @@ fn guard(bytes: usize) {
     report("beside", map(bytes, PROT_NONE, MAP_PRIVATE | MAP_ANON).map(drop));
     // SAFETY: the range is ours, and nothing is in it.
     report("protect", unsafe { sys::mprotect(base, PAGE, PROT_READ | PROT_WRITE) });
-    // SAFETY: this ends the program where the kernel has made no memory of the page.
+    // SAFETY: where mprotect has not made memory of the guard, the write faults and ends the program; that is the
+    // answer.
     unsafe { base.write_volatile(1) };
     println!("written=ok");
 }
@@ -281,7 +285,7 @@ fn touch() {
     println!("touch={value}");
 }
 
-/// Uses at least this much stack, page after page.
+/// Uses at least `bytes` of stack, page by page.
 #[inline(never)]
 fn use_stack(bytes: usize) -> usize {
     let page = black_box([1u8; PAGE]);

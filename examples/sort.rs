@@ -1,4 +1,5 @@
-//! Prints its arguments in order. Its heap is reserved before `main`: where nothing fits, the process says so.
+//! Prints its arguments in sorted order. Its heap is reserved before `main`, so that the process ends with a message if
+//! nothing fits under the limit.
 
 #![no_std]
 #![no_main]

@@ -1,6 +1,7 @@
-//! Threads over one heap. Each makes blocks of random sizes, fills them, checks and frees them, and swaps some with what
-//! other threads have posted, so that many blocks are freed by another thread than made them. Under `ulimit -v` the heap
-//! will be full now and then: null is an answer, and the threads go on. A `key=value` line for each fact at the end.
+//! Several threads share one heap. Each allocates blocks of random sizes, fills, checks and frees them, and swaps some
+//! for blocks that other threads have posted, so that many blocks are freed by a thread that did not allocate them.
+//! Under `ulimit -v` the heap is full now and then; the threads count that and go on. At the end there is a `key=value`
+//! line for each fact.
 
 #![no_std]
 #![no_main]
@@ -23,14 +24,14 @@ const MOST: usize = 64;
 
 static HEAP: Heap = Heap::new();
 
-/// Held until all threads are there: they begin as one.
+/// Held until all threads are there, so that they begin at the same time.
 static GATE: Lock = Lock::new();
 
 /// Blocks on their way from one thread to another.
 static POST: [AtomicPtr<Block>; 32] = [const { AtomicPtr::new(ptr::null_mut()) }; 32];
 
-/// Rounds for each thread; what all have done; blocks taken from another's post; requests that found no room; blocks that
-/// were not what was written to them.
+/// How many rounds each thread does; how many all have done; blocks taken from what others posted; requests that found
+/// no room; blocks that no longer held what was written to them.
 static ROUNDS: AtomicUsize = AtomicUsize::new(20_000);
 static DONE: AtomicUsize = AtomicUsize::new(0);
 static SWAPPED: AtomicUsize = AtomicUsize::new(0);
@@ -63,7 +64,7 @@ fn main(args: Args) -> i32 {
             }
         }
     }
-    // SAFETY: acquired above.
+    // SAFETY: this thread locked the gate above.
     unsafe { GATE.unlock() };
     threads.into_iter().flatten().for_each(give_stack_back);
     POST.iter().filter_map(take).for_each(free);
@@ -79,7 +80,7 @@ fn main(args: Args) -> i32 {
     i32::from(!whole || stats.live != 0 || DAMAGED.load(Relaxed) != 0)
 }
 
-/// A stack with a page below it that nobody has access to.
+/// Bytes of a thread's stack. Below it is a page without access.
 const STACK: usize = 32 << 10;
 
 fn start(index: usize) -> Result<Thread, (&'static str, Errno)> {
@@ -87,12 +88,12 @@ fn start(index: usize) -> Result<Thread, (&'static str, Errno)> {
     let region = vm::reserve(guard + STACK)
         .map_err(|error| ("no address space for its stack", error.errno().unwrap_or(Errno::EINVAL)))?;
     region.commit(guard..guard + STACK).map_err(|errno| ("no memory for its stack", errno))?;
-    // It is the thread's from here, and an extent again when that has ended.
+    // From here on the memory is the thread's. `give_stack_back` makes it an extent again.
     // SAFETY: the region is longer than the guard.
     let low = unsafe { region.into_raw().0.add(guard) };
     let stack = NonNull::slice_from_raw_parts(low, STACK);
-    // SAFETY: the stack is the thread's until it is joined, below it is the guard, and `work` only uses what is shared by
-    // a lock or atomically.
+    // SAFETY: the stack is the thread's until it is joined, below it is the guard, and `work` only uses what is shared
+    // by a lock or atomically.
     let thread = unsafe { thread::start(stack, work, ptr::without_provenance_mut(index)) };
     thread.map_err(|errno| ("the kernel makes none", errno))
 }
@@ -100,18 +101,18 @@ fn start(index: usize) -> Result<Thread, (&'static str, Errno)> {
 fn give_stack_back(thread: Thread) {
     let low = thread.join().cast::<u8>();
     let guard = page_size();
-    // SAFETY: the extent of `start`, which nobody uses any more.
+    // SAFETY: `start` made these from an extent of this base and length, and the thread has ended.
     let region = unsafe { Extent::from_raw(low.sub(guard), guard + STACK) };
-    // The kernel refuses only to split a mapping; then the stack stays.
+    // The kernel refuses only if it would have to split a mapping and has too many; then the stack stays mapped.
     let _ = region.release();
 }
 
-/// What each thread does.
+/// What each thread runs.
 fn work(index: *mut ()) {
     let mut random = Random(index.addr() as u32 + 1);
     let mut mine = [const { None }; 128];
     GATE.lock();
-    // SAFETY: acquired just now.
+    // SAFETY: this thread has just locked the gate.
     unsafe { GATE.unlock() };
     for _ in 0..ROUNDS.load(Relaxed) {
         let slot = random.below(mine.len());
@@ -126,7 +127,7 @@ fn work(index: *mut ()) {
                 mine[slot].take().into_iter().for_each(free);
                 mine[slot] = make(random.len(), random.below(256) as u8);
                 if mine[slot].is_none() {
-                    // Room for the others and for what comes next.
+                    // Makes room for the other threads and for the next request.
                     mine.iter_mut().step_by(2).filter_map(Option::take).for_each(free);
                 }
             }
@@ -140,7 +141,7 @@ fn take(post: &AtomicPtr<Block>) -> Option<NonNull<Block>> {
     NonNull::new(post.swap(ptr::null_mut(), Acquire))
 }
 
-/// How a block begins. Every byte behind this is `mark`.
+/// How a block begins. Every byte after this is `mark`.
 struct Block {
     len: usize,
     mark: u8,
@@ -150,7 +151,7 @@ fn layout(len: usize) -> Layout {
     Layout::from_size_align(len, align_of::<Block>()).expect("lengths are small")
 }
 
-/// The bytes of a block behind its beginning.
+/// The bytes of a block after its beginning.
 fn rest(block: NonNull<Block>, len: usize) -> NonNull<[u8]> {
     // SAFETY: no block is shorter than its beginning.
     NonNull::slice_from_raw_parts(unsafe { block.add(1) }.cast(), len - size_of::<Block>())
@@ -170,7 +171,7 @@ fn make(len: usize, mark: u8) -> Option<NonNull<Block>> {
     Some(block)
 }
 
-/// Looks whether a block still holds what was written to it.
+/// Counts a block that no longer holds what was written to it.
 fn check(block: NonNull<Block>) -> Block {
     // SAFETY: `make` or `resize` has written it, and it is ours alone since.
     let (start, bytes) = unsafe {
@@ -188,10 +189,10 @@ fn free(block: NonNull<Block>) {
     unsafe { HEAP.deallocate(block.cast(), layout(len)) };
 }
 
-/// The block with another length; where there is no room, as it was.
+/// Resizes the block; if there is no room, it stays as it was.
 fn resize(block: NonNull<Block>, len: usize) -> NonNull<Block> {
     let Block { len: old, mark } = check(block);
-    // SAFETY: it came from this heap with this length; if it moves, nobody uses the old one.
+    // SAFETY: it came from this heap with this length; if it moves, the old pointer is not used again.
     let Some(resized) = (unsafe { HEAP.reallocate(block.cast(), layout(old), len) }) else {
         REFUSED.fetch_add(1, Relaxed);
         return block;
@@ -219,7 +220,7 @@ impl Random {
         self.0 as usize % bound
     }
 
-    /// The length of a block: mostly small, some large.
+    /// The length of a block. Most are small, some large.
     fn len(&mut self) -> usize {
         let most = [32 << 10, 4 << 10, 512, 512, 512, 512, 512, 512][self.below(8)];
         size_of::<Block>() + self.below(most)

@@ -1,4 +1,4 @@
-//! The smallest program with a heap: a `Box` and a `Vec`. What it is larger than `hello` is what a heap costs.
+//! The smallest program with a heap: a `Box` and a `Vec`. The difference in size to `hello` is what a heap costs.
 
 #![no_std]
 #![no_main]

@@ -1,4 +1,4 @@
-//! The heap against its model.
+//! Compares the heap with its model on bytes that libFuzzer chooses.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! The structures that rt0 shares with a kernel, as the compiler lays them out for a port, against those of `libc`
-//! (FreeBSD) and `linux-raw-sys` (Linux). Nothing runs: that this compiles is the test.
+//! Compares the structures that rt0 shares with a kernel, as the compiler lays them out for a port, with those of
+//! `libc` (FreeBSD) and `linux-raw-sys` (Linux). Nothing runs: the test is that this compiles.
 
 #![no_std]
 #![allow(dead_code, unused_imports, unused_macros, missing_docs, reason = "two files of rt0, for their structures")]
@@ -25,7 +25,8 @@ use linux_raw_sys::{
     general::{__kernel_old_timespec as timespec, rlimit},
 };
 
-/// Both structures have the same size and alignment, and the fields, in their order, the same places and sizes.
+/// Checks that both structures have the same size and alignment, and the fields, in this order, the same offsets and
+/// sizes.
 macro_rules! same_layout {
     ($ours:ident { $($our_field:ident),* }, $theirs:ident { $($their_field:ident),* }) => {
         const _: () = {
@@ -39,7 +40,7 @@ macro_rules! same_layout {
     };
 }
 
-/// The size of what a function that is never called points to.
+/// The size of what the function's result points to; the function is never called.
 const fn field_size<S, F>(_: fn(&S) -> *const F) -> usize {
     size_of::<F>()
 }
@@ -47,12 +48,12 @@ const fn field_size<S, F>(_: fn(&S) -> *const F) -> usize {
 same_layout!(RawRlimit { soft, hard }, rlimit { rlim_cur, rlim_max });
 same_layout!(Timespec { seconds, nanoseconds }, timespec { tv_sec, tv_nsec });
 
-// Words: an argument of a system call, `long` and a pointer are one size on every port.
+// An argument of a system call, a `long` and a pointer have the size of a word on every port.
 const _: () = assert!(size_of::<arch::Arg>() == size_of::<c_long>());
 const _: () = assert!(size_of::<usize>() == size_of::<*const ()>());
 const _: () = assert!(size_of::<arch::Arg>() == size_of::<usize>());
 
-// FreeBSD's limits are signed, and its file offsets two words on 386.
+// FreeBSD's limits are signed, and its file offsets are two words on 386.
 #[cfg(target_os = "freebsd")]
 const _: () = {
     assert!(libc::rlim_t::MIN < 0);

@@ -1,4 +1,4 @@
-//! The ports, as far as a test has to know them.
+//! The ports: their names, and what a test has to know of them.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ impl Port {
         }
     }
 
-    /// Whether its kernel is FreeBSD.
+    /// Whether the port is for FreeBSD.
     pub fn is_freebsd(self) -> bool {
         matches!(self, Port::freebsd_386 | Port::freebsd_amd64)
     }
@@ -44,12 +44,12 @@ impl Port {
     }
 }
 
-/// Those of `ports` that are to be tested: all, or the ones that the environment variable `RT0_PORTS` names, as
-/// `make test PORT=...` has it.
+/// Which of `ports` are tested: all, or those that the environment variable `RT0_PORTS` names, which
+/// `make test PORT=...` sets.
 ///
 /// # Panics
 ///
-/// If `RT0_PORTS` names what is no port.
+/// If `RT0_PORTS` has a word that is no port.
 pub fn chosen(ports: &[Port]) -> Vec<Port> {
     let Ok(names) = std::env::var("RT0_PORTS") else { return ports.to_vec() };
     let named: Vec<Port> = names

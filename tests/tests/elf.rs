@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// `sys/sys/elf_common.h`.
 const NT_FREEBSD_ABI_TAG: u32 = 1;
 
-/// What of a program is checked, in one shape for both widths.
+/// The parts of a program's file that are checked, in the same form for both widths of a word.
 #[derive(Default)]
 struct Program {
     class: u8,
@@ -24,12 +24,12 @@ struct Program {
     flags: u32,
     entry: u64,
     segments: Vec<Segment>,
-    /// Notes in PT_NOTE segments: where in the file the segment ends, name, type.
+    /// The notes in PT_NOTE segments: where the segment ends in the file, the note's name and its type.
     notes: Vec<(u64, String, u32)>,
-    /// Tags of the dynamic section.
+    /// The tags of the dynamic section.
     dynamic: Vec<u64>,
     sections: Vec<Section>,
-    /// Name, value.
+    /// The symbols' names and values.
     symbols: Vec<(String, u64)>,
 }
 
@@ -110,7 +110,7 @@ impl Program {
         self.segments.iter().filter(move |segment| segment.kind == kind)
     }
 
-    /// Bytes that a loaded program occupies, of every section.
+    /// How many bytes a loaded program occupies, in all its sections.
     fn loaded(&self) -> u64 {
         self.sections
             .iter()
@@ -119,12 +119,12 @@ impl Program {
             .sum()
     }
 
-    /// Bytes of code and data in the file: what [`loaded`](Self::loaded) counts, less what begins as zeroes.
+    /// How many bytes of code and data are in the file: [`loaded`](Self::loaded) without what begins as zeroes.
     fn code(&self) -> u64 {
         self.loaded() - self.sections.iter().filter(|section| section.kind == SHT_NOBITS).map(|s| s.size).sum::<u64>()
     }
 
-    /// Bytes of address space from the first page to the last.
+    /// How many bytes of address space there are from the first page to the last.
     fn image(&self) -> u64 {
         let first = self.of_kind(PT_LOAD).map(|segment| segment.address / 4096 * 4096).min();
         let last = self.of_kind(PT_LOAD).map(|segment| (segment.address + segment.size).next_multiple_of(4096)).max();
@@ -135,7 +135,7 @@ impl Program {
         self.symbols.iter().map(|(name, _)| &**name).find(|name| name.to_lowercase().contains(word))
     }
 
-    /// What holds for a program of `port`, moved or not.
+    /// Checks what holds for every program of `port`, whether it is position-independent or not.
     fn check(&self, port: Port) -> Result<()> {
         let (class, machine) = match port {
             Port::linux_386 | Port::freebsd_386 => (ELFCLASS32, EM_386),
@@ -150,7 +150,7 @@ impl Program {
             ensure!(self.flags & EF_ARM_ABI_FLOAT_HARD == 0, "flags {:#x}: wants a floating-point unit", self.flags);
         }
 
-        // Static: nobody else has to be loaded, nothing has to be set up but what `_start` does.
+        // It is static: no other file has to be loaded, and `_start` does all the setting up.
         ensure!(self.of_kind(PT_INTERP).next().is_none(), "it wants a dynamic linker");
         ensure!(!self.dynamic.contains(&u64::from(DT_NEEDED)), "it wants a library");
         ensure!(self.of_kind(PT_TLS).next().is_none(), "it wants thread-local storage");
@@ -248,7 +248,7 @@ fn hello_is_under_1_kib_and_has_nothing_of_a_heap() -> Result<()> {
             let found = hello.has_symbol_like(word);
             ensure!(found.is_none(), "{port}: hello has {}", found.unwrap_or_default());
         }
-        // That there are such names to be found where there is an arena.
+        // A program with an arena has such names, so this test can find them.
         ensure!(read("limits")?.has_symbol_like("arena").is_some(), "{port}: limits has no symbol of its own");
     }
     Ok(())
@@ -261,7 +261,7 @@ fn a_heap_costs_less_than_12_kib() -> Result<()> {
         let code = |name| anyhow::Ok(Program::read(&port.program(&dist, name)).context("see `make dist`")?.code());
         let heap = code("vec")? - code("hello")?;
         println!("{port}: a Box, a Vec and the heap under them are {heap} bytes");
-        // ARM's instructions are four bytes each.
+        // ARM's instructions are four bytes long.
         let most = if port == Port::linux_arm { 14 << 10 } else { 12 << 10 };
         ensure!((1024..most).contains(&heap), "{port}: vec is {heap} bytes larger than hello, {most} is the most");
     }
@@ -293,7 +293,7 @@ fn a_static_pie_says_the_same() -> Result<()> {
             let machine = if port.is_freebsd() { Machine::Runner } else { Machine::Native };
             let job = Job::new(name, &file, &[arg]).limited(limit);
             let outcome = machine.run(&root().join("dist"), &[job], 60, &mut |_| ())?.remove(0);
-            // What the program says of its image is what the file says.
+            // The program must report the image's size that the file has.
             if let Some(image) = outcome.output.lines().find_map(|line| line.strip_prefix("image=")) {
                 let there = Program::read(&file)?.image();
                 ensure!(
@@ -301,7 +301,7 @@ fn a_static_pie_says_the_same() -> Result<()> {
                     "{port}: {folder}/{name} has an image of {there} bytes, it says {image}"
                 );
             }
-            // How large the image is differs from kind to kind, and what is left for the arena with it.
+            // The size of the image differs between the kinds of a program, and with it what is left for the arena.
             let differs = ["base", "image", "footprint", "headroom", "arena", "bitmap"];
             let same = |line: &&str| line.split_once('=').is_none_or(|(key, _)| !differs.contains(&key));
             Ok((outcome.end, outcome.output.lines().filter(same).map(String::from).collect()))

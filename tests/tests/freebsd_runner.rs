@@ -1,6 +1,6 @@
-//! The FreeBSD ports under the runner, and the runner itself against what is known of FreeBSD's kernels.
+//! The FreeBSD ports under the runner, and the runner itself compared with what is known of FreeBSD's kernels.
 //!
-//! Where a line says `[run]`, the same was observed on real FreeBSD kernels.
+//! What a line marked `[run]` checks was observed on real FreeBSD kernels.
 
 use std::path::{Path, PathBuf};
 
@@ -37,7 +37,7 @@ fn probe(port: Port, arguments: &[&str], options: &Options) -> Outcome {
     run(&program(port, "probe"), arguments, options).unwrap()
 }
 
-/// The places that the initial block can have, mod 16.
+/// The addresses that the initial block can have, mod 16.
 fn block_mods(port: Port) -> &'static [u64] {
     if port.bits() == 64 { &[0, 8] } else { &[0, 4, 8, 12] }
 }
@@ -91,7 +91,7 @@ fn every_typed_call_keeps_its_registers_and_tells_errors_from_results() {
     }
 }
 
-/// The core's promises, on every limit of the thinned sweep and with each stack.
+/// What the suite checks, under every limit of the thinned sweep and with each stack.
 #[test]
 fn the_arena_fits_every_limit() {
     for port in chosen(&PORTS) {
@@ -103,7 +103,7 @@ fn the_arena_fits_every_limit() {
     }
 }
 
-/// What the kernel has counted never exceeds the limit, and what `limits` says it has is what the kernel gave.
+/// What the kernel counts never exceeds the limit, and `limits` reports the arena that the kernel gave.
 #[test]
 fn the_kernel_counts_what_limits_says() {
     for port in chosen(&PORTS) {
@@ -125,7 +125,8 @@ fn the_kernel_counts_what_limits_says() {
     }
 }
 
-/// From the smallest limit under which FreeBSD executes the program, page by page: the one line, and then the arena.
+/// Page by page from the smallest limit under which FreeBSD executes the program: at first the program prints the one
+/// line, and from some limit on it has an arena.
 #[test]
 fn a_limit_that_nothing_fits_into_is_told_in_one_line() {
     for port in chosen(&PORTS) {
@@ -163,7 +164,7 @@ fn mapping_over_a_reservation_is_counted_twice_and_mprotect_not_at_all() {
     }
 }
 
-/// A guard is checked against the limit and then not counted; mprotect on it does nothing. [run]
+/// A guard is checked against the limit but then not counted, and mprotect on it does nothing. [run]
 #[test]
 fn a_guard_is_checked_but_not_counted_and_never_memory() {
     for port in chosen(&PORTS) {
@@ -184,7 +185,7 @@ fn dontneed_keeps_and_a_page_without_access_faults() {
     }
 }
 
-/// Without the ABI note, and the OS/ABI byte alone to tell it by, the same touch is SIGBUS; without either it is not
+/// In a program with the OS/ABI byte but without the ABI note the same access is SIGBUS. A program with neither is not
 /// executed. [run]
 #[test]
 fn the_note_and_the_osabi_byte_count() {
@@ -218,7 +219,7 @@ fn the_note_and_the_osabi_byte_count() {
     assert!(matches!(run(&linux, &[], &Options::default()).unwrap().end, End::Refused(_)));
 }
 
-/// A call by Linux's number, Linux's flags and Linux's resource are no small matter.
+/// A program that uses a number, a flag or a resource of Linux's is found out.
 #[test]
 fn what_is_linuxs_fails_loudly() {
     for port in chosen(&PORTS) {
@@ -254,7 +255,7 @@ fn an_unknown_call_is_sigsys() {
     }
 }
 
-/// The stack is a mapping like others: it grows as far as its own limit and the address space's go.
+/// The stack is a mapping like others, and grows until its own limit or that of the address space.
 #[test]
 fn the_stack_grows_within_both_limits() {
     for port in chosen(&PORTS) {
@@ -267,7 +268,7 @@ fn the_stack_grows_within_both_limits() {
     }
 }
 
-/// mmap(0) goes upward from the data segment plus the hard RLIMIT_DATA.
+/// mmap(0) searches upwards from the data segment plus the hard RLIMIT_DATA.
 #[test]
 fn mappings_begin_above_the_room_for_data() {
     for port in chosen(&PORTS) {
@@ -320,7 +321,7 @@ fn the_tool_tells_ends_apart_by_its_status() {
             let (code, errors) = status(arguments);
             assert!(code == expected && errors.contains(text), "{arguments:?}: {code} {errors:?}");
         }
-        // A write that takes nothing may be tried again or given up; neither is a crash of the runner.
+        // After a write that takes nothing the program may try again or give up; the runner survives both.
         assert!([0, 1, 124].contains(&status(&long_sleep).0));
     }
 }

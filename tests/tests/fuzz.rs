@@ -1,4 +1,4 @@
-//! The bodies of the fuzz targets on random bytes.
+//! Runs the bodies of the fuzz targets on random bytes.
 
 use proptest::prelude::*;
 use rt0_tests::check::fuzz;

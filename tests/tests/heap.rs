@@ -1,4 +1,4 @@
-//! The heap against a model: random runs, exhaustion, refusals, shapes.
+//! Compares the heap with a model: random runs, a full heap, refused memory, and blocks of every shape.
 
 use std::alloc::Layout;
 use std::cell::Cell;
@@ -22,7 +22,7 @@ const NEVER: (usize, usize) = (0, usize::MAX);
 
 #[test]
 fn random_runs_agree_with_the_model() {
-    // The body of the fuzz target, on bytes from a seed that a failure names.
+    // Each run is the fuzz target's body on random bytes; a failure prints the seed.
     let base = std::env::var("RT0_SEED").ok().map(|seed| seed.parse().expect("RT0_SEED is a number"));
     for seed in base.map_or(0..400, |seed: u64| seed..seed + 1) {
         let mut random = fastrand::Rng::with_seed(seed);
@@ -49,8 +49,8 @@ fn classes_waste_less_than_an_eighth_from_eight_granules_up() {
     }
 }
 
-/// Fills an arena with blocks, checks that nothing else is to be had, frees
-/// every second one, fills the holes, frees all, and does it again.
+/// Fills an arena with blocks until there is no room, frees every second one,
+/// fills the holes, frees all, and does it again.
 fn fill_and_empty(room: usize, size: usize, calls: &Cell<(usize, usize)>) -> usize {
     let mut watched = Watched::new(bounded(room, calls));
     let mut filled = [0; 2];
@@ -101,7 +101,7 @@ fn arenas_of_a_page_or_two_work() {
 
 #[test]
 fn each_refusal_leaves_the_heap_whole() {
-    // The run makes some number of calls of the memory; each of them is refused once.
+    // The run makes some number of calls for memory, and each of them is refused once.
     for refuse in 0..200 {
         let calls = Cell::new((0, refuse));
         let mut watched = Watched::new(bounded(24 << 20, &calls));
@@ -112,7 +112,7 @@ fn each_refusal_leaves_the_heap_whole() {
                     if !watched.allocate(layout(size, 16), false) {
                         failed += 1;
                         watched.check();
-                        // The refusal was for once: now there is room.
+                        // Only one call is refused, so now there is room.
                         assert!(watched.allocate(layout(size, 16), false) || round > 1);
                     }
                 }
@@ -221,11 +221,11 @@ fn reallocations_of_every_shape_keep_contents() {
 #[test]
 fn a_block_grows_where_it_is_if_its_neighbour_is_free() {
     let calls = Cell::new(NEVER);
-    // SAFETY: one thread.
+    // SAFETY: only this thread uses the heap.
     let heap: Heap<rt0::lock::Unlocked, _> = unsafe { Heap::unlocked_on(bounded(64 << 20, &calls)) };
     let new = |size: usize| heap.allocate(layout(size, 8)).expect("room");
     let (a, b, c) = (new(30_000), new(30_000), new(30_000));
-    // SAFETY: blocks of this heap with their layouts.
+    // SAFETY: the blocks are this heap's, with their layouts, and none is used after it has been freed or moved.
     unsafe {
         assert_ne!(heap.reallocate(a, layout(30_000, 8), 30_000 + GRANULE), Some(a), "b is in the way");
         heap.deallocate(b, layout(30_000, 8));
@@ -278,12 +278,12 @@ fn decommitted_memory_is_used_again() {
 
 #[test]
 fn trimming_gives_pages_back_to_the_kernel() {
-    // SAFETY: one thread.
+    // SAFETY: only this thread uses the heap.
     let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
     let resident = |at: NonNull<u8>, len: usize| {
         let mut pages = vec![0u8; len / 4096];
         let base = at.addr().get().next_multiple_of(4096);
-        // SAFETY: mincore writes one byte a page.
+        // SAFETY: mincore writes one byte for each page, and `pages` has that many.
         unsafe {
             rt0::sys::syscall(rt0::sys::nr::MINCORE, [base.into(), (len - 4096).into(), pages.as_mut_ptr().into()])
         }
@@ -296,16 +296,16 @@ fn trimming_gives_pages_back_to_the_kernel() {
     // SAFETY: the block is ours.
     unsafe { block.write_bytes(1, LEN) };
     assert!(resident(block, LEN) > 2000);
-    // SAFETY: as above.
+    // SAFETY: the block is ours, and is not used again.
     unsafe { heap.deallocate(block, layout(LEN, 8)) };
     assert!(resident(block, LEN) > 2000, "freed memory stays until it is too much");
     heap.trim();
     assert!(resident(block, LEN) < 10, "trim gives it back");
     assert_eq!(heap.check(), Ok(()));
-    // Beyond the bound it goes by itself.
+    // Above the threshold freed memory is given back without `trim`.
     heap.set_purge_threshold(0);
     let block = heap.allocate(layout(LEN, 8)).expect("room");
-    // SAFETY: as above.
+    // SAFETY: the block is ours, of this length, and only its address is used after it has been freed.
     unsafe {
         block.write_bytes(1, LEN);
         heap.deallocate(block, layout(LEN, 8));
@@ -314,7 +314,7 @@ fn trimming_gives_pages_back_to_the_kernel() {
     }
 }
 
-/// Bytes of `[from, to)` for which the kernel was asked for huge pages: mappings with `hg` among their `VmFlags`.
+/// How many bytes of `[from, to)` are in mappings for which huge pages were requested (`hg` among their `VmFlags`).
 fn advised_huge(from: usize, to: usize) -> usize {
     let maps = std::fs::read_to_string("/proc/self/smaps").expect("smaps");
     let mut mapping = 0..0;
@@ -339,7 +339,7 @@ fn a_large_heap_grows_by_huge_pages_and_a_small_one_does_not() {
     // A kernel without huge pages refuses the advice.
     let any = std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists();
     let grown = |from: Option<usize>, mebibytes: usize| {
-        // SAFETY: one thread.
+        // SAFETY: only this thread uses the heap.
         let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
         if let Some(from) = from {
             heap.set_huge_from(from);
@@ -353,7 +353,7 @@ fn a_large_heap_grows_by_huge_pages_and_a_small_one_does_not() {
     let from = rt0::heap::HUGE_FROM >> 20;
     let (none, some, all) = (grown(None, from - 1), grown(None, from + 24), grown(Some(0), 32));
     assert_eq!(none, 0, "of {} MiB", from - 1);
-    // It grows by whole ones, so the first begins less than one above that, and so does the last.
+    // The heap grows by whole huge pages, so up to one at each end is not counted.
     assert_eq!((20..=24).contains(&some), any, "{some} of {} MiB", from + 24);
     assert_eq!((30..=32).contains(&all), any, "{all} of 32 MiB");
     assert_eq!(grown(Some(usize::MAX), 32), 0, "never");
@@ -363,7 +363,7 @@ fn a_large_heap_grows_by_huge_pages_and_a_small_one_does_not() {
 fn survivors_of_a_phase_do_not_keep_its_memory() {
     let calls = Cell::new(NEVER);
     let mut watched = Watched::new(bounded(64 << 20, &calls));
-    // Blocks of 64 bytes, all but every fiftieth freed: blocks of another size must find room between them.
+    // Of blocks of 64 bytes all but every fiftieth are freed; blocks of another size must find room between the rest.
     for _ in 0..40_000 {
         assert!(watched.allocate(layout(64, 8), false));
     }
@@ -412,7 +412,7 @@ fn threads_share_the_locked_heap() {
     const THREADS: usize = 8;
     let ends = AtomicUsize::new(0);
     let start = Barrier::new(THREADS);
-    // Blocks go from thread to thread through here.
+    // Through this pool blocks go from thread to thread.
     let pool: Mutex<Vec<(usize, usize, u8)>> = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for t in 0..THREADS {
@@ -425,7 +425,7 @@ fn threads_share_the_locked_heap() {
                     let size = if random.u8(..) < 8 { random.usize(1..100_000) } else { random.usize(1..600) };
                     let at = SHARED.allocate(layout(size, 8)).expect("room");
                     let mark = random.u8(..);
-                    // SAFETY: our block.
+                    // SAFETY: the block is ours, and `size` bytes long.
                     unsafe {
                         at.write(mark);
                         at.add(size - 1).write(mark);
@@ -454,7 +454,7 @@ fn threads_share_the_locked_heap() {
 
 fn give_back((at, size, mark): (usize, usize, u8)) {
     let at = NonNull::new(std::ptr::with_exposed_provenance_mut::<u8>(at)).expect("a block");
-    // SAFETY: a block of the shared heap that one thread holds.
+    // SAFETY: the block is the shared heap's, and this thread alone has it.
     unsafe {
         assert_eq!((at.read(), at.add(size - 1).read()), (mark, mark), "a block is another's too");
         SHARED.deallocate(at, layout(size, 8));

@@ -1,11 +1,12 @@
-//! What programs with a heap have to show on every port, each on what enforces its limits here.
+//! What programs with a heap have to show on every port, on the machines here that enforce their limits.
 
 use rt0_tests::check::suite::Suite;
 use rt0_tests::port::chosen;
 use rt0_tests::run::machine::{Machine, default_dist};
 use rt0_tests::run::qemu::linux::Kernel;
 
-/// Seconds for each program: the slow machines need them, or what the environment variable `RT0_PATIENCE` says.
+/// How many seconds each program may take: many, for slow machines, or what the environment variable `RT0_PATIENCE`
+/// says.
 fn patience() -> u64 {
     std::env::var("RT0_PATIENCE").map_or(60, |seconds| seconds.parse().expect("RT0_PATIENCE is a number of seconds"))
 }

@@ -1,6 +1,6 @@
-//! What goes wrong at start-up and in the arena, on the four x86 ports: FreeBSD's under the runner, Linux's on this machine's
-//! kernel with failures injected. Each run ends with an arena that fits, or with the one line and status 2; never with a
-//! signal, and never with somebody else's mapping replaced.
+//! Injects failures into system calls at start-up and in the arena, on the four x86 ports: FreeBSD's under the runner,
+//! Linux's on this machine's kernel under ptrace. Each run must end with an arena that fits or with the one line and
+//! status 2, never with a signal, and must never replace a mapping that is not the program's own.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use rt0_tests::run::tracer::report::{End, Outcome};
 const PORTS: [Port; 4] = [Port::linux_386, Port::linux_amd64, Port::freebsd_386, Port::freebsd_amd64];
 const MIB: u64 = 1 << 20;
 
-/// What is done to a program.
+/// What is done to a program in one run.
 #[derive(Clone, Debug, Default)]
 struct Setup {
     limit: Option<u64>,
@@ -72,7 +72,7 @@ fn run(port: Port, name: &str, arguments: &[&str], setup: &Setup) -> Outcome {
     }
 }
 
-/// The bytes of arena and bitmap, or `None` where the program has said in one line that there is no room.
+/// The bytes of arena and bitmap, or `None` if the program has printed the one line that says there is no room.
 fn arena_or_line(port: Port, setup: &Setup, outcome: &Outcome) -> Option<u64> {
     let case = format!("{port} {setup:?}: {:?} {:?} {:?}", outcome.end, outcome.crash, outcome.errors());
     assert!(outcome.violations.is_empty(), "{case}: {:#?}", outcome.violations);
@@ -100,14 +100,14 @@ fn arena_or_line(port: Port, setup: &Setup, outcome: &Outcome) -> Option<u64> {
     }
 }
 
-/// Every error that the kernels' manuals give for these calls, and one that no kernel has.
+/// Every error in the kernels' manuals for these calls, and one that no kernel has.
 const ERRORS: [&str; 8] = ["ENOMEM", "EINVAL", "EAGAIN", "EPERM", "EACCES", "ENOSYS", "EINTR", "4000"];
 
-/// Runs `limits` with the n-th `call` failing, for each n there is and each error, with and without a limit.
+/// Runs `limits` with the n-th `call` failing, for each n and each error, with and without a limit.
 fn every_nth(call: &str, arguments: &[&str], check: impl Fn(Port, &Setup, &Outcome, Option<u64>)) {
     let mut runs = 0;
     for port in chosen(&PORTS) {
-        // Without a limit an arena takes a thousand calls to fill; a few do here.
+        // Without a limit it takes a thousand calls to fill an arena; a few are enough here.
         let limits = if call == "mprotect" { &[Some(64 * MIB)][..] } else { &[None, Some(64 * MIB)] };
         for limit in limits.iter().copied() {
             for error in ERRORS {
@@ -133,7 +133,7 @@ fn every_nth(call: &str, arguments: &[&str], check: impl Fn(Port, &Setup, &Outco
 #[test]
 fn the_nth_mmap_fails() {
     every_nth("mmap", &["--allowance=0"], |port, setup, _, arena| {
-        // One refusal costs at most what was found by searching instead: the arena stays within a few pages of the whole.
+        // After a refusal a smaller size is searched for, so the arena is at most a few pages smaller than without it.
         if !setup.faults[0].contains('+') {
             let whole = if port.bits() == 64 { 17 << 30 } else { 576 * MIB };
             let whole = setup.limit.map_or(whole, |limit| limit - MIB);
@@ -143,7 +143,7 @@ fn the_nth_mmap_fails() {
     });
 }
 
-/// The first mmap is refused, so that the largest size that works is searched for, and something fails on the way.
+/// The first mmap is refused, so the largest size that works is searched for, and a call of that search fails.
 #[test]
 fn the_search_for_what_fits_fails_at_each_step() {
     let mut runs = 0;
@@ -193,7 +193,7 @@ fn the_nth_mprotect_fails() {
     });
 }
 
-/// A kernel that does not know getrlimit: Linux answers ENOSYS, FreeBSD does too where SIGSYS is ignored.
+/// A kernel that does not know getrlimit. Linux returns ENOSYS, and so does FreeBSD if SIGSYS is ignored.
 #[test]
 fn getrlimit_is_not_known() {
     for port in chosen(&PORTS) {
@@ -229,14 +229,14 @@ fn mmap_answers_an_unexpected_address() {
                 assert_eq!(outcome.value("base").as_deref(), Some(address), "{port}");
             }
         }
-        // Where something is already, a kernel answers an error; nothing is replaced.
+        // If something is mapped there already, the kernel returns an error, and nothing is replaced.
         let image = if port.bits() == 64 { "0x200000" } else { "0x8048000" };
         let setup = Setup::failing(&[&format!("mmap:1+:at={image}")]);
         arena_or_line(port, &setup, &run(port, "limits", &[], &setup));
     }
 }
 
-/// An address space with holes only: the largest of them is found, to the page.
+/// In an address space that is full but for some holes the largest hole is found, to the page.
 #[test]
 fn only_holes_are_free() {
     for port in chosen(&PORTS) {
@@ -268,7 +268,8 @@ fn without_arguments_or_a_page_size() {
     }
 }
 
-/// Closed descriptors and a full pipe: what cannot be written is lost, and the program ends as it would have.
+/// With closed descriptors or a full pipe, output that cannot be written is lost, and the program ends as it would
+/// otherwise.
 #[test]
 fn nobody_takes_the_output() {
     for port in chosen(&PORTS) {
@@ -295,7 +296,7 @@ fn nobody_takes_the_output() {
     }
 }
 
-/// A kernel that takes a byte at a time, or is interrupted: the whole output arrives.
+/// The whole output arrives if the kernel takes a byte at a time, or if a write is interrupted.
 #[test]
 fn short_and_interrupted_writes_lose_nothing() {
     for port in chosen(&PORTS) {
@@ -312,8 +313,8 @@ fn short_and_interrupted_writes_lose_nothing() {
     }
 }
 
-/// A thread that the kernel does not make is told. Sleeps that are cut short and memory that the heap is refused, once or
-/// from then on, cost no thread its rounds.
+/// If the kernel does not make a thread, the program reports it. Sleeps that are cut short, and memory that the heap is
+/// refused once or from then on, cost no thread its rounds.
 #[test]
 fn threads_live_with_what_the_kernel_refuses() {
     for port in chosen(&PORTS) {
@@ -338,7 +339,7 @@ fn threads_live_with_what_the_kernel_refuses() {
     }
 }
 
-/// Every register and flag holds poison at entry, and what a call destroys holds poison after it.
+/// Every register and flag holds poison at entry, and every register that a call destroys holds poison after it.
 #[test]
 fn probe_calls_work_on_every_port_from_poisoned_registers() {
     for port in chosen(&PORTS) {

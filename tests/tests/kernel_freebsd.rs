@@ -1,7 +1,7 @@
-//! The way of a FreeBSD kernel from a file to its first instruction, shown with stand-ins for the kernel: programs of
-//! a few bytes that GRUB takes for FreeBSD's and that write a whole plan's output on the serial line.
+//! How a FreeBSD kernel gets from its file to its first instruction, tested with stand-ins for the kernel: programs of
+//! a few bytes that GRUB takes for FreeBSD kernels, and that write the output of a whole plan on the serial line.
 //!
-//! Real kernels are not on every machine: `make test-freebsd KERNEL=<file>` is for those.
+//! Not every machine has a real kernel; `make test-freebsd KERNEL=<file>` runs the suite on one.
 
 use rt0_tests::check::suite::Suite;
 use rt0_tests::check::sweep::Extent;
@@ -16,7 +16,7 @@ use std::process::Command;
 
 const SAID: &str = "init: up\r\n=== a\r\nx=1\r\n--- a exit=3\r\nALL DONE\r\n\0";
 
-/// Whether this machine can make the image; a machine of the project's CI can (RT0_REQUIRE_ALL is set there).
+/// Whether this machine has the tools to make the image. `make test` sets RT0_REQUIRE_ALL, and then it must have them.
 fn can_make_images() -> bool {
     let needed = tools::need(
         &["makefs", "grub-mkrescue", "xorriso", "mformat", "qemu-system-x86_64"],
@@ -139,7 +139,7 @@ impl StandIn {
     }
 }
 
-/// A FreeBSD program, as far as the image's maker looks at it.
+/// The parts of a FreeBSD program that the maker of the image reads.
 fn program(folder: &Path, name: &str, cpu: Cpu) -> PathBuf {
     let file = folder.join(name);
     let mut bytes = StandIn::new(cpu).bytes;
@@ -217,7 +217,7 @@ fn the_image_holds_what_was_given() {
     assert!(
         fs::read_to_string(out.join("boot/grub/grub.cfg")).unwrap().contains("kfreebsd_module /mfsroot type=mfs_root")
     );
-    // The memory disk is UFS1: its magic number stands at the end of the superblock, which begins at 8 KiB.
+    // The memory disk is UFS1: its magic number is at the end of the superblock, which begins at 8 KiB.
     let disk = fs::read(out.join("mfsroot")).unwrap();
     assert_eq!(disk[8192 + 1372..8192 + 1376], 0x0001_1954_u32.to_le_bytes());
     let holds = |wanted: &[u8]| disk.windows(wanted.len()).any(|window| window == wanted);
@@ -280,8 +280,8 @@ fn a_program_for_another_system_is_refused() {
     assert!(refused(Path::new("/no/such/file")).contains("/no/such/file"));
 }
 
-/// The suite as a plan for `init`, which the runner, a test double of FreeBSD's kernel, plays fork, execve and wait4 for: so
-/// `init` is known to run before it is the first process of a real kernel.
+/// The suite as a plan for `init` under the runner, which plays fork, execve and wait4. So `init` is known to work
+/// before it is the first process of a real kernel.
 #[test]
 fn init_runs_the_suite_on_the_double_of_a_kernel() {
     let (dist, work) = (default_dist(), tempfile::tempdir().unwrap());

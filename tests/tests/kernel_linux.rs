@@ -1,4 +1,5 @@
-//! Debian's kernels in QEMU: that what goes wrong there is seen. What every port has to show on them is `prove`'s.
+//! Tests that whatever goes wrong on Debian's kernels in QEMU is noticed. `prove` runs what every port has to show on
+//! them.
 //!
 //! The programs are those that `make dist` builds.
 
@@ -52,9 +53,9 @@ fn what_goes_wrong_in_a_program_is_seen() {
         Job::new("for-ever", &for_ever, &[]),
         Job::new("illegal", &illegal, &[]),
         Job::new("no-program", &no_program, &[]),
-        // Not process 1, and without a plan.
+        // `init` that is not process 1 and has no plan.
         Job::new("status", program("init"), &[]),
-        // The kernel has given up the old program when it finds no room for the new one's stack.
+        // The kernel has already dropped the old program when it finds no room for the new program's stack.
         Job::new("no-room", program("hello"), &[]).limited(4096),
         Job::new("right-again", program("hello"), &["two words", ""]),
     ];
@@ -120,12 +121,12 @@ fn init_reads_what_its_head_says_and_names_what_it_does_not_understand() {
     for (outcome, argument) in boot.outcomes[4..8].iter().zip(["two words", "it's", "#", "x"]) {
         assert!(outcome.output.starts_with(&format!("limits: what is {argument:?}?")), "{outcome:?}");
     }
-    // Lines that make no sense are named; one that is too long is the last.
+    // Lines that make no sense are reported; one that is too long ends the plan.
     for (line, what) in [
         (12, "no such setting"),
         (13, "no such setting"),
-        (14, "NAME LIMIT PROGRAM is the least"),
-        (15, "a quote without its second"),
+        (14, "a line needs at least NAME LIMIT PROGRAM"),
+        (15, "a quote that is not closed"),
         (16, "not a number"),
         (17, "too many words"),
         (19, "longer than 4096 bytes"),
@@ -139,8 +140,8 @@ fn init_reads_what_its_head_says_and_names_what_it_does_not_understand() {
     );
 }
 
-/// Strict overcommit charges what is committed, never what is only reserved: the arena is as large as ever, and filling
-/// it ends where memory does, without a signal and with what was filled still there.
+/// Strict overcommit charges what is committed, not what is only reserved. So the arena is as large as without it, and
+/// filling it ends when memory does, without a signal and with everything filled still there.
 #[test]
 fn strict_overcommit_ends_the_filling_and_nothing_else() {
     let limits = program("limits");

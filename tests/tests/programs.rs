@@ -1,4 +1,4 @@
-//! The programs on this machine's own kernel: linux_386 and linux_amd64.
+//! Runs the programs of linux_386 and linux_amd64 on this machine's own kernel.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -64,8 +64,8 @@ fn limits_answers_what_it_does_not_know_with_its_usage() {
     }
 }
 
-/// From where exec itself succeeds, by single pages: a fitting arena or the one line, and from some limit on always the
-/// arena.
+/// Page by page from the smallest limit under which exec succeeds: the program prints the one line or has an arena that
+/// fits, and from some limit on it always has an arena.
 #[test]
 fn a_limit_that_nothing_fits_into_is_told_in_one_line() {
     for port in chosen(&PORTS) {
@@ -87,7 +87,7 @@ fn a_limit_that_nothing_fits_into_is_told_in_one_line() {
                         "{output:?}"
                     );
                     assert_eq!(output.lines().count(), 1, "{output:?}");
-                    // What it says would do does, and it is at most a few pages more than the least.
+                    // The limit that the line says would do does, and it is at most a few pages above the least.
                     let would_do: u64 =
                         output.split("a limit of ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
                     assert!(would_do > limit, "{output:?}");

@@ -1,4 +1,5 @@
-//! The limit rules and the plan against the specification: every 32-bit limit, every boundary of the 64-bit ones.
+//! Compares the limit rules and the plan with the specification, for every 32-bit limit and around every boundary of
+//! the 64-bit ones.
 
 use proptest::prelude::*;
 use rt0::memlimit::{self, Headroom, Width};
@@ -53,9 +54,9 @@ fn every_32_bit_limit_under_the_documents_rule() {
     });
 }
 
-/// What the document's code really did, and we do not: it subtracted twice. From 81 MiB the difference wraps around to
-/// nearly 4 GiB, up to 129 MiB, so that a full-size arena is asked for, which such a limit cannot hold; below 81 MiB
-/// "nearly nothing left" is taken for "no limit", with the same end.
+/// The code of Go's rule of 2012 subtracted twice, and the library does not. From 81 to 129 MiB the difference wraps
+/// around to nearly 4 GiB, so that a full-size arena is requested, which such a limit cannot hold. Below 81 MiB "nearly
+/// nothing left" is taken for "no limit", with the same result.
 #[test]
 fn the_documents_code_wrapped_around() {
     let image = MIB;
@@ -70,7 +71,7 @@ fn the_documents_code_wrapped_around() {
             130 => assert!(left == 0 && !starts, "{mib} MiB"),
             _ => assert!(left == limit - 130 * MIB && starts, "{mib} MiB"),
         }
-        // The rule as described, and ours, start wherever anything can.
+        // By the library's rule a plan fits under every limit from 2 MiB on.
         let ours = memlimit::fit(Some(limit), image, None, Width::Bits32);
         let fits = plan::fit(ours, 4096, Width::Bits32, true).is_some_and(|plan| plan.total() <= limit);
         assert_eq!(fits, mib > 1, "{mib} MiB");
@@ -89,13 +90,13 @@ fn no_limit_gives_a_full_size_arena() {
         assert_eq!(plan::go(Headroom::Unlimited, 4096, width), plan);
     }
     assert_eq!(memlimit::go(None, 0), Headroom::Unlimited);
-    // On a 32-bit port, and there only, a limit that exceeds the address space is none.
+    // A limit above the address space is no limit, and only 32-bit ports have such limits.
     let beyond = Some(4 * GIB);
     assert_eq!(memlimit::fit(beyond, 0, None, Width::Bits32), Headroom::Unlimited);
     assert_eq!(memlimit::fit(beyond, 0, None, Width::Bits64), Headroom::Bytes(4 * GIB - 64 * MIB));
 }
 
-/// Values around every boundary that a rule has, and anything else.
+/// Values around every boundary of a rule, and any others.
 fn size() -> impl Strategy<Value = u64> {
     let boundaries = [
         0,
@@ -167,7 +168,7 @@ proptest! {
             plan::fit(left, page, width, true).map_or(0, |plan| plan.arena)
         };
         prop_assert!(arena(small) <= arena(large));
-        // The limit, what is mapped, what is kept free and the arena fit together.
+        // What is mapped, what is kept free and what is left add up to the limit.
         if let Headroom::Bytes(left) = memlimit::fit(Some(small), footprint, allowance, width) {
             let kept = allowance.unwrap_or((small / 4).min(64 * MIB));
             let sum = u128::from(left) + u128::from(footprint) + u128::from(kept);

@@ -1,4 +1,4 @@
-//! Threads by the library alone, in a program of the host's: what a stack may be.
+//! The library's threads in a program of the host: which stacks a thread may have.
 
 use std::hint::black_box;
 use std::mem::MaybeUninit;
@@ -9,11 +9,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use rt0::sys::Errno;
 use rt0::thread::{STACK_MIN, start};
 
-/// What the compiler believes to lie on an aligned stack.
+/// A value that the compiler places on the stack and takes to be aligned.
 #[repr(align(16))]
 struct Aligned([u8; 16]);
 
-/// Adds 1 to what the argument points to, or much if the stack is not aligned. It uses no thread-local storage.
+/// Adds 1 to the counter that the argument points to, or a large number if the stack is not aligned. It uses no
+/// thread-local storage.
 fn work(count: *mut ()) {
     let local = black_box(Aligned([1; 16]));
     let aligned = (&raw const local).addr().is_multiple_of(16);
@@ -32,7 +33,7 @@ fn a_stack_begins_and_ends_anywhere_and_comes_back() {
             let end = memory.len() - cut;
             let stack = NonNull::from(&mut memory[low..end]);
             let stack = NonNull::slice_from_raw_parts(stack.cast::<u8>(), stack.len());
-            // SAFETY: the memory is the thread's until it is joined, and ample; the counter is atomic.
+            // SAFETY: only the thread uses the memory until it is joined, and it is enough; the counter is atomic.
             let thread = unsafe { start(stack, work, ptr::from_ref(&count).cast_mut().cast()) }.unwrap();
             assert_eq!(thread.join(), stack);
             started += 1;

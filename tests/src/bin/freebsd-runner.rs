@@ -86,7 +86,7 @@ fn main() -> ExitCode {
     ExitCode::from(if outcome.violations.is_empty() { status } else { 125 })
 }
 
-/// `None` when help was asked for.
+/// Returns `None` if `--help` was among the arguments.
 fn parse() -> Result<Option<(PathBuf, Vec<String>, Options)>> {
     let launch = Launch { streams: [Stream::Inherit; 3], time_limit: None, limits: Vec::new() };
     let mut options = Options { launch, ..Options::default() };

@@ -14,18 +14,18 @@ use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
 usage: kernels fetch [ARCH...]            get Debian's kernels (i386, amd64, armhf)
-       kernels run MACHINE PLAN           run the plan in the file PLAN, with paths of this machine, and print what it says
-       kernels suite MACHINE [PORT...]    run what every port has to show, limits swept
+       kernels run MACHINE PLAN           run the plan in the file PLAN, with paths on this machine, and print the results
+       kernels suite MACHINE [PORT...]    run what every port has to show, with a sweep of limits
        kernels freebsd [KERNEL]           the same on a FreeBSD kernel file
-       kernels plan PORT...               the same as a plan for `init PLAN` on another machine, which has --dist too
-       kernels check FILE PORT...         whether what that `init` printed, in FILE with 2>&1, is right; takes the plan's --seed
+       kernels plan PORT...               write the suite as a plan for `init PLAN` on a machine with the same --dist
+       kernels check FILE PORT...         check what that `init` printed (2>&1) into FILE; needs the plan's --seed
 MACHINE: native, a Debian architecture (in QEMU), the file of a FreeBSD kernel (in QEMU), or runner, a test double of one
   --dist=FOLDER     programs, as `make dist` writes them (default: dist)
-  --timeout=SECONDS for each program (default: 20)
-  --whole           suite: every limit in place of a selection
-  --seed=NUMBER     suite: of the random limits (default: a new one, printed)";
+  --timeout=SECONDS each program may take (default: 20)
+  --whole           suite: every limit instead of a selection
+  --seed=NUMBER     suite: seed of the random limits (default: a new one, which is printed)";
 
-/// How often a long suite says how far it is.
+/// How often a long suite reports its progress.
 const PROGRESS: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
@@ -141,7 +141,7 @@ fn suite(options: &Options) -> Result<ExitCode> {
     run_suite(&Machine::named(&options.words[0])?, &options.words[1..], options)
 }
 
-/// The suite of the ports that are named.
+/// The suite of the named ports.
 fn suite_of(names: &[String], options: &Options, seed: u64) -> Result<Suite> {
     let mut suite = Suite::default();
     for name in names {
@@ -153,7 +153,7 @@ fn suite_of(names: &[String], options: &Options, seed: u64) -> Result<Suite> {
 }
 
 fn plan_for_elsewhere(options: &Options) -> Result<ExitCode> {
-    let seed = options.seed.context("--seed=NUMBER is needed, so that `check` can be told the same")?;
+    let seed = options.seed.context("--seed=NUMBER is needed, so that `check` can be given the same")?;
     let suite = suite_of(&options.words, options, seed)?;
     print!("{}", plan::write(&suite.jobs, options.timeout, &mut |program| program.display().to_string())?);
     Ok(ExitCode::SUCCESS)

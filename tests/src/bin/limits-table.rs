@@ -1,7 +1,7 @@
-//! `limits-table [PORT...]`: builds each port and prints, for it and each of ten limits, what arena fits.
+//! `limits-table [PORT...]`: builds each port and prints which arena fits under each of ten limits.
 //!
-//! It is what `make run` runs. linux_386 and linux_amd64 run on this kernel, linux_arm on Debian's in QEMU; FreeBSD's
-//! run under the runner, a test double of its kernel, and the table says so.
+//! `make run` runs it. linux_386 and linux_amd64 run on this machine's kernel, linux_arm on Debian's kernel in QEMU,
+//! and the FreeBSD ports under the runner, a test double of FreeBSD's kernel, which the table says.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -26,7 +26,7 @@ const LIMITS: [Option<u64>; 10] = [
     Some(4 * MIB),
     Some(MIB),
 ];
-/// Seconds that one run may take.
+/// How many seconds one run may take.
 const PATIENCE: u64 = 60;
 
 fn main() -> ExitCode {
@@ -86,7 +86,7 @@ fn table(port: Port) -> Result<()> {
     };
     eprintln!("{port}: running on {machine}");
     let place = machine.to_string();
-    // A row appears as soon as its two runs have ended: GO's is the first.
+    // A row is printed as soon as its two runs have ended, of which GO's is the first.
     let mut go = None;
     let mut broken = Ok(());
     machine.run(dist, &jobs, PATIENCE, &mut |outcome| match go.take() {
@@ -135,7 +135,7 @@ fn tried(line: &str) -> Option<u64> {
     line.split_once("tried ")?.1.split_once(' ')?.0.parse().ok()
 }
 
-/// A size for people: three digits or so, rounded down.
+/// A size for people to read, rounded down to about three digits.
 fn size(bytes: u64) -> String {
     let (unit, name) = match bytes {
         0..MIB => (1 << 10, "KiB"),

@@ -1,8 +1,8 @@
-//! Breaks the FreeBSD stubs, the start of threads and what stands on them, one way after the other, and sees the suite turn
-//! red.
+//! Breaks stubs, memory, lock and threads on purpose, one way at a time, and checks that a test turns red for each.
 //!
-//! Each mutant is one replacement in a copy of the tree, whose programs are then built as `make dist` builds them and given to
-//! the suite of the test that is to see it. A mutant that no test sees is a hole in the tests, and this fails.
+//! Each mutant is a replacement of text in a copy of the tree. Its programs are built as `make dist` builds them, and
+//! the suite runs that has the test which must see the mutant. If that test stays green the tests have a hole, and this
+//! fails.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,15 +14,15 @@ use rt0_tests::run::make::{make_in, root};
 
 /// One way to be wrong.
 struct Mutant {
-    /// What is wrong then.
+    /// What is wrong with it.
     name: &'static str,
     /// The port whose programs are built.
     port: Port,
-    /// The file, in the tree.
+    /// The file that is changed, from the top of the tree.
     file: &'static str,
-    /// What stands there, once, and what is put in its place.
+    /// Text that the file has exactly once, and what replaces it.
     edits: &'static [(&'static str, &'static str)],
-    /// The test that is there to see it.
+    /// The test that must turn red.
     seen_by: &'static str,
 }
 
@@ -312,12 +312,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Tries the mutants whose port or name contains one of `chosen`, or all, and says whether each was seen by its test.
+/// Tries the mutants whose port is, or whose name contains, one of `chosen` (or all if there are none), and returns
+/// whether each was seen by its test.
 fn try_all(chosen: &[String]) -> Result<bool> {
     let root = root();
     let copy = root.join("target/mutants");
     update(root, &copy, &["target", "dist", ".git", ".cache"])?;
-    // What the programs are built on need not be built anew; the tests also run the ports that are not broken.
+    // Copies what the programs are built on, so that it is not built again. The tests also run the ports that are
+    // whole.
     for port in Port::ALL {
         let built = Path::new("target").join(port.to_string());
         if root.join(&built).is_dir() && !copy.join(&built).is_dir() {
@@ -347,8 +349,11 @@ fn try_all(chosen: &[String]) -> Result<bool> {
         seen &= verdict == "seen";
         count += 1;
     }
-    ensure!(count > 0, "no mutant is named so");
-    println!("{count} mutants, {}", if seen { "each seen by its test" } else { "and tests that do not see theirs" });
+    ensure!(count > 0, "no mutant has such a port or name");
+    println!(
+        "{count} mutants, {}",
+        if seen { "each seen by its test" } else { "and some that their test does not see" }
+    );
     Ok(seen)
 }
 
@@ -360,7 +365,7 @@ fn try_one(root: &Path, copy: &Path, mutant: &Mutant) -> Result<Vec<String>> {
     for (old, new) in mutant.edits {
         ensure!(
             broken.matches(old).count() == 1,
-            "{} has {old:?} {} times, and not once",
+            "{} has {old:?} {} times, not once",
             mutant.file,
             broken.matches(old).count()
         );
@@ -374,7 +379,7 @@ fn try_one(root: &Path, copy: &Path, mutant: &Mutant) -> Result<Vec<String>> {
     red
 }
 
-/// The names of the tests that fail with the programs in `dist`, of the suite that has the one which is to see the mutant.
+/// The names of the tests that fail with the programs in `dist`, in the suite that has the mutant's test.
 fn failing_tests(root: &Path, dist: &Path, mutant: &Mutant) -> Result<Vec<String>> {
     let suite = match mutant.seen_by {
         UNALIGNED => "injected_failures",
@@ -384,7 +389,7 @@ fn failing_tests(root: &Path, dist: &Path, mutant: &Mutant) -> Result<Vec<String
     let mut command = Command::new("cargo");
     command.args(["test", "--quiet", "-p", "rt0-tests", "--test", suite, "--", "--format=pretty"]);
     if suite == "heap_programs" {
-        // On the one port; some mutants hang.
+        // Only the mutant's port is run, and not for long: some mutants hang.
         command.env("RT0_PORTS", mutant.port.to_string()).env("RT0_PATIENCE", "8");
     }
     let output = command.current_dir(root).env("RT0_DIST", dist).output().context("cargo test")?;
@@ -396,8 +401,8 @@ fn failing_tests(root: &Path, dist: &Path, mutant: &Mutant) -> Result<Vec<String
     Ok(red.map(str::to_string).collect())
 }
 
-/// Makes `to` what `from` is, but for the entries `except`; files that are the same stay untouched, so that nothing is built
-/// twice.
+/// Copies the folder `from` to `to`, but for the entries `except`. Files that are the same stay untouched, so that
+/// cargo does not build them again.
 fn update(from: &Path, to: &Path, except: &[&str]) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from).with_context(|| format!("{} cannot be read", from.display()))? {

@@ -1,5 +1,5 @@
-//! `prove [--whole] [--seed=N] [PORT...]`: what each port has to show, on everything here that enforces its limit, and a
-//! table of which machine proved what.
+//! `prove [--whole] [--seed=N] [PORT...]`: runs what each port has to show on every machine here that can enforce its
+//! limits, and prints a table of which machine proved what.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -21,9 +21,9 @@ const MACHINES: [Machine; 5] = [
     Machine::Linux(Kernel::I386),
     Machine::Linux(Kernel::Amd64),
 ];
-/// Seconds for each program.
+/// How many seconds each program may take.
 const PATIENCE: u64 = 20;
-/// How many failures of a machine are shown.
+/// How many failures of one machine are printed.
 const SHOWN: usize = 20;
 
 struct Options {
@@ -57,7 +57,7 @@ fn main() -> Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
-    println!("what every port has to show; random limits from --seed={}", options.seed);
+    println!("what every port has to show; the random limits are those of --seed={}", options.seed);
     let mut rows = Vec::new();
     let mut sums = (0, 0);
     for machine in &MACHINES {
@@ -84,7 +84,7 @@ fn main() -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(sums.1 > 0)))
 }
 
-/// Runs what `ports` have to show on a machine: for each, how many runs there were and how many did not hold.
+/// Runs what `ports` have to show on a machine. Returns, for each port, how many runs there were and how many failed.
 fn prove(machine: &Machine, ports: &[Port], options: &Options) -> Result<Vec<(Port, usize, usize)>> {
     if ports.is_empty() {
         return Ok(Vec::new());
@@ -101,7 +101,7 @@ fn prove(machine: &Machine, ports: &[Port], options: &Options) -> Result<Vec<(Po
     for what in broken.iter().take(SHOWN) {
         println!("FAILED on {machine}: {what}");
     }
-    // A run can break several promises; what names no run counts for the first port.
+    // A run may fail in several ways but counts once. A failure that names no run counts for the first port.
     let mut failed: BTreeMap<&str, usize> = BTreeMap::new();
     for what in &broken {
         *failed.entry(what.split(':').next().unwrap_or_default()).or_default() += 1;

@@ -1,5 +1,5 @@
-//! Bodies of the fuzz targets: each takes any bytes and panics if something does not hold. `fuzz/` drives them with
-//! libFuzzer, `tests/tests/fuzz.rs` with random bytes.
+//! The bodies of the fuzz targets. Each takes any bytes and panics if something that must hold does not. `fuzz/` drives
+//! them with libFuzzer, `tests/tests/fuzz.rs` with random bytes.
 
 use std::ffi::CString;
 
@@ -8,7 +8,7 @@ use rt0::{Args, plan};
 
 use crate::check::specification::{as_document, check_plan, document, document_sizes, specified_plan};
 
-/// Numbers and strings out of bytes; zero and empty when these are used up.
+/// Takes numbers and strings from the bytes; when those are used up, they are zero and empty.
 struct Input<'a>(&'a [u8]);
 
 impl Input<'_> {
@@ -21,7 +21,7 @@ impl Input<'_> {
     }
 
     fn number(&mut self) -> u64 {
-        // The first byte says how many bits: sizes of every magnitude are alike.
+        // The first byte says how many bits the number has, so that every magnitude is equally likely.
         let [bits] = self.bytes();
         u64::from_le_bytes(self.bytes()) >> (bits % 64)
     }
@@ -34,7 +34,7 @@ impl Input<'_> {
     }
 }
 
-/// The limit rules and the plan, for any limit, footprint, allowance, page and width.
+/// Checks the limit rules and the plan for any limit, footprint, allowance, page and width.
 pub fn rules(data: &[u8]) {
     let mut input = Input(data);
     let [width, page, fixed] = input.bytes();
@@ -63,7 +63,7 @@ pub fn rules(data: &[u8]) {
     assert_eq!((plan.bitmap, plan.arena), document_sizes(go, width, page));
 }
 
-/// An initial stack with any arguments, environment and auxiliary vector, read back.
+/// Builds an initial stack with any arguments, environment and auxiliary vector, and checks that it is read back.
 pub fn initial_stack(data: &[u8]) {
     let mut input = Input(data);
     let [argc, envc, auxc] = input.bytes::<3>().map(|count| usize::from(count % 32));
@@ -83,7 +83,7 @@ pub fn initial_stack(data: &[u8]) {
     words.extend(auxv.iter().flatten());
     words.extend([0, 0]);
 
-    // SAFETY: the words are an initial stack, and they and the strings outlive what reads them here.
+    // SAFETY: the words are laid out as an initial stack, and they and the strings outlive `read`.
     let read = unsafe { Args::from_initial_stack(words.as_ptr()) };
     assert_eq!(read.len(), args.len());
     assert!(read.iter().eq(args.iter().map(CString::as_c_str)));

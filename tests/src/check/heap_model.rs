@@ -1,5 +1,5 @@
-//! What the heap's tests share: a memory with a limit and injected refusals, and
-//! the driver that holds a heap against a model.
+//! What the heap's tests share: a memory with a limit and injected refusals, and the driver that compares a heap with a
+//! model.
 
 use std::alloc::Layout;
 use std::cell::Cell;
@@ -10,15 +10,15 @@ use rt0::heap::{Extent, Heap, Memory};
 use rt0::lock::Unlocked;
 use rt0::vm;
 
-/// The kernel's memory as a test wants it: at most so many bytes of address
-/// space, and refusals when the test says so. Decommitted pages are filled with
+/// The kernel's memory as a test wants it: at most `left` bytes of address
+/// space, and refusals when the test says so. Pages that are reset are filled with
 /// rubbish, as a kernel may leave them.
 pub struct Bounded<'a> {
     /// Bytes that may still be reserved.
     pub left: usize,
-    /// The page size that the heap is told.
+    /// The page size that the heap sees.
     pub page: usize,
-    /// The calls of `reserve` and `commit` so far, and the one that is refused.
+    /// How many calls of `reserve` and `commit` there were, and the number of the one that is refused.
     pub calls: &'a Cell<(usize, usize)>,
 }
 
@@ -30,7 +30,7 @@ impl Bounded<'_> {
     }
 }
 
-// SAFETY: extents are the kernel's own mappings.
+// SAFETY: each extent is a fresh mapping that the kernel has made, which nobody else uses.
 unsafe impl Memory for Bounded<'_> {
     fn page_size(&self) -> usize {
         self.page
@@ -48,13 +48,13 @@ unsafe impl Memory for Bounded<'_> {
 
     unsafe fn commit(&mut self, at: NonNull<u8>, len: usize) -> bool {
         assert_eq!((at.addr().get() % self.page, len % self.page), (0, 0), "commit of parts of pages");
-        // SAFETY: the heap's promise.
+        // SAFETY: the heap commits pages of an extent that it got from `reserve` and has not released.
         !self.refused() && unsafe { vm::commit(at, len) }.is_ok()
     }
 
     unsafe fn reset(&mut self, at: NonNull<u8>, len: usize) {
         assert_eq!((at.addr().get() % self.page, len % self.page), (0, 0), "reset of parts of pages");
-        // SAFETY: committed, and what is in it is not needed.
+        // SAFETY: the heap resets committed pages whose content it no longer needs.
         unsafe { at.write_bytes(0xdd, len) };
     }
 
@@ -64,8 +64,8 @@ unsafe impl Memory for Bounded<'_> {
     }
 }
 
-/// A heap that a model watches: every block is filled with a pattern of its own,
-/// which is looked at whenever the block is touched.
+/// A heap with a model beside it. Every block is filled with a pattern of its own,
+/// which is checked whenever the block is touched.
 pub struct Watched<'a> {
     /// The heap.
     pub heap: Heap<Unlocked, Bounded<'a>>,
@@ -80,14 +80,14 @@ struct Block {
 }
 
 fn pattern(seed: u64, i: usize) -> u8 {
-    // Differs from block to block and along a block; simple enough to be quick.
+    // It differs between blocks and along a block, and is simple enough to be quick.
     (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8 ^ (i as u8).wrapping_mul(29) ^ (i >> 8) as u8
 }
 
 impl Block {
     fn fill(&self, from: usize) {
         let Some(len) = self.layout.size().checked_sub(from) else { return };
-        // SAFETY: inside the block, and nobody else's.
+        // SAFETY: the bytes are inside the block, which only the model uses.
         let bytes =
             unsafe { std::slice::from_raw_parts_mut(self.at.as_ptr().add(from).cast::<MaybeUninit<u8>>(), len) };
         for (i, byte) in bytes.iter_mut().enumerate() {
@@ -96,7 +96,7 @@ impl Block {
     }
 
     fn look(&self, to: usize) {
-        // SAFETY: inside the block, which `fill` has filled.
+        // SAFETY: the bytes are inside the block, and `fill` has initialised them.
         let bytes = unsafe { std::slice::from_raw_parts(self.at.as_ptr(), to.min(self.layout.size())) };
         let changed =
             bytes.iter().enumerate().fold(false, |changed, (i, byte)| changed | (*byte != pattern(self.seed, i)));
@@ -107,11 +107,11 @@ impl Block {
 impl<'a> Watched<'a> {
     /// An empty heap on the given memory.
     pub fn new(memory: Bounded<'a>) -> Watched<'a> {
-        // SAFETY: a `Watched` is used by one thread.
+        // SAFETY: one thread uses a `Watched`: it holds pointers, so it is neither `Send` nor `Sync`.
         Watched { heap: unsafe { Heap::unlocked_on(memory) }, blocks: Vec::new(), next: 1 }
     }
 
-    /// Number of blocks.
+    /// The number of blocks.
     pub fn len(&self) -> usize {
         self.blocks.len()
     }
@@ -121,13 +121,13 @@ impl<'a> Watched<'a> {
         self.blocks.is_empty()
     }
 
-    /// Allocates; says whether there was room.
+    /// Allocates a block; returns whether there was room.
     pub fn allocate(&mut self, layout: Layout, zeroed: bool) -> bool {
         let at = if zeroed { self.heap.allocate_zeroed(layout) } else { self.heap.allocate(layout) };
         let Some(at) = at else { return false };
         assert_eq!(at.addr().get() % layout.align(), 0, "{at:?} is not aligned for {layout:?}");
         if zeroed {
-            // SAFETY: inside the block, which the heap says it has zeroed.
+            // SAFETY: the bytes are inside the block, and the heap has zeroed them.
             let bytes = unsafe { std::slice::from_raw_parts(at.as_ptr(), layout.size()) };
             let set = bytes.iter().position(|byte| *byte != 0);
             assert_eq!(set, None, "a zeroed block for {layout:?} is not zero");
@@ -143,15 +143,15 @@ impl<'a> Watched<'a> {
     pub fn free(&mut self, which: usize) {
         let block = self.blocks.swap_remove(which);
         block.look(usize::MAX);
-        // SAFETY: the heap's block, and gone from the model.
+        // SAFETY: the heap allocated the block with this layout, and it has left the model, so it is freed once.
         unsafe { self.heap.deallocate(block.at, block.layout) };
     }
 
-    /// Resizes the block `which`; says whether there was room.
+    /// Resizes the block `which`; returns whether there was room.
     pub fn resize(&mut self, which: usize, size: usize) -> bool {
         let block = &mut self.blocks[which];
         block.look(usize::MAX);
-        // SAFETY: the heap's block; sizes of tests are small.
+        // SAFETY: the heap allocated the block with this layout; the sizes of tests are far below `isize::MAX`.
         let Some(at) = (unsafe { self.heap.reallocate(block.at, block.layout, size) }) else {
             block.look(usize::MAX);
             return false;
@@ -172,8 +172,8 @@ impl<'a> Watched<'a> {
         }
     }
 
-    /// Looks at every block, and at the heap; no two blocks may overlap, and the
-    /// heap's figures must be the model's.
+    /// Checks every block and the heap itself: no two blocks overlap, and the heap's figures are the
+    /// model's.
     pub fn check(&self) {
         assert_eq!(self.heap.check(), Ok(()));
         let mut ranges: Vec<(usize, usize)> = Vec::with_capacity(self.blocks.len());
@@ -197,7 +197,7 @@ impl<'a> Watched<'a> {
     }
 }
 
-/// One fuzzed run: the bytes say what is done. The heap is checked now and then
+/// One run of the fuzz target, in which the bytes say what is done. The heap is checked now and then
 /// and at the end, and everything is freed: what is left must be one free run.
 pub fn drive(bytes: &[u8]) {
     let mut bytes = bytes.iter().copied();
@@ -212,7 +212,7 @@ pub fn drive(bytes: &[u8]) {
     let mut steps = 0;
     while let (Some(op), Some(a), Some(b)) = (next(), next(), next()) {
         let number = usize::from(a) | usize::from(b) << 8;
-        // Small sizes mostly, now and then up to 4 MiB.
+        // Most sizes are small, a few up to 4 MiB.
         let size = match b >> 5 {
             0..=3 => usize::from(a),
             4 | 5 => number % 2048,

@@ -1,4 +1,6 @@
-//! The specification's arithmetic, written down a second time: what the library's is checked against.
+//! The specification's arithmetic, written down a second time, to check the library's against.
+//!
+//! "The document" is the Go runtime's change of 2012, "size arena to fit in virtual address space limit".
 
 use rt0::memlimit::{Headroom, Width};
 use rt0::plan::Plan;
@@ -6,8 +8,8 @@ use rt0::plan::Plan;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// The document's rule written down again from its C code, in its own types, with the one subtraction (`again` false)
-/// that the document describes or the two that the code makes. 0 is its "no limit".
+/// The document's rule, written again from its C code. The document describes one subtraction (`again` false); its code
+/// makes two (`again` true). 0 means "no limit" there.
 pub fn document(cur: u64, image: u64, again: bool) -> u64 {
     if cur >= 0x7fff_ffff {
         return 0;
@@ -23,7 +25,7 @@ pub fn document(cur: u64, image: u64, again: bool) -> u64 {
     if again { left.wrapping_sub(used) } else { left }
 }
 
-/// What its `mallocinit` makes of it: bitmap and arena.
+/// The sizes of bitmap and arena that the document's `mallocinit` derives from that.
 pub fn document_sizes(limit: u64, width: Width, page: u64) -> (u64, u64) {
     let word = if width == Width::Bits64 { 8 } else { 4 };
     if word == 8 && (limit == 0 || limit > (1 << 30)) {
@@ -39,7 +41,7 @@ pub fn document_sizes(limit: u64, width: Width, page: u64) -> (u64, u64) {
     (bitmap, arena)
 }
 
-/// Our answer in the document's words.
+/// The library's answer as the number that the document's code returns.
 pub fn as_document(left: Headroom) -> u64 {
     match left {
         Headroom::Unlimited => 0,

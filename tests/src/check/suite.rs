@@ -1,4 +1,4 @@
-//! What every port has to show on whatever enforces its limit.
+//! What every port has to show on every machine that can enforce its limits.
 
 use crate::check::sweep::{self, Extent, Report, Run};
 use crate::port::Port;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 const KIB: u64 = 1 << 10;
 
-/// How many rounds all threads of a job do together.
+/// How many rounds the threads of a job do, all together.
 const ROUNDS: u64 = 80_000;
 
 /// What `alloc` prints first: words in order, and a sum.
@@ -22,13 +22,13 @@ pub struct Suite {
     parts: Vec<Part>,
 }
 
-/// A number of successive jobs with one rule.
+/// Successive jobs with one rule for their outcomes.
 enum Part {
-    /// One job that ends like this and prints this.
+    /// One job that must end like this and print exactly this.
     Exactly(End, String),
-    /// One job that ends like this; what it prints contains this.
+    /// One job that must end like this and print something that contains this.
     Saying(End, &'static str),
-    /// One job for which nothing is left.
+    /// One job under a limit that leaves nothing for its arena.
     Refused,
     /// Pairs of jobs under limits so tight that nothing may fit; see [`check_tight`].
     Tight(usize),
@@ -36,7 +36,7 @@ enum Part {
     Sweep(Vec<Run>),
     /// One job that fills its heap twice; see [`check_filling`].
     Filling { limit: u64, block: u64, percent: u64 },
-    /// One job with so many threads on one heap; see [`check_threads`].
+    /// One job with this many threads on one heap; see [`check_threads`].
     Threads { number: u64, limit: Option<u64> },
 }
 
@@ -50,11 +50,11 @@ impl Part {
     }
 }
 
-/// How the line begins that a program ends with when nothing fits.
+/// How the line begins that a program prints when nothing fits.
 const CANNOT_RESERVE: &str = "rt0: cannot reserve arena virtual address space";
 
 impl Suite {
-    /// Adds what `port` has to show of its arena, with its programs in `dist`.
+    /// Adds what `port` has to show of its arena. `dist` has its programs.
     pub fn add(&mut self, port: Port, dist: &Path, extent: Extent, seed: u64) -> Result<()> {
         let [hello, limits] = programs(port, dist, ["hello", "limits"])?;
         let job = |name: &str, program: &Path, args: &[&str]| Job::new(format!("{port}/{name}"), program, args);
@@ -78,7 +78,7 @@ impl Suite {
     }
 
     /// Adds what `port` has to show of its heap: that it fills the arena under every limit, that its threads share it,
-    /// and that a request which finds no room is told so.
+    /// and that a request which finds no room gets null.
     pub fn add_heap(&mut self, port: Port, dist: &Path) -> Result<()> {
         let [alloc, threads] = programs(port, dist, ["alloc", "threads"])?;
         let job = |name: String, program: &Path, args: &[&str]| Job::new(format!("{port}/{name}"), program, args);
@@ -123,7 +123,7 @@ impl Suite {
             let job = job(format!("collections/{limit:?}"), &alloc, &[]).limited(limit);
             self.one(job, Part::Saying(End::Exit(0), COLLECTIONS));
         }
-        // Room for the program, none for 100,000 boxes.
+        // There is room for the program, but not for 100,000 boxes.
         let full = job("collections/full".into(), &alloc, &[]).limited(1 << 20);
         self.one(full, Part::Saying(End::Exit(2), "memory allocation of "));
         self.one(job("fill/usage".into(), &alloc, &["--fill=0"]), Part::Saying(End::Exit(2), "usage: alloc"));
@@ -135,7 +135,7 @@ impl Suite {
         self.parts.push(part);
     }
 
-    /// Everything that does not hold; `outcomes` are those of the jobs, in their order.
+    /// Describes everything that does not hold; `outcomes` are those of the jobs, in their order.
     pub fn check(&self, outcomes: &[Outcome]) -> Vec<String> {
         let names_agree = self.jobs.iter().map(|job| &job.name).eq(outcomes.iter().map(|outcome| &outcome.name));
         if !names_agree {
@@ -178,7 +178,11 @@ impl Suite {
     }
 }
 
-/// The files of programs, which are to be there.
+/// The files of the named programs.
+///
+/// # Errors
+///
+/// One of them is missing.
 fn programs<const N: usize>(port: Port, dist: &Path, names: [&str; N]) -> Result<[PathBuf; N]> {
     let files = names.map(|name| port.program(dist, name));
     for file in &files {
@@ -199,15 +203,15 @@ fn expect(holds: bool, outcome: &Outcome, wanted: &str, broken: &mut Vec<String>
     }
 }
 
-/// Whether a program says in one line that there is no room for its arena, and ends with 2.
+/// Whether a program printed the one line which says that no arena fits, and exited with 2.
 fn is_refusal(outcome: &Outcome) -> bool {
     outcome.end == End::Exit(2) && outcome.output.starts_with(CANNOT_RESERVE) && outcome.output.lines().count() == 1
 }
 
-/// Pairs of outcomes: the program called wrongly, so that it needs no arena, and rightly.
+/// Pairs of outcomes: of the program called with a wrong option, so that it ends before it needs an arena, and called
+/// rightly.
 ///
-/// Where the first shows that the kernel starts the program at all, the second gets an arena or says in one line that
-/// it cannot.
+/// If the first shows that the kernel can start the program at all, the second must get an arena or print the one line.
 fn check_tight(outcomes: &[Outcome], broken: &mut Vec<String>) {
     let mut started = 0;
     for pair in outcomes.chunks_exact(2) {
@@ -237,7 +241,7 @@ fn check_tight(outcomes: &[Outcome], broken: &mut Vec<String>) {
 /// as many whole blocks in it as `percent` of it have room for; all of them keep what was written; and when they
 /// have been freed, as many fit again.
 fn check_filling(outcome: &Outcome, limit: u64, block: u64, percent: u64) -> Result<(), String> {
-    /// The most that a program without a heap needs, beside what `alloc` asks for at most.
+    /// The most that a program needs beside its heap.
     const TAKEN: u64 = 512 * KIB;
     const CAP: u64 = 256 << 20;
     if outcome.end != End::Exit(0) {
@@ -254,8 +258,8 @@ fn check_filling(outcome: &Outcome, limit: u64, block: u64, percent: u64) -> Res
     must(report.text("check")? == "whole", || "a whole heap".into())
 }
 
-/// `threads` has done all its rounds, whether or not there was always room: without a limit there was, under a tight one
-/// there was not. All blocks kept what was written to them and were freed, some by other threads.
+/// `threads` must have done all its rounds. Without a limit there was always room, under a tight limit there was not.
+/// All blocks kept what was written to them and were freed, some by other threads.
 fn check_threads(outcome: &Outcome, number: u64, limit: Option<u64>) -> Result<(), String> {
     if outcome.end != End::Exit(0) {
         return Err(End::Exit(0).to_string());
@@ -267,7 +271,7 @@ fn check_threads(outcome: &Outcome, number: u64, limit: Option<u64>) -> Result<(
     must(report.number("damaged")? == 0, || "every block as it was written".into())?;
     must(report.number("live")? == 0, || "every block freed".into())?;
     must(report.text("check")? == "whole", || "a whole heap".into())?;
-    // So tight that the blocks of one thread alone do not fit.
+    // Under such a limit not even the blocks of one thread fit.
     let tight = limit.is_some_and(|limit| limit <= 600 * KIB);
     let refused = report.number("refused")?;
     must(!tight || refused > 0, || "requests that found no room".into())?;

@@ -1,7 +1,7 @@
-//! Limit sweeps: which limits a port is tried under, and what must hold of what the program `limits` then says.
+//! Limit sweeps: under which limits the program `limits` runs, and what must hold of what it reports.
 //!
-//! One table for every port and every executor. The expectations come from the specification of the arena (what it
-//! may take, what it must reach, how it is laid out) and not from the library's own arithmetic.
+//! All ports and all machines share one table. The expectations come from the specification of the arena (what it may
+//! take, what it must reach, how it is laid out), not from the library's own arithmetic.
 
 use crate::port::Port;
 use crate::run::job::{End, Job, Outcome, Stack};
@@ -12,14 +12,14 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// Limits at which some rule changes: the document's (81, 129: where its code began and ceased to wrap around), the
-/// default allowance's (256 MiB: a quarter becomes 64 MiB), and those from which a full-size arena fits, of 32-bit
-/// ports without and with the allowance (576, 640) and of 64-bit ones by the document's rule (1088).
+/// Limits at which some rule changes, in MiB. Between 81 and 129 the code of Go's rule of 2012 wrapped around. From 256
+/// on the default allowance is 64 MiB and no longer a quarter. From 576 and 640 on a full-size arena fits on 32-bit
+/// ports, without and with the allowance; from 1088 on it fits on 64-bit ports by Go's rule.
 const THRESHOLDS: [u64; 6] = [81 * MIB, 129 * MIB, 256 * MIB, 576 * MIB, 640 * MIB, 1088 * MIB];
-/// The same for a full-size arena on 64-bit ports, without and with the allowance.
+/// Limits from which a full-size arena fits on 64-bit ports, without and with the allowance.
 const THRESHOLDS_64: [u64; 2] = [17 * GIB, 17 * GIB + 64 * MIB];
 
-/// How many limits there are.
+/// How much of the sweep is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
     /// A selection that takes seconds.
@@ -43,7 +43,7 @@ pub fn limits(port: Port, extent: Extent, seed: u64) -> Vec<u64> {
 
     let mut random = fastrand::Rng::with_seed(seed);
     for turn in 0..if whole { 500 } else { 20 } {
-        // Not only whole pages. Every fourth is anywhere up to 32 GiB, each power of two alike.
+        // Most are no whole pages. Every fourth is up to 32 GiB, with each power of two equally likely.
         limits.insert(if turn % 4 == 0 {
             let power = random.u32(20..35);
             (1 << power) + random.u64(0..1 << power)
@@ -54,14 +54,14 @@ pub fn limits(port: Port, extent: Extent, seed: u64) -> Vec<u64> {
     limits.into_iter().collect()
 }
 
-/// What `limits` is told.
+/// The options that `limits` gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Flags {
-    /// Nothing: the default policy, with its allowance and a bitmap.
+    /// None: the default policy, with its allowance and a bitmap.
     Plain,
-    /// No allowance: all of the limit is for arenas and their bitmaps, and those are touched from end to end.
+    /// No allowance: the whole limit is for arenas and their bitmaps, and the arenas are touched from end to end.
     Tight,
-    /// The same without bitmaps.
+    /// No allowance and no bitmaps.
     Filled,
 }
 
@@ -73,7 +73,7 @@ impl Flags {
         match self {
             Flags::Plain => vec![],
             Flags::Tight => vec!["--allowance=0".into(), format!("--fill={}", chunk(limit))],
-            // First and last byte of each chunk: some chunks, not all pages, as the machine may have less memory than
+            // Only the first and the last byte of each chunk are touched, since the machine may have less memory than
             // the limit.
             Flags::Filled => vec!["--allowance=0".into(), "--no-bitmap".into(), format!("--fill={}", chunk(limit))],
         }
@@ -89,17 +89,17 @@ fn chunk(limit: Option<u64>) -> u64 {
     (limit.unwrap_or(4 * GIB) / 64).next_power_of_two().max(64 * KIB)
 }
 
-/// A stack limit that is smaller than what the kernel would map for a stack by itself.
+/// A stack limit below what the kernel maps for a stack by itself.
 pub const TINY_STACK: Stack = Stack::Bytes(64 * KIB);
 
 /// One run of `limits`.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// What runs it.
+    /// The port of the program.
     pub port: Port,
-    /// What it is told.
+    /// The options that it gets.
     pub flags: Flags,
-    /// The command.
+    /// The command and its limits.
     pub job: Job,
 }
 
@@ -136,7 +136,11 @@ pub fn runs(port: Port, program: &Path, extent: Extent, seed: u64) -> Vec<Run> {
 pub struct Report<'a>(BTreeMap<&'a str, &'a str>);
 
 impl<'a> Report<'a> {
-    /// Reads them; a line of another kind, or a key twice, is an error that says so.
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// A line is of another kind, or a key is there twice.
     pub fn parse(output: &'a str) -> Result<Self, String> {
         let mut values = BTreeMap::new();
         for line in output.lines() {
@@ -164,22 +168,22 @@ impl<'a> Report<'a> {
     }
 }
 
-/// The size of an arena that was asked for without need to save: 512 MiB, or 16 GiB on 64-bit ports.
+/// The size of an arena where the limit leaves room for it: 512 MiB, or 16 GiB on 64-bit ports.
 fn full_arena(port: Port) -> u64 {
     if port.bits() == 64 { 16 * GIB } else { 512 * MIB }
 }
 
-/// Bytes of arena to a byte of bitmap: four bits to a word.
+/// How many bytes of arena a byte of bitmap covers, at four bits for a word.
 fn ratio(port: Port) -> u64 {
     if port.bits() == 64 { 16 } else { 8 }
 }
 
-/// Whether a limit is one for this port: 32-bit ones have no more than 4 GiB to limit.
+/// The limit as it counts for this port: a 32-bit port has 4 GiB, so a higher limit is none.
 fn effective(port: Port, limit: Option<u64>) -> Option<u64> {
     limit.filter(|&bytes| port.bits() == 64 || bytes < u64::from(u32::MAX))
 }
 
-/// Every way in which one run of `limits` broke a promise.
+/// Describes everything that does not hold of one run of `limits`.
 pub fn check(run: &Run, outcome: &Outcome) -> Vec<String> {
     let mut broken = Vec::new();
     if outcome.end != End::Exit(0) {
@@ -219,7 +223,7 @@ fn check_report(run: &Run, output: &str, broken: &mut Vec<String>) -> Result<(),
     must(said.filter(|_| limit.is_some()) == limit, format!("it reads the limit as {:?}", report.text("limit")));
     let (footprint, allowance) = (report.number("footprint")?, report.number("allowance")?);
     let (tries, calls) = (report.number("tries")?, report.number("calls")?);
-    must(tries > 1 || calls == 2, format!("{calls} system calls before main, where {tries} reservation was tried"));
+    must(tries > 1 || calls == 2, format!("{calls} system calls before main, and only {tries} reservation was tried"));
 
     let total = arena + bitmap;
     match limit {
@@ -235,7 +239,7 @@ fn check_report(run: &Run, output: &str, broken: &mut Vec<String>) -> Result<(),
             } else {
                 must(allowance == 0, format!("an allowance of {allowance} bytes where none was asked for"));
             }
-            // What is mapped before main is a few hundred KiB at most.
+            // A few hundred KiB at most are mapped before `main`.
             must(footprint > 0 && footprint <= 512 * KIB, format!("a footprint of {footprint} bytes"));
             let left = limit.saturating_sub(footprint + allowance);
             must(total <= left, format!("arena and bitmap are {total} bytes, and {left} are left"));
@@ -254,8 +258,8 @@ fn check_report(run: &Run, output: &str, broken: &mut Vec<String>) -> Result<(),
     Ok(())
 }
 
-/// The share of a limit that has to be arena when nothing is kept for stacks, in bytes: in all regions together, which
-/// follow one another as far as the limit or a 32-bit address space goes.
+/// How many bytes under a limit must be arena, in all regions together, if nothing is kept for stacks. Regions follow
+/// one another until the limit or a 32-bit address space is used up.
 fn least_arena(port: Port, flags: Flags, limit: u64) -> Option<u64> {
     let per_mille = match flags {
         Flags::Filled if limit >= 64 * MIB => 990,
@@ -267,28 +271,28 @@ fn least_arena(port: Port, flags: Flags, limit: u64) -> Option<u64> {
     Some(limit.min(room(port)) / 1000 * per_mille)
 }
 
-/// What a port's kernels find for mappings at the least, in bytes: without a stack limit Linux begins at a third of a
-/// 32-bit address space (`TASK_UNMAPPED_BASE`), and of 3 GiB there are nearly 2 left. FreeBSD on i386 has 2.4 GiB.
+/// The least address space that a port's kernels have for mappings, in bytes. Without a stack limit Linux starts at a
+/// third of a 32-bit address space (`TASK_UNMAPPED_BASE`), which leaves nearly 2 of 3 GiB. FreeBSD on i386 has 2.4 GiB.
 fn room(port: Port) -> u64 {
     if port.bits() == 64 { u64::MAX } else { 1792 * MIB }
 }
 
-/// Every broken promise of a whole sweep; `outcomes` are those of `runs`, in their order.
+/// Describes everything that does not hold of a sweep; `outcomes` are those of `runs`, in their order.
 pub fn check_all(runs: &[Run], outcomes: &[Outcome]) -> Vec<String> {
     let mut broken = Vec::new();
     if runs.len() != outcomes.len() {
         broken.push(format!("{} outcomes of {} runs", outcomes.len(), runs.len()));
     }
-    // The run before with the same flags and stack: its limit and its arena.
+    // By flags and stack, the limit and the arena of the previous run.
     let mut series: BTreeMap<(Flags, String), (u64, u64)> = BTreeMap::new();
     for (run, outcome) in runs.iter().zip(outcomes) {
         if run.job.name != outcome.name {
-            broken.push(format!("the outcome of {} stands at the place of {}", outcome.name, run.job.name));
+            broken.push(format!("the outcome of {} is in the place of {}", outcome.name, run.job.name));
             continue;
         }
         broken.extend(check(run, outcome));
         let arena = Report::parse(&outcome.output).and_then(|report| report.number("arena"));
-        // Where the address space is the bound, what it holds differs from run to run.
+        // If the address space is what bounds the arena, how much fits differs from run to run.
         let bound = run.job.limit.filter(|&limit| limit <= room(run.port));
         let (Ok(arena), Some(limit)) = (arena, bound) else { continue };
         let before = series.insert((run.flags, format!("{:?}", run.job.stack)), (limit, arena));
@@ -308,7 +312,7 @@ pub fn check_all(runs: &[Run], outcomes: &[Outcome]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// The answer of a program that does all as it should, with a footprint of 200 KiB.
+    /// The outcome of a program that does everything as it should, with a footprint of 200 KiB.
     fn right(run: &Run) -> Outcome {
         let limit = effective(run.port, run.job.limit);
         let allowance =

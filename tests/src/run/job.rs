@@ -1,4 +1,4 @@
-//! What is to be run, and how it ended: the same for every executor (native, QEMU, FreeBSD).
+//! One run of a program and how it ended, in the same terms for every machine (native, QEMU, the runner).
 
 use std::fmt;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ impl Job {
         }
     }
 
-    /// The same under `limit` bytes of address space.
+    /// The same job under `limit` bytes of address space.
     pub fn limited(mut self, limit: impl Into<Option<u64>>) -> Self {
         self.limit = limit.into();
         self
@@ -40,11 +40,11 @@ impl Job {
 /// RLIMIT_STACK, soft and hard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stack {
-    /// As the executor has it (8 MiB on Linux, 512 MiB on FreeBSD/amd64).
+    /// As it is on the machine (8 MiB on Linux, 512 MiB on FreeBSD/amd64).
     Inherited,
-    /// Up to the hard limit, which is none unless somebody set one: Linux then lays mappings out from below.
+    /// Raised to the hard limit, which is usually none; Linux then places mappings from low addresses upwards.
     Unlimited,
-    /// So many bytes.
+    /// This many bytes.
     Bytes(u64),
 }
 
@@ -68,7 +68,7 @@ pub enum End {
     Signal(i32),
     /// It was killed because its time was up.
     Timeout,
-    /// Nobody said how it ended, and this is why.
+    /// How it ended is unknown, and this is why.
     Missing(String),
 }
 
@@ -84,7 +84,7 @@ impl fmt::Display for End {
 }
 
 impl End {
-    /// Reads what `Display` prints, but for `MISSING`, which no program can say of itself.
+    /// Reads what `Display` prints, except `MISSING`, which no program can print about itself.
     pub fn parse(text: &str) -> Option<End> {
         if text == "TIMEOUT" {
             return Some(End::Timeout);

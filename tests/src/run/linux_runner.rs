@@ -1,10 +1,10 @@
-//! Runs a linux_amd64 or linux_386 program natively under ptrace: the Linux kernel of the host does all the work, and the
-//! runner injects failures, poisons what the program may not rely on, and watches what it maps over.
+//! Runs a linux_amd64 or linux_386 program natively under ptrace: the Linux kernel of the host does all the work, and
+//! the runner injects failures, poisons what the program may not rely on, and watches what it maps over.
 //!
-//! - At entry every register but the stack pointer, and every flag, holds poison; the initial stack can be rebuilt without
-//!   arguments or without AT_PAGESZ.
-//! - A call that is to fail is not made; its answer is the error.
-//! - A MAP_FIXED, munmap or mprotect that reaches memory which the program has not mapped itself is a violation, and is not
+//! - At entry every register but the stack pointer, and every flag, holds poison; the initial stack can be rebuilt
+//!   without arguments or without AT_PAGESZ.
+//! - A call for which a failure is injected is not made; its answer is the error.
+//! - A MAP_FIXED, munmap or mprotect on memory that the program has not mapped itself is a violation, and is not
 //!   carried out.
 
 use std::collections::BTreeMap;
@@ -48,7 +48,8 @@ pub struct Options {
     pub trace: bool,
 }
 
-/// The calls that have a name here: `arch/x86/entry/syscalls/syscall_64.tbl` and `syscall_32.tbl`. Any other is `call N`.
+/// The calls that have a name here: `arch/x86/entry/syscalls/syscall_64.tbl` and `syscall_32.tbl`. Any other is called
+/// `call N`.
 const NAMES: &[(&str, u64, u64, usize)] = &[
     ("read", 0, 3, 3),
     ("write", 1, 4, 3),
@@ -98,7 +99,7 @@ pub fn errno_named(name: &str) -> Option<i32> {
 /// Runs `program` and returns what it did.
 ///
 /// # Errors
-/// When the runner cannot do its work: no such file, ptrace not allowed, no room for the obstacles.
+/// The runner cannot do its work: there is no such file, ptrace is not allowed, or there is no room for the obstacles.
 pub fn run(program: &Path, arguments: &[&str], options: &Options) -> Result<Outcome> {
     let mut strings = vec![program.as_os_str().as_bytes().to_vec()];
     strings.extend(arguments.iter().map(|argument| argument.as_bytes().to_vec()));
@@ -145,14 +146,14 @@ struct Pending {
     original: Option<[u64; 6]>,
 }
 
-/// What its answer will be.
+/// What the answer of a call will be.
 #[derive(Clone, Copy)]
 enum Outlook {
-    /// Linux's.
+    /// Linux's answer.
     Real,
-    /// Linux's, this many bytes off.
+    /// Linux's answer, off by this many bytes.
     Off(i64),
-    /// This error; Linux has not been asked.
+    /// This error; Linux does not see the call.
     Error(i32),
 }
 
@@ -194,7 +195,7 @@ impl Run<'_> {
         }
     }
 
-    /// Rebuilds the initial stack, poisons the registers and fills the address space, as far as that is wanted.
+    /// Rebuilds the initial stack, poisons the registers and fills the address space, as the options say.
     fn start(&mut self, tracee: Tracee) -> Result<()> {
         let class = tracee.class()?;
         let mut registers = tracee.registers()?;
@@ -223,7 +224,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Maps everything that is free but `count` ranges of `size` bytes in the largest gap.
+    /// Maps everything that is free except `count` ranges of `size` bytes in the largest gap.
     fn leave_holes(&mut self, tracee: Tracee, class: Class, count: u64, size: u64) -> Result<()> {
         let end = match class {
             Class::Bits32 => 0xffff_e000,

@@ -1,5 +1,5 @@
-//! What jobs run on: this machine, a kernel of Debian's in QEMU, a FreeBSD kernel of the user's, or the runner, which is a
-//! test double of one.
+//! The machines that jobs run on: this machine's own kernel, one of Debian's kernels in QEMU, a FreeBSD kernel that the
+//! user has, in QEMU, or the runner, a test double of FreeBSD's kernel.
 
 use crate::port::Port;
 use crate::run::freebsd_runner::run_jobs;
@@ -35,7 +35,7 @@ impl Machine {
         })
     }
 
-    /// The ports whose programs it runs; its own first.
+    /// The ports whose programs it runs, the machine's own port first.
     pub fn ports(&self) -> &'static [Port] {
         match self {
             Machine::Native | Machine::Linux(linux::Kernel::Amd64) => &[Port::linux_amd64, Port::linux_386],
@@ -49,14 +49,14 @@ impl Machine {
         }
     }
 
-    /// Runs `jobs` in their order, each for `timeout` seconds at most, and answers one outcome for each.
+    /// Runs `jobs` in their order, each for `timeout` seconds at most, and returns one outcome for each.
     ///
     /// A kernel in QEMU is booted once, with the program `init` of its own port, from the folder `dist`. `ended` is
-    /// told of each job as it ends.
+    /// called with each outcome.
     ///
     /// # Errors
     ///
-    /// Missing tools and files, a machine that cannot be had. A job that fails is no error: its outcome says so.
+    /// Tools or files are missing, or the machine cannot be started. A job that fails is no error: its outcome says so.
     pub fn run(
         &self,
         dist: &Path,
@@ -93,7 +93,7 @@ impl fmt::Display for Machine {
     }
 }
 
-/// Where the programs are: where `make dist` writes them, or in the folder that the environment variable `RT0_DIST` names.
+/// The folder of the programs: where `make dist` writes them, or what the environment variable `RT0_DIST` says.
 pub fn default_dist() -> PathBuf {
     std::env::var_os("RT0_DIST").map_or_else(|| root().join("dist"), PathBuf::from)
 }

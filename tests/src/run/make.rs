@@ -1,4 +1,4 @@
-//! The repository, and its `make`.
+//! The repository's folder, and its `make`.
 
 use crate::port::Port;
 use anyhow::{Context, Result, ensure};
@@ -19,7 +19,7 @@ pub fn make(what: &str, ports: &[Port]) -> Result<()> {
     make_in(root(), what, ports)
 }
 
-/// Runs `make what PORT=ports` in `tree` as a shell would, without what the cargo around a test has set for its own.
+/// Runs `make what PORT=ports` in `tree` as from a shell, without the variables that cargo and make set around a test.
 ///
 /// # Errors
 ///

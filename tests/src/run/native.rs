@@ -11,11 +11,11 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Runs `jobs` in their order; each may take `timeout` seconds. `ended` is told of each as it ends.
+/// Runs `jobs` in their order; each may take `timeout` seconds. `ended` is called with each outcome.
 ///
 /// # Errors
 ///
-/// A program that cannot be started at all. How one ends is no error: its [`Outcome`] says so.
+/// A program cannot be started at all. A program that fails is no error: its [`Outcome`] says so.
 pub fn run(jobs: &[Job], timeout: u64, ended: &mut dyn FnMut(&Outcome)) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     for job in jobs {
@@ -27,7 +27,7 @@ pub fn run(jobs: &[Job], timeout: u64, ended: &mut dyn FnMut(&Outcome)) -> Resul
 }
 
 fn run_one(job: &Job, timeout: u64) -> Result<Outcome> {
-    // A file in memory takes any amount of output without somebody who reads along.
+    // A file in memory takes any amount of output, and nobody has to read it meanwhile.
     let mut output = File::from(memfd_create("output", MemfdFlags::CLOEXEC)?);
     let mut command = Command::new(&job.program);
     command.args(&job.args).env_clear();

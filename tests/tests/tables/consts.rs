@@ -1,5 +1,5 @@
-//! Tables of constants, read from Rust sources and C headers without compiling them, so that those of every port can
-//! be compared on one host.
+//! Tables of constants, read from Rust sources and C headers without compiling them, so that every port's can be
+//! compared on any host.
 
 use anyhow::{Context, Result, bail};
 use std::collections::HashMap;
@@ -8,14 +8,14 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{BinOp, Expr, Ident, Item, Lit, LitInt, LitStr, Token, UnOp};
 
-/// Constants by name, as one source has them.
+/// The constants of one source, by name.
 pub(crate) struct Table {
-    /// Where they are from, for people.
+    /// The source's name, for messages.
     pub(crate) source: String,
     /// Bits of the port's machine word.
     bits: u32,
     prefix: &'static str,
-    /// Whether `010` is eight.
+    /// Whether a leading zero means octal, as in C.
     octal: bool,
     /// Which argument of `number(...)` is the value, for tables with a column for each CPU.
     column: usize,
@@ -24,9 +24,9 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// The constants of Rust files, at their top, in `impl` blocks and in `errno!` lists. What has the `prefix` is also
-    /// known without it, in capitals. The first of two with one name counts, so the file that is for fewer CPUs comes
-    /// first.
+    /// The constants of Rust files, at their top, in `impl` blocks and in `errno!` lists. A name that has
+    /// the `prefix` is also known without it, in capitals. Of two constants with one name the first counts, so the file
+    /// for fewer CPUs comes first.
     pub(crate) fn rust(
         source: impl Into<String>,
         bits: u32,
@@ -53,7 +53,8 @@ impl Table {
         Ok(table)
     }
 
-    /// The constants that C headers `#define`. Headers that are not on this machine are left out; `None` if all are.
+    /// The constants that C headers `#define`. Headers that this machine does not have are skipped; `None` if it has
+    /// none.
     pub(crate) fn c(
         source: impl Into<String>,
         bits: u32,
@@ -77,7 +78,7 @@ impl Table {
                 };
                 let Some((name, value)) = definition.trim().split_once(char::is_whitespace) else { continue };
                 let value = value.split("/*").next().unwrap_or_default().replace('~', "!");
-                // What is no expression is none of the constants here.
+                // A definition that is no expression is not one of these constants.
                 if let Ok(value) = syn::parse_str(value.trim()) {
                     table.insert(name.into(), value);
                 }
@@ -114,7 +115,7 @@ impl Table {
         Ok(())
     }
 
-    /// The elements of a list are `NAME[0]` and so on.
+    /// Adds a constant. The elements of a list become `NAME[0]` and so on.
     fn insert(&mut self, name: String, value: Expr) {
         let elements = match &value {
             Expr::Reference(reference) => match &*reference.expr {
@@ -141,7 +142,7 @@ impl Table {
         self.names.iter().map(String::as_str)
     }
 
-    /// Whether it is made of other constants of the same table, and of system calls' numbers, alone.
+    /// Whether a constant is made only of others in the same table and of system call numbers.
     pub(crate) fn is_derived(&self, name: &str) -> bool {
         fn only_names(table: &Table, value: &Expr) -> bool {
             match value {
@@ -156,8 +157,8 @@ impl Table {
         only_names(self, &self.values[name])
     }
 
-    /// The value of an expression in this table's names, a negative one as the word of the port that has its bits;
-    /// `None` if it has not all the names.
+    /// The value of an expression of this table's names; a negative value is given as the port's machine word with the
+    /// same bits. `None` if the table lacks a name.
     pub(crate) fn value(&self, expression: &str) -> Result<Option<i128>> {
         let parsed = match self.values.get(expression) {
             Some(value) => value.clone(),
@@ -178,7 +179,7 @@ impl Table {
             },
             Expr::Paren(inner) => self.eval(&inner.expr)?,
             Expr::Group(inner) => self.eval(&inner.expr)?,
-            // Each is a number or a bit mask of the kernel's: none is narrowed.
+            // These are numbers and bit masks of a kernel, and no cast narrows one.
             Expr::Cast(cast) => self.eval(&cast.expr)?,
             Expr::Unary(unary) => self.eval(&unary.expr)?.map(|value| match unary.op {
                 UnOp::Neg(_) => -value,
@@ -210,7 +211,7 @@ impl Table {
                 [syn::Stmt::Expr(inner, None)] => self.eval(inner)?,
                 _ => bail!("a block that this test does not know"),
             },
-            // Of `usize`: nothing else is asked for.
+            // It is the size of `usize`: the sources take no other.
             Expr::Call(call) if matches!(&*call.func, Expr::Path(path) if last(path) == "size_of") => {
                 Some(i128::from(self.bits / 8))
             }
@@ -243,7 +244,7 @@ impl Table {
     }
 }
 
-/// A constant that is a string and no number.
+/// Whether a constant is a string, not a number.
 fn is_text(kind: &syn::Type) -> bool {
     matches!(kind, syn::Type::Reference(to) if matches!(&*to.elem, syn::Type::Path(path) if path.path.is_ident("str")))
 }
@@ -252,7 +253,7 @@ fn last(path: &syn::ExprPath) -> String {
     path.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default()
 }
 
-/// What `errno!` takes: where the list is from, then `NAME = number` for each.
+/// The arguments of `errno!`: the list's source, then `NAME = number` for each error.
 struct ErrnoList(Vec<(Ident, Expr)>);
 
 impl Parse for ErrnoList {

@@ -1,6 +1,6 @@
-//! Every number that rt0 shares with a kernel, of every port, against tables that others made: the crates `sc`, `nc`,
-//! `linux-raw-sys`, `libc` and `object` (their sources are read, whatever CPU they are for), and the kernel's headers
-//! where they are installed. Each constant has to be in one of them, and all that have it have to agree.
+//! Compares every number that rt0 shares with a kernel, on every port, with tables that others made: the crates `sc`,
+//! `nc`, `linux-raw-sys`, `libc` and `object` (their sources are read, for every CPU), and the kernel's headers if they
+//! are installed. Each constant must be in one of them, and all that have it must agree.
 
 mod consts;
 
@@ -12,40 +12,40 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-/// rt0's name for a constant where it is not the kernel's, the latter (an expression of such names; where tables
-/// differ, one row for each), for which ports, and why.
+/// A constant whose name in rt0 is not the kernel's: rt0's name, the kernel's name or an expression of its names (one
+/// row for each if tables differ), for which ports, and why.
 type Alias = (&'static str, &'static str, fn(Port) -> bool, &'static str);
 
 const ALIASES: &[Alias] = &[
     ("GETRLIMIT", "UGETRLIMIT", linux32, "`getrlimit` is an older call, which clamps to 0x7fffffff"),
     ("MMAP", "MMAP2", linux32, "`mmap` is an older call, which takes a pointer to its arguments"),
     ("SYSCTL", "__SYSCTL", freebsd, "the call's name begins with underscores, which some tables leave out"),
-    ("SYSCTL", "SYSCTL", freebsd, "as above"),
+    ("SYSCTL", "SYSCTL", freebsd, "the call's name begins with underscores, which some tables leave out"),
     ("UMTX_OP", "_UMTX_OP", freebsd, "the call's name begins with an underscore"),
     ("RLIMIT_AS", "RLIMIT_VMEM", freebsd, "the kernel has two names for it, the tables one or both"),
-    ("RLIMIT_AS", "RLIMIT_AS", freebsd, "as above"),
+    ("RLIMIT_AS", "RLIMIT_AS", freebsd, "the kernel has two names for it, the tables one or both"),
     ("REBOOT_MAGIC[0]", "LINUX_REBOOT_MAGIC1", linux, "one list in place of two names"),
-    ("REBOOT_MAGIC[1]", "LINUX_REBOOT_MAGIC2", linux, "as above"),
+    ("REBOOT_MAGIC[1]", "LINUX_REBOOT_MAGIC2", linux, "one list in place of two names"),
     ("REBOOT_POWER_OFF", "LINUX_REBOOT_CMD_POWER_OFF", linux, "one name on every OS"),
-    ("REBOOT_RESTART", "LINUX_REBOOT_CMD_RESTART", linux, "as above"),
-    ("REBOOT_POWER_OFF", "RB_POWEROFF | RB_NOSYNC", freebsd, "as above"),
-    ("REBOOT_RESTART", "RB_AUTOBOOT | RB_NOSYNC", freebsd, "as above"),
+    ("REBOOT_RESTART", "LINUX_REBOOT_CMD_RESTART", linux, "one name on every OS"),
+    ("REBOOT_POWER_OFF", "RB_POWEROFF | RB_NOSYNC", freebsd, "one name on every OS"),
+    ("REBOOT_RESTART", "RB_AUTOBOOT | RB_NOSYNC", freebsd, "one name on every OS"),
     ("MAP_ANON", "MAP_ANONYMOUS", linux, "one name on every OS"),
     ("R_RELATIVE", "R_386_RELATIVE", x86, "each CPU has its own"),
-    ("R_RELATIVE", "R_X86_64_RELATIVE", amd64, "as above"),
-    ("R_RELATIVE", "R_ARM_RELATIVE", arm, "as above"),
+    ("R_RELATIVE", "R_X86_64_RELATIVE", amd64, "each CPU has its own"),
+    ("R_RELATIVE", "R_ARM_RELATIVE", arm, "each CPU has its own"),
     ("DT_TABLE", "DT_REL", bits32, "the kind of relocations that the port's ABI has"),
-    ("DT_TABLE", "DT_RELA", amd64, "as above"),
-    ("DT_TABLE_SIZE", "DT_RELSZ", bits32, "as above"),
-    ("DT_TABLE_SIZE", "DT_RELASZ", amd64, "as above"),
+    ("DT_TABLE", "DT_RELA", amd64, "the kind of relocations that the port's ABI has"),
+    ("DT_TABLE_SIZE", "DT_RELSZ", bits32, "the kind of relocations that the port's ABI has"),
+    ("DT_TABLE_SIZE", "DT_RELASZ", amd64, "the kind of relocations that the port's ABI has"),
 ];
 
-/// Constants that no kernel has a table of, and what holds them instead.
+/// Constants that are in no kernel's table, and what checks them instead.
 const OWN: &[(&str, &str)] = &[
     ("MAPPED_AT_EXEC", "measured; the sweeps of limits fail if it is too small"),
-    ("STACK_AT_EXEC", "measured; as above"),
+    ("STACK_AT_EXEC", "measured; the sweeps of limits fail if it is too small"),
     ("RELA", "the ABI's choice; a program that is moved and says hello shows it"),
-    ("EHDR", "the size of a file header; as above"),
+    ("EHDR", "the size of a file header; a program that is moved and says hello shows it"),
     ("PAGE_SIZE_MIN", "a lower bound, not a number of the kernel's"),
     ("RUNNING", "Linux: any value but 0; FreeBSD: any but 1. Joining a thread shows it on every port"),
 ];
@@ -72,12 +72,12 @@ fn x86(port: Port) -> bool {
     bits32(port) && !arm(port)
 }
 
-/// Where cargo keeps the source of a crate, and its version.
+/// The folder where cargo keeps a crate's source, and the crate's version.
 static CRATES: LazyLock<HashMap<String, (PathBuf, String)>> = LazyLock::new(|| {
     let metadata = cargo_metadata::MetadataCommand::new().current_dir(env!("CARGO_MANIFEST_DIR")).exec();
     let metadata = metadata.expect("cargo tells where the crates are");
     let tests = metadata.packages.iter().find(|package| package.name == "rt0-tests").expect("this package");
-    // The versions that this package asks for, where there are several.
+    // If there are several versions, it is the one that this package depends on.
     let wanted = |package: &cargo_metadata::Package| {
         let of = |dependency: &&cargo_metadata::Dependency| dependency.name == package.name.as_str();
         tests.dependencies.iter().find(of).is_some_and(|dependency| dependency.req.matches(&package.version))
@@ -109,7 +109,7 @@ fn headers(port: Port, files: &[&str], prefix: &'static str) -> Option<Table> {
     Table::c("kernel headers", port.bits(), &files, prefix)
 }
 
-/// Compares each constant of ours with every table that has it.
+/// Compares each of rt0's constants with every table that has it.
 fn check(port: Port, what: &str, ours: &Table, theirs: &[Table]) -> Result<()> {
     let (mut derived, mut own, mut checked) = (0, 0, 0);
     let mut per_source: Vec<usize> = vec![0; theirs.len()];
@@ -161,7 +161,7 @@ fn check(port: Port, what: &str, ours: &Table, theirs: &[Table]) -> Result<()> {
     Ok(())
 }
 
-/// The folder that a crate with a folder for each CPU has for the port's.
+/// The port's folder in a crate that has a folder for each CPU.
 fn cpu(port: Port) -> &'static str {
     match port {
         Port::linux_386 | Port::freebsd_386 => "x86",
@@ -208,7 +208,7 @@ fn numbers_of_system_calls() -> Result<()> {
     Ok(())
 }
 
-/// The tables that a port's constants other than system calls are compared with.
+/// The tables for a port's constants other than system calls.
 fn kernel_constants(port: Port) -> Result<Vec<Table>> {
     if linux(port) {
         let of_cpu =
@@ -262,10 +262,10 @@ fn constants() -> Result<()> {
     Ok(())
 }
 
-/// The other way round: every error of the kernel has its name here.
+/// The other direction: every error of the kernel has its name in rt0.
 #[test]
 fn no_errno_is_missing() -> Result<()> {
-    // Second names of a number, and the end of FreeBSD's list.
+    // These are second names of a number, and the end of FreeBSD's list.
     let second = ["EWOULDBLOCK", "EDEADLOCK", "ENOTSUP", "ELAST"];
     for port in chosen(&Port::ALL) {
         let os = if port.is_freebsd() { "src/os/freebsd/mod.rs" } else { "src/os/linux/mod.rs" };
@@ -286,14 +286,14 @@ fn no_errno_is_missing() -> Result<()> {
     Ok(())
 }
 
-/// The structures, as the compiler lays them out for each port: `tests/layouts` compiles only if they are those of
-/// `libc` and `linux-raw-sys`.
+/// The structures as the compiler lays them out for each port: `tests/layouts` compiles only if they agree with `libc`
+/// and `linux-raw-sys`.
 #[test]
 fn layouts_of_structures() -> Result<()> {
     make("layouts", &chosen(&Port::ALL))
 }
 
-/// No row of the lists above has outlived what it was for.
+/// Every row of the lists above still has a constant that it is for.
 #[test]
 fn exceptions_are_needed() -> Result<()> {
     let mut names = Vec::new();

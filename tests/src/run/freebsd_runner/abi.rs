@@ -1,8 +1,8 @@
-//! FreeBSD's numbers: errnos, signals and open flags, and what Linux calls the same things.
+//! FreeBSD's numbers of errnos, signals and open flags, and Linux's numbers of the same things.
 
 use nix::sys::signal::Signal;
 
-/// An errno of FreeBSD's, from `sys/sys/errno.h`.
+/// One of FreeBSD's errnos (`sys/sys/errno.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Errno(pub i32);
 
@@ -72,14 +72,14 @@ impl Errno {
         ERRNOS.iter().find(|entry| entry.0 == name).map(|entry| Errno(entry.1))
     }
 
-    /// FreeBSD's errno for one of Linux's. One that has no counterpart is EIO: no program of ours should see it.
+    /// FreeBSD's errno for one of Linux's. One without a counterpart becomes EIO; no program here should see it.
     #[must_use]
     pub(super) fn from_linux(number: i32) -> Errno {
         Errno(ERRNOS.iter().find(|entry| entry.2 == number).map_or(5, |entry| entry.1))
     }
 }
 
-/// FreeBSD's number (`sys/sys/signal.h`) of each signal that Linux has under another number, and the same signal there.
+/// FreeBSD's number (`sys/sys/signal.h`) of each signal that has another number on Linux, and that signal.
 const SIGNALS: &[(i32, Signal)] = &[
     (10, Signal::SIGBUS),
     (12, Signal::SIGSYS),
@@ -93,7 +93,8 @@ const SIGNALS: &[(i32, Signal)] = &[
     (31, Signal::SIGUSR2),
 ];
 
-/// The signals that have one number in both: HUP to ABRT, FPE, KILL, SEGV, PIPE to TERM, TTIN, TTOU, XCPU to WINCH.
+/// The signals that have the same number on both: HUP to ABRT, FPE, KILL, SEGV, PIPE to TERM, TTIN, TTOU, XCPU to
+/// WINCH.
 const SAME: &[i32] = &[1, 2, 3, 4, 5, 6, 8, 9, 11, 13, 14, 15, 21, 22, 24, 25, 26, 27, 28];
 
 /// Linux's signal for FreeBSD's number.
@@ -109,7 +110,7 @@ pub(super) fn signal_from_linux(signal: Signal) -> i32 {
     SIGNALS.iter().find(|entry| entry.1 == signal).map_or(signal as i32, |entry| entry.0)
 }
 
-/// FreeBSD's flags of open(2), `sys/sys/fcntl.h`, and Linux's for the same; the two lowest bits are the access mode.
+/// FreeBSD's flags of open(2) (`sys/sys/fcntl.h`) and Linux's for the same. The two lowest bits are the access mode.
 const OPEN_FLAGS: &[(u32, u32)] = &[
     (0x0004, 0o4000),        // O_NONBLOCK
     (0x0008, 0o2000),        // O_APPEND
@@ -121,10 +122,10 @@ const OPEN_FLAGS: &[(u32, u32)] = &[
     (0x10_0000, 0o200_0000), // O_CLOEXEC
 ];
 
-/// Linux's open flags for FreeBSD's; the bits that are none of FreeBSD's on failure.
+/// Linux's open flags for FreeBSD's.
 ///
 /// # Errors
-/// The bits that FreeBSD does not have (or that this runner does not know).
+/// The bits that FreeBSD does not have, or that this runner does not know.
 pub(super) fn open_flags_to_linux(flags: u32) -> Result<u32, u32> {
     let mut linux = flags & 3;
     let mut rest = flags & !3;
@@ -172,7 +173,7 @@ pub(super) mod map {
     pub(crate) const PREFAULT_READ: u64 = 0x4_0000;
     pub(crate) const ALIGNMENT: u64 = 0xff00_0000;
     pub(crate) const ALIGNMENT_SHIFT: u64 = 24;
-    /// `MAP_ALIGNED_SUPER`: as for a superpage.
+    /// `MAP_ALIGNED_SUPER`: aligned for a superpage.
     pub(crate) const ALIGNED_SUPER: u64 = 1 << 24;
 }
 
@@ -184,7 +185,7 @@ pub(super) mod rlimit {
     pub(crate) const AS: usize = 10;
     /// `RLIM_NLIMITS`.
     pub(crate) const COUNT: usize = 15;
-    /// `RLIM_INFINITY`: 2^63-1, for the limits are signed.
+    /// `RLIM_INFINITY`: 2^63-1, since the limits are signed.
     pub(crate) const INFINITY: i64 = i64::MAX;
 }
 

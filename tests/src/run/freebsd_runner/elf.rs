@@ -1,4 +1,4 @@
-//! What FreeBSD's kernel looks at in an executable (`sys/kern/imgact_elf.c`), and what it refuses.
+//! What FreeBSD's kernel reads in an executable (`sys/kern/imgact_elf.c`), and what it refuses.
 
 use anyhow::{Result, bail};
 use object::LittleEndian;
@@ -18,7 +18,7 @@ pub(super) const PAGE: u64 = 4096;
 pub(super) struct Image {
     /// 32 or 64 bits.
     pub class: Class,
-    /// Whether it runs wherever it is loaded (`ET_DYN`).
+    /// Whether it is position-independent (`ET_DYN`).
     pub position_independent: bool,
     /// The entry point, as linked.
     pub entry: u64,
@@ -49,7 +49,7 @@ impl Image {
     /// Reads an executable as the kernel would.
     ///
     /// # Errors
-    /// ENOEXEC, with the reason: what makes the kernel refuse the file.
+    /// Why the kernel refuses the file, with ENOEXEC.
     pub(super) fn parse(file: &[u8]) -> Result<Image> {
         match file {
             [0x7f, b'E', b'L', b'F', 1, 1, ..] => read::<FileHeader32<LittleEndian>>(file, elf::EM_386, Class::Bits32),
@@ -60,8 +60,8 @@ impl Image {
         }
     }
 
-    /// First page of the data segment: `vm_daddr`. The largest executable segment is the text, the last other one the data
-    /// (`__elfN(load_sections)`).
+    /// First page of the data segment: `vm_daddr`. The largest executable segment is the text, the last other one the
+    /// data (`__elfN(load_sections)`).
     #[must_use]
     pub(super) fn data_start(&self) -> u64 {
         let size = |segment: &Segment| segment.end - segment.start;
@@ -77,7 +77,7 @@ impl Image {
         data.or(text).map_or(0, |segment| segment.start)
     }
 
-    /// First and last address of the whole, as linked.
+    /// The first and the last address of the whole program, as linked.
     #[must_use]
     pub(super) fn span(&self) -> (u64, u64) {
         let start = self.segments.iter().map(|segment| segment.start).min().unwrap_or(0);
@@ -105,7 +105,7 @@ fn read<Header: FileHeader<Endian = LittleEndian>>(file: &[u8], machine: u16, cl
     for program_header in program_headers {
         if let Some(mut notes) = program_header.notes(endian, file)? {
             while let Some(note) = notes.next()? {
-                // NT_FREEBSD_ABI_TAG is 1; the name counts with its NUL.
+                // NT_FREEBSD_ABI_TAG is 1; the length of the name includes its NUL.
                 if note.name_bytes() == b"FreeBSD\0" && note.n_type(endian) == 1 {
                     osrel = note.desc().first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
                 }

@@ -1,4 +1,4 @@
-//! execve: from what Linux has loaded to what FreeBSD's program finds at its first instruction.
+//! execve: turns what Linux has loaded into what a FreeBSD program finds at its first instruction.
 
 use std::ffi::OsString;
 use std::fs;
@@ -25,8 +25,8 @@ fn dynamic_base(class: Class) -> u64 {
     }
 }
 
-/// The end of a program's addresses (`VM_MAXUSER_ADDRESS`, `FREEBSD32_MAXUSER_ADDRESS`). The page below it is the shared
-/// page, and the stack ends where that begins.
+/// The end of a program's addresses (`VM_MAXUSER_ADDRESS`, `FREEBSD32_MAXUSER_ADDRESS`). The page below it is the
+/// shared page, and the stack ends where that begins.
 fn end_of_addresses(class: Class, i386_kernel: bool) -> u64 {
     match class {
         Class::Bits64 => 0x8000_0000_0000,
@@ -35,7 +35,7 @@ fn end_of_addresses(class: Class, i386_kernel: bool) -> u64 {
     }
 }
 
-/// Hard limits a kernel has of itself: RLIMIT_DATA (`maxdsiz`) and RLIMIT_STACK (`maxssiz`).
+/// The kernel's own hard limits: RLIMIT_DATA (`maxdsiz`) and RLIMIT_STACK (`maxssiz`).
 fn kernel_limits(class: Class) -> (u64, u64) {
     match class {
         Class::Bits32 => (512 << 20, 64 << 20),
@@ -43,18 +43,18 @@ fn kernel_limits(class: Class) -> (u64, u64) {
     }
 }
 
-/// The strings a program is started with.
+/// The strings that a program is started with.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Strings {
     pub arguments: Vec<Vec<u8>>,
     pub environment: Vec<Vec<u8>>,
 }
 
-/// Makes of a process that Linux has just executed a program for one that FreeBSD has: its address space, stack and
-/// registers. `old` is the process before, whose limits it keeps.
+/// Makes a process in which Linux has just executed a program look as FreeBSD would have made it: its address space,
+/// stack and registers. `old` is the process as it was before, whose limits it keeps.
 ///
 /// # Errors
-/// When the kernel would refuse the program, or Linux does not do as it is told.
+/// FreeBSD's kernel would refuse the program, or a Linux call failed.
 pub(super) fn execute(kernel: &mut Kernel, tracee: Tracee, old: Option<&Process>, strings: &Strings) -> Result<()> {
     let class = tracee.class()?;
     let context = Context { tracee, process: tracee.0.as_raw(), class };
@@ -67,7 +67,7 @@ pub(super) fn execute(kernel: &mut Kernel, tracee: Tracee, old: Option<&Process>
     start(kernel, context, &image, base, strings)
 }
 
-/// The process as the kernel books it.
+/// The process in the kernel's accounts.
 fn new_process(kernel: &Kernel, class: Class, image: &Image, base: u64, old: Option<&Process>) -> Result<Process> {
     let options = kernel.options;
     let (data, stack) = kernel_limits(class);
@@ -123,7 +123,7 @@ fn new_process(kernel: &Kernel, class: Class, image: &Image, base: u64, old: Opt
     Ok(process)
 }
 
-/// Makes Linux's mappings those of the process: the image where FreeBSD loads it, the stack, the runner's gadget.
+/// Arranges Linux's mappings as the process has them: the image where FreeBSD loads it, the stack, the runner's gadget.
 fn arrange(process: &Process, image: &Image, base: u64, tracee: Tracee) -> Result<()> {
     let class = image.class;
     let entry = tracee.registers()?.rip;
@@ -135,7 +135,11 @@ fn arrange(process: &Process, image: &Image, base: u64, tracee: Tracee) -> Resul
     let original = tracee.patch(entry, class.system_call())?;
     let call = |gadget, call, arguments| -> Result<u64> {
         let answer = tracee.inject(gadget, call, arguments)?;
-        ensure!(!(-4095..0).contains(&answer), "Linux refuses to arrange the address space: errno {}", -answer);
+        ensure!(
+            !(-4095..0).contains(&answer),
+            "Linux refused a call that arranges the address space: errno {}",
+            -answer
+        );
         Ok(answer.cast_unsigned())
     };
     call(entry, linux::MMAP, linux::map_anonymous(GADGET, PAGE, linux::PROT_READ | linux::PROT_EXEC))?;
@@ -200,7 +204,7 @@ fn start(kernel: &mut Kernel, context: Context, image: &Image, base: u64, string
         (at::PAGESIZES, sizes),
         (at::PAGESIZESLEN, 2 * class.word() as u64),
         (at::STACKPROT, 3),
-        // What is a pointer to random bytes on Linux is a set of CPU features here.
+        // This number is a pointer to random bytes on Linux, and a set of CPU features on FreeBSD.
         (at::HWCAP, poison::value(class, 30)),
     ];
     auxiliary.retain(|(kind, _)| !(options.no_page_size && *kind == at::PAGESZ));
@@ -213,7 +217,7 @@ fn start(kernel: &mut Kernel, context: Context, image: &Image, base: u64, string
     poison::general(&mut registers, class);
     registers.rip = image.entry + base;
     enter(&mut registers, class, address);
-    // What is below the block is nothing a program may read anything into.
+    // Nothing below the block is promised, so it is poison.
     let mut below = Vec::new();
     class.push(&mut below, poison::value(class, 31));
     tracee.write(address - below.len() as u64, &below).ok().context("the initial stack does not fit")?;
@@ -222,7 +226,7 @@ fn start(kernel: &mut Kernel, context: Context, image: &Image, base: u64, string
     Ok(())
 }
 
-/// The two registers that the entry contract is about.
+/// The two registers that the entry contract promises.
 fn enter(registers: &mut Registers, class: Class, block: u64) {
     registers.orig_rax = u64::MAX;
     match class {

@@ -1,4 +1,4 @@
-//! Runs jobs under the runner: one of the executors, beside this machine's own kernel and those in QEMU.
+//! Runs jobs under the runner, which is one of the machines, like the host's own kernel and those in QEMU.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use crate::run::job::{End, Job, Outcome, Stack};
 use crate::run::tracer::launch::Launch;
 use crate::run::tracer::report;
 
-/// Runs `jobs` in their order; each may take `timeout` seconds. `ended` is told of each as it ends.
+/// Runs `jobs` in their order; each may take `timeout` seconds. `ended` is called with each outcome.
 ///
-/// A job that breaks FreeBSD's rules has no end: [`End::Missing`] says which. One that FreeBSD would not execute ends with
-/// status 127, and its output says why. The initial
-/// block stands at another place mod 16 for each job, in turn.
+/// A job that breaks a rule of FreeBSD's ends with [`End::Missing`], which says which rule. One that FreeBSD would not
+/// execute ends with status 127, and its output says why. The initial block is at another place mod 16 for each job in
+/// turn.
 ///
 /// # Errors
 ///
-/// A program that cannot be read, or a machine where ptrace is not allowed.
+/// A program cannot be read, or ptrace is not allowed on this machine.
 pub fn run_jobs(jobs: &[Job], timeout: u64, ended: &mut dyn FnMut(&Outcome)) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     for (turn, job) in jobs.iter().enumerate() {
@@ -51,7 +51,7 @@ fn run_one(job: &Job, timeout: u64, turn: u64) -> Result<Outcome> {
         _ if !outcome.violations.is_empty() => End::Missing(outcome.violations.join("; ")),
         report::End::Exit(status) => End::Exit(*status),
         report::End::Signal(name) => End::Signal(name.parse().map_or(0, signal_number)),
-        // What the program that called execve ends with, as `init` and shells do.
+        // `init` and shells end with this status when execve fails.
         report::End::Refused(_) => End::Exit(127),
         report::End::TimedOut => End::Timeout,
     };

@@ -1,4 +1,4 @@
-//! The state of the kernel that is played: processes, their limits, and how a call is answered.
+//! The state of the kernel that is played (its processes and their limits), and how a call is answered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -15,23 +15,24 @@ use crate::run::tracer::report::Call;
 use crate::run::tracer::space::{Kind, Space};
 use crate::run::tracer::tracee::{BadAddress, Class, LinuxCall, Registers, Tracee};
 
-/// Where the runner keeps one system call instruction in the program's address space: below everything FreeBSD hands out.
+/// The address of the one system call instruction that the runner keeps in the program's address space, below
+/// everything that FreeBSD hands out.
 pub(super) const GADGET: u64 = 0x1_0000;
 
 /// What a call returns: the result and the second result, or the error.
 pub(super) type Answer = Result<[u64; 2], Errno>;
 
-/// What is to happen next in a call.
+/// What happens next in a call.
 pub(super) enum Step {
     /// The call returns.
     Answer(Answer),
-    /// A Linux call is made in the program's name, and what it answered decides on.
+    /// A Linux call is made in the program's name, and its answer decides what follows.
     Linux(LinuxCall, [u64; 6], Then),
     /// The call does not return: a signal ends the process.
     Kill(Signal),
 }
 
-/// What to do with a Linux call's answer.
+/// What is done with a Linux call's answer.
 pub(super) type Then = Box<dyn FnOnce(&mut Kernel, Context, i64) -> Step>;
 
 impl Step {
@@ -41,13 +42,13 @@ impl Step {
         Step::Answer(Ok([value, 0]))
     }
 
-    /// A Linux call whose result is FreeBSD's too, its errors translated.
+    /// A Linux call whose result is also FreeBSD's; its errors are translated.
     #[must_use]
     pub(super) fn linux(call: LinuxCall, arguments: [u64; 6]) -> Step {
         Step::Linux(call, arguments, Box::new(|_, _, answer| Step::Answer(from_linux(answer))))
     }
 
-    /// A Linux call, and what comes after it has succeeded.
+    /// A Linux call, and what follows if it succeeds.
     #[must_use]
     pub(super) fn linux_then(
         call: LinuxCall,
@@ -93,17 +94,17 @@ pub(super) struct Context {
     pub class: Class,
 }
 
-/// A limit, as FreeBSD keeps it: signed.
+/// A limit as FreeBSD keeps it, as signed numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// What holds.
+    /// The soft limit, which the kernel enforces.
     pub soft: i64,
-    /// Up to where the process may raise it.
+    /// The hard limit, up to which the process may raise the soft one.
     pub hard: i64,
 }
 
 impl Limit {
-    /// None at all.
+    /// No limit.
     pub const INFINITE: Limit = Limit { soft: rlimit::INFINITY, hard: rlimit::INFINITY };
 
     /// The soft limit in bytes.
@@ -124,9 +125,9 @@ pub(super) struct Process {
     pub data_start: u64,
     /// Highest address of the stack, exclusive.
     pub stack_top: u64,
-    /// Whether the executable has an ABI note: without one a touch of an inaccessible page is SIGBUS.
+    /// Whether the executable has an ABI note; without one, an access to a page without access rights is SIGBUS.
     pub has_note: bool,
-    /// Whether SIGSYS is ignored, so that unknown calls answer ENOSYS.
+    /// Whether SIGSYS is ignored, so that unknown calls return ENOSYS.
     pub ignores_sigsys: bool,
 }
 
@@ -138,7 +139,7 @@ impl Process {
         self.data_start.saturating_add(data).checked_next_multiple_of(PAGE).unwrap_or(u64::MAX / PAGE * PAGE)
     }
 
-    /// The lowest address that the stack has grown to.
+    /// The lowest address to which the stack has grown.
     #[must_use]
     pub(super) fn stack_low(&self) -> u64 {
         let parts = self.space.all().into_iter().filter(|(_, kind)| *kind == Kind::Stack);
@@ -148,23 +149,23 @@ impl Process {
 
 /// The kernel that is played, and what it has seen.
 pub(super) struct Kernel<'a> {
-    /// How it was asked to behave.
+    /// The options that it was started with.
     pub options: &'a Options,
     /// Its processes, by pid.
     pub processes: BTreeMap<i32, Process>,
-    /// The failures to come.
+    /// The failures that are still to be injected.
     pub faults: Faults,
-    /// Threads that are about to be made, by the thread that makes them.
+    /// Threads that are being made, by the thread that makes them.
     pub starting: BTreeMap<Tracee, Start>,
-    /// Threads in whose process Linux has executed another program, not yet arranged.
+    /// Threads in whose process Linux has executed another program that is not yet arranged as FreeBSD's.
     pub starting_program: BTreeSet<Tracee>,
     /// The calls made.
     pub calls: Vec<Call>,
-    /// What no right program does.
+    /// What the program did that no correct program does.
     pub violations: Vec<String>,
     /// Why the kernel would not execute a program, from the last such refusal.
     pub refused: Option<String>,
-    /// The largest size of any address space.
+    /// The largest size that any address space has had.
     pub peak: u64,
 }
 
@@ -174,7 +175,7 @@ impl Kernel<'_> {
         self.processes.get_mut(&context.process).expect("a thread that makes a call has a process")
     }
 
-    /// Records what no right program does.
+    /// Records something that no correct program does.
     pub(super) fn violation(&mut self, context: Context, text: impl AsRef<str>) {
         let line = format!("process {}: {}", context.process, text.as_ref());
         if self.options.trace {
@@ -183,7 +184,7 @@ impl Kernel<'_> {
         self.violations.push(line);
     }
 
-    /// Extends the stack to `address` if that is where it may grow, as `vm_map_growstack` does.
+    /// Extends the stack to `address` if it may grow to there, as `vm_map_growstack` does.
     pub(super) fn grow_stack(&mut self, context: Context, address: u64) -> Option<Range<u64>> {
         let page = address / PAGE * PAGE;
         let process = self.process(context);
@@ -207,10 +208,11 @@ impl Kernel<'_> {
     }
 }
 
-/// `sgrowsiz`: by how much the stack grows, and how much of it there is at first (`sys/{amd64,i386}/include/vmparam.h`).
+/// `sgrowsiz`: the step by which the stack grows, and its size at first (`sys/{amd64,i386}/include/vmparam.h`).
 pub(super) const STACK_STEP: u64 = 128 << 10;
 
-/// Sets the registers to what the program finds after a call: the answer, and poison in all that the kernel destroys.
+/// Sets the registers to what the program finds after a call: the answer, and poison in every one that the kernel
+/// destroys.
 pub(super) fn answer(registers: &mut Registers, class: Class, answer: Answer) {
     use crate::run::tracer::poison;
     registers.eflags |= poison::ARITHMETIC_FLAGS;
@@ -222,7 +224,7 @@ pub(super) fn answer(registers: &mut Registers, class: Class, answer: Answer) {
         Err(errno) => (u64::from(errno.0.unsigned_abs()), poison::value(class, 20)),
     };
     registers.rax = class.truncate(first);
-    // Calls with one result leave in the second what the program had there; it may not count on that.
+    // A call with one result leaves the second register as it was, but the program may not rely on that.
     registers.rdx = if second == 0 { poison::value(class, 21) } else { class.truncate(second) };
     if class == Class::Bits64 {
         registers.rcx = poison::value(class, 22);
@@ -234,10 +236,10 @@ pub(super) fn answer(registers: &mut Registers, class: Class, answer: Answer) {
     registers.orig_rax = u64::MAX;
 }
 
-/// Whether FreeBSD would execute the file at `path`, seen from the runner.
+/// Reads the file at `path` (a path of the runner's) as FreeBSD's execve would.
 ///
 /// # Errors
-/// What is wrong with it.
+/// FreeBSD would not execute it; the error says why.
 pub(super) fn read_program(path: &Path) -> anyhow::Result<super::elf::Image> {
     use anyhow::Context as _;
     let file = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -1,4 +1,4 @@
-//! The Linux calls that the runner makes in the program's name, and how their arguments look.
+//! The Linux calls that the runner makes in the program's name, and their arguments.
 
 use crate::run::tracer::tracee::LinuxCall;
 
@@ -9,7 +9,7 @@ macro_rules! linux_calls {
     };
 }
 
-// MMAP is mmap2 on i386, whose offset is in pages; GETRANDOM to FUTEX take the same words in both.
+// MMAP is mmap2 on i386, whose offset is in pages. The other calls take the same words on both.
 linux_calls! {
     READ = 0, 3;
     WRITE = 1, 4;
@@ -45,10 +45,10 @@ pub(super) const PROT_READ: u64 = 1;
 pub(super) const PROT_WRITE: u64 = 2;
 pub(super) const PROT_EXEC: u64 = 4;
 
-/// `MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE`: FreeBSD does not refuse for want of memory.
+/// `MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE`: FreeBSD does not refuse a mapping for lack of memory.
 const MAP_FRESH: u64 = 0x2 | 0x10 | 0x20 | 0x4000;
 
-/// mmap's arguments for fresh pages at an address that has been chosen.
+/// mmap's arguments for fresh pages at this address.
 #[must_use]
 pub(super) fn map_anonymous(address: u64, length: u64, protection: u64) -> [u64; 6] {
     [address, length, protection, MAP_FRESH, u64::MAX, 0]

@@ -1,19 +1,19 @@
-//! A FreeBSD kernel's test double: runs FreeBSD programs for x86 on a Linux x86-64 host, and watches what they do.
+//! A test double of FreeBSD's kernel: runs FreeBSD programs for x86 on a Linux x86-64 host, and watches what they do.
 //!
-//! It is no FreeBSD. The program's instructions run natively, stopped by ptrace at each system call; the call is then played
-//! by this module after FreeBSD's sources, with Linux calls made in the program's name where memory, files or processes are
-//! to change. What it plays strictly is the part that a runtime core stands on: the state at process entry, the calling
-//! convention with every register destroyed that the real kernel destroys, the address space and its accounting. What it
-//! does not know ends the run and says so; nothing is guessed.
+//! It is not FreeBSD. The program's instructions run natively, and ptrace stops it at each system call. This module
+//! then plays the call as FreeBSD's sources define it, and makes Linux calls in the program's name where memory, files
+//! or processes have to change. It is strict about what a runtime core depends on: the state at process entry, the
+//! calling convention (every register that the real kernel destroys is destroyed), the address space and its
+//! accounting. Anything that it does not know ends the run with a message; nothing is guessed.
 //!
-//! - [`options`]: what can be asked of it
-//! - [`elf`]: which executables FreeBSD takes
+//! - [`options`]: its options
+//! - [`elf`]: which executables FreeBSD accepts
 //! - [`entry`]: execve, the initial stack and registers
 //! - [`crate::run::tracer::space`]: the address space and what counts against its limit
 //! - [`calls`]: the system calls
 //! - [`kernel`]: the state they work on
-//! - [`runner`]: the stops of the traced threads, one after the other
-//! - [`executor`]: jobs and sweeps under the runner
+//! - [`runner`]: what is done at each stop of a traced thread
+//! - [`executor`]: jobs under the runner
 
 mod abi;
 mod calls;

@@ -1,4 +1,4 @@
-//! How a program is run: everything that can be asked of the runner.
+//! How a program is run: all options of the runner.
 
 use super::kernel::Limit;
 use crate::run::tracer::faults::Fault;
@@ -11,12 +11,12 @@ pub struct Options {
     pub launch: Launch,
     /// RLIMIT_AS.
     pub limit_as: Limit,
-    /// RLIMIT_DATA; `None` for the kernel's own: 32 GiB for a 64-bit program, 512 MiB for a 32-bit one.
+    /// RLIMIT_DATA; `None` means the kernel's own, 32 GiB for a 64-bit program and 512 MiB for a 32-bit one.
     pub limit_data: Option<Limit>,
-    /// RLIMIT_STACK; `None` for the kernel's own: 512 MiB and 64 MiB.
+    /// RLIMIT_STACK; `None` means the kernel's own, 512 MiB and 64 MiB.
     pub limit_stack: Option<Limit>,
-    /// Where the initial block begins, mod 16: 0, 4, 8 or 12 for a 32-bit program. For a 64-bit one 0 or 8, to which others
-    /// are rounded down; rsp is 8 mod 16, so it is 8 bytes below the block or at it.
+    /// The address of the initial block mod 16: 0, 4, 8 or 12 for a 32-bit program. For a 64-bit one it is 0 or 8, to
+    /// which others are rounded down; rsp is 8 mod 16, so it points 8 bytes below the block or to it.
     pub block_mod: u64,
     /// `argv[0]` instead of the program's path.
     pub argument_0: Option<Vec<u8>>,
@@ -28,7 +28,7 @@ pub struct Options {
     pub no_page_size: bool,
     /// AT_OSRELDATE: the kernel's `__FreeBSD_version`.
     pub osreldate: u32,
-    /// A 32-bit program runs under an i386 kernel, with 3 GiB of addresses, instead of under an amd64 one, with 4.
+    /// Run a 32-bit program as an i386 kernel does, with 3 GiB of addresses, instead of as an amd64 one, with 4 GiB.
     pub i386_kernel: bool,
     /// The failures to inject.
     pub faults: Vec<Fault>,
@@ -38,7 +38,7 @@ pub struct Options {
     pub trace: bool,
 }
 
-/// An address space with something in all of it but a few places.
+/// Holes: the only free ranges of an address space that is full otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holes {
     /// How many there are.

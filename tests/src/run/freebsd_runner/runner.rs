@@ -1,4 +1,4 @@
-//! One run: from the first instruction of a program to the end of the last of its processes.
+//! One run, from the first instruction of a program to the end of its last process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
@@ -25,8 +25,8 @@ use crate::run::tracer::tracee::{self, Registers, Tracee};
 /// Runs `program` and returns what it did.
 ///
 /// # Errors
-/// When the runner cannot do its work: no such file, ptrace not allowed, a Linux call that fails where it must not. That
-/// FreeBSD would refuse the program is an [`End::Refused`], not an error.
+/// The runner cannot do its work: there is no such file, ptrace is not allowed, or a Linux call fails that must not. A
+/// program that FreeBSD would refuse is no error but an [`End::Refused`].
 pub fn run(program: &Path, arguments: &[&str], options: &Options) -> Result<Outcome> {
     let mut outcome = Outcome {
         end: End::TimedOut,
@@ -78,23 +78,23 @@ pub fn run(program: &Path, arguments: &[&str], options: &Options) -> Result<Outc
     })
 }
 
-/// Where a thread is.
+/// What a thread is doing.
 enum Phase {
-    /// In its own code.
+    /// It runs its own code.
     Outside,
-    /// In a call that is played, at or after the entry of a Linux call.
+    /// It is in a call that is played, at or after the entry of a Linux call.
     Inside(Pending),
-    /// In a call that is played, before the entry of the next Linux call.
+    /// It is in a call that is played, before the entry of the next Linux call.
     Between(Pending),
-    /// Made by fork or thr_new, and not yet begun.
+    /// It has been made by fork or thr_new and has not begun.
     Born(Birth),
 }
 
 /// How a new thread begins.
 enum Birth {
-    /// With the registers of the one that forked.
+    /// With the registers of the thread that forked.
     Fork(Box<Registers>),
-    /// Where thr_new was told to.
+    /// With what thr_new was given.
     Thread(Start),
 }
 
@@ -105,7 +105,7 @@ struct Pending {
     /// The program's registers, as it made the call.
     registers: Box<Registers>,
     next: Next,
-    /// For execve: what the new program is started with.
+    /// For execve, the strings that the new program is started with.
     strings: Option<Strings>,
 }
 
@@ -124,14 +124,14 @@ struct Thread {
 struct Run<'a> {
     kernel: Kernel<'a>,
     threads: BTreeMap<Tracee, Thread>,
-    /// Threads that have stopped for the first time before their maker has told of them.
+    /// Threads whose first stop came before the event at which their maker reports them.
     stopped: Vec<Tracee>,
-    /// What the last fatal signal was about.
+    /// Where the last fatal signal came from.
     crash: Option<String>,
 }
 
 impl Run<'_> {
-    /// Follows the program until none of its threads is left.
+    /// Follows the program until its last thread has ended.
     fn follow(&mut self, root: Tracee, strings: &Strings) -> Result<End> {
         let context = Context { tracee: root, process: root.0.as_raw(), class: root.class()? };
         if let Err(reason) = entry::execute(&mut self.kernel, root, None, strings) {
@@ -246,7 +246,7 @@ impl Run<'_> {
                 tracee::set_linux_call(&mut changed, class, call, arguments);
                 pending(Next::Then(then))
             }
-            // With no such number Linux does nothing.
+            // Linux does nothing for a number that it does not have.
             Step::Answer(answer) => {
                 changed.orig_rax = u64::MAX;
                 pending(Next::Answer(answer))
@@ -261,7 +261,7 @@ impl Run<'_> {
         Ok(tracee.resume(None)?)
     }
 
-    /// What a call that FreeBSD does not know does: SIGSYS, or ENOSYS where that is ignored.
+    /// A call that FreeBSD does not have: SIGSYS, or ENOSYS if the program ignores that signal.
     fn unknown(&mut self, context: Context, number: u64, row: Option<&Row>) -> Step {
         if row.is_none() {
             self.kernel.violation(context, format!("FreeBSD has no system call {number}"));
@@ -284,7 +284,7 @@ impl Run<'_> {
         step.unwrap_or_else(Step::from)
     }
 
-    /// A Linux call that was made for the program has ended, or there was none.
+    /// The Linux call that was made for the program has ended, or there was none.
     fn leave(&mut self, context: Context, mut pending: Pending) -> Result<()> {
         let Context { tracee, class, .. } = context;
         let linux = tracee.registers()?;
@@ -378,7 +378,7 @@ impl Run<'_> {
         Ok(maker.resume(None)?)
     }
 
-    /// Lets a new thread run: it has stopped, and its maker has told of it.
+    /// Lets a new thread run, after it has stopped and its maker has reported it.
     fn begin(&mut self, new: Tracee) -> Result<()> {
         let thread = self.threads.get_mut(&new).expect("the caller has looked");
         let context = thread.context;
@@ -447,17 +447,17 @@ impl Run<'_> {
     }
 }
 
-/// The row of a number that is in no table.
+/// The row for a number that is not in the table.
 const UNKNOWN: Row = Row { number: u64::MAX, name: "unknown", arguments: 0, play: None };
 
-/// The strings of an execve, read while the old program still stands; what cannot be read is EFAULT from Linux.
+/// The strings of an execve, read while the old program is still there. Linux answers EFAULT for what cannot be read.
 fn new_strings(context: Context, arguments: &Arguments) -> Strings {
     let Context { tracee, class, .. } = context;
     let list = |index| tracee.read_strings(class, arguments.word(index)).unwrap_or_default();
     Strings { arguments: list(1), environment: list(2) }
 }
 
-/// A thread that has been killed meanwhile is no error.
+/// Treats a thread that has been killed meanwhile as no error.
 fn gone_is_fine(result: nix::Result<()>) -> nix::Result<()> {
     match result {
         Err(LinuxErrno::ESRCH) => Ok(()),

@@ -1,4 +1,4 @@
-//! QEMU: a machine that runs until its plan is done, or has said nothing for too long.
+//! One boot: runs QEMU until the plan is done, or until the console has been silent for too long.
 
 use super::console::Console;
 use crate::run::job::{End, Job, Outcome};
@@ -15,26 +15,26 @@ use std::time::{Duration, Instant};
 /// How a boot went.
 #[derive(Clone, Debug)]
 pub struct Boot {
-    /// One for each job, in their order.
+    /// The outcomes of the jobs, in their order.
     pub outcomes: Vec<Outcome>,
     /// From the start of QEMU to the first line of `init`.
     pub to_init: Option<Duration>,
     /// From the start of QEMU to its end.
     pub total: Duration,
-    /// All that was said on the console.
+    /// Everything that was printed on the console.
     pub console: String,
 }
 
-/// How long a machine that is done may take to turn itself off.
+/// How long a machine may take to turn itself off when its plan is done.
 const POWER_OFF: Duration = Duration::from_secs(20);
 
 /// Runs `machine`, a QEMU whose first serial port is its standard output, and follows the plan of `jobs` on it.
 ///
-/// `patience` is the longest silence. When something is missing, the console is kept in the file `log`, and the
-/// reasons name it. `ended` is told of each job as it ends.
+/// `patience` is the longest silence that is waited for. If something is missing, the console is kept in the file
+/// `log`, which the error names. `ended` is called with each outcome.
 ///
-/// A job that the console does not tell the end of has [`End::Missing`] as its end. The boot as a whole is an error
-/// when every job was told of, but the machine did not end as it should.
+/// A job whose end is not on the console ends with [`End::Missing`]. If the ends of all jobs are there but the machine
+/// did not end as it should, that is an error.
 pub fn boot(
     mut machine: Command,
     jobs: &[Job],
@@ -95,24 +95,24 @@ pub fn boot(
     Ok(Boot { outcomes, to_init, total, console })
 }
 
-/// A child that does not outlive the reference to it.
+/// A child process that is killed when this value is dropped.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // After a `wait` both are refused, which is as good.
+        // After a `wait` both fail, and there is nothing left to do.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// In the child: QEMU is not to stay behind when we are killed.
+/// Runs in the child, so that QEMU ends when this process is killed.
 fn die_with_parent() -> std::io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     Ok(())
 }
 
-/// Lines of the console; their bytes need not be UTF-8 when a machine dies.
+/// The lines of the console. A machine that crashes may print bytes that are not UTF-8.
 fn read_lines(qemu: &mut Child) -> Result<Receiver<String>> {
     let console = qemu.stdout.take().context("QEMU's output is not piped")?;
     let (sender, receiver) = sync_channel(4096);

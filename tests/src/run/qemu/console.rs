@@ -1,16 +1,16 @@
-//! What `init` says on the console, line by line, and what it did not say.
+//! Reads what `init` prints on the console, line by line, and notices what is missing.
 
 use crate::run::job::{End, Job, Outcome};
 use std::collections::HashMap;
 
 /// Follows the console of one boot.
 ///
-/// A kernel prints when it likes, so its words may stand before or behind ours on a line; what of ours they tear apart is
-/// missing, and the jobs that follow are not. A job whose lines are not both there is missing, whatever else is said.
+/// The kernel may print at any time, so its words may be before or after ours on a line. If they interrupt one of our
+/// lines, that job is missing, and the jobs after it are not. A job is missing unless both its lines are there.
 pub struct Console<'a> {
     jobs: &'a [Job],
     index: HashMap<&'a str, usize>,
-    /// Of the jobs before `next`, what was told.
+    /// What is known of the jobs before `next`.
     outcomes: Vec<Option<Outcome>>,
     /// The first job that has not begun; they begin in the plan's order.
     next: usize,
@@ -22,7 +22,7 @@ pub struct Console<'a> {
 }
 
 impl<'a> Console<'a> {
-    /// Nothing said yet.
+    /// A console on which nothing has been printed yet.
     pub fn new(jobs: &'a [Job]) -> Self {
         let index = jobs.iter().enumerate().map(|(index, job)| (job.name.as_str(), index)).collect();
         let outcomes = vec![None; jobs.len()];
@@ -40,7 +40,7 @@ impl<'a> Console<'a> {
             return None;
         }
         if let Some(begun) = self.begun(line) {
-            // A job that still runs, for all that was heard of it, stays untold.
+            // If the end of the job before was not printed, its outcome stays unknown.
             self.next = begun + 1;
             self.running = Some(String::new());
             return None;
@@ -73,19 +73,19 @@ impl<'a> Console<'a> {
         self.up
     }
 
-    /// Whether `init` has said its last line.
+    /// Whether `init` has printed its last line.
     pub fn done(&self) -> bool {
         self.done
     }
 
-    /// Whether everything has been said that there is to say.
+    /// Whether the outcome of every job and the last line have been printed.
     pub fn complete(&self) -> bool {
         self.done && self.outcomes.iter().all(Option::is_some)
     }
 
     /// Ends the console: one outcome for each job, and what went wrong with the boot itself, if anything.
     ///
-    /// `ending` says how the machine ended; it becomes the reason of what is missing.
+    /// `ending` says how the machine ended; it becomes the reason for whatever is missing.
     pub fn finish(self, ending: &str) -> (Vec<Outcome>, Option<String>) {
         let complete = self.complete();
         let fault = match (self.panic, self.up, self.done) {
@@ -104,7 +104,7 @@ impl<'a> Console<'a> {
     }
 }
 
-/// How the job `name` ended, if the line says so, and what stands before that.
+/// How the job `name` ended, if the line says so, and the text before that.
 fn ended<'l>(line: &'l str, name: &str) -> Option<(&'l str, End)> {
     let mark = format!("--- {name} ");
     let at = line.rfind(&mark)?;
@@ -114,7 +114,7 @@ fn ended<'l>(line: &'l str, name: &str) -> Option<(&'l str, End)> {
     Some((&line[..at], End::parse(&words[..length + digits])?))
 }
 
-/// Linux says "Kernel panic - not syncing: …", FreeBSD "panic: …".
+/// Linux prints "Kernel panic - not syncing: …", FreeBSD "panic: …".
 fn is_panic(line: &str) -> bool {
     line.contains("Kernel panic - not syncing") || line.starts_with("panic: ")
 }
@@ -201,7 +201,7 @@ mod tests {
             let (outcomes, fault) = follow(&format!("{}{noise}{}", &whole[..at], &whole[at..]));
             assert_eq!(ends(&outcomes[1..]), "ee", "noise at {at}");
             let right = outcomes[0].end == End::Exit(12);
-            // Torn in the middle of the number: read short, but still no success.
+            // Interrupted within the number, it is read too short, but it is still no success.
             let short = outcomes[0].end == End::Exit(1);
             assert!(right || short || matches!(outcomes[0].end, End::Missing(_)), "{:?}", outcomes[0]);
             assert_eq!(fault.is_none(), right || short);
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn results_are_not_taken_from_somebody_else() {
-        // A result out of order, one that nobody began, and a program that ends before init is up.
+        // A result out of order, one of a job that did not begin, and one from before init is up.
         assert_eq!(ends(&follow("init: up\n=== b\n--- b exit=0\n=== a\n--- a exit=0\nALL DONE").0), "mem");
         assert_eq!(ends(&follow("init: up\n--- a exit=0\nALL DONE").0), "mmm");
         assert_eq!(ends(&follow("=== a\n--- a exit=0\nALL DONE").0), "mmm");

@@ -17,8 +17,7 @@ const SUITE: &str = "bookworm";
 const MIRROR: &str = "http://deb.debian.org/debian";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Pauses before the second and later attempts: a mirror in the middle of its synchronisation answers with hash
-/// mismatches.
+/// Pauses before the second and later attempts, since a mirror that is being synchronised gives hash mismatches.
 const PAUSES: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(20), Duration::from_secs(60)];
 
 /// A kernel image and what it is.
@@ -26,15 +25,15 @@ const PAUSES: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(20), 
 pub struct Image {
     /// The file that QEMU boots.
     pub file: PathBuf,
-    /// Debian's package and version, or "of unknown version" for a file that somebody put there.
+    /// Debian's package and version, or "of unknown version" for a file that was put there by hand.
     pub version: String,
 }
 
-/// The kernel's image out of the cache, which is filled if it has to be.
+/// The kernel's image from the cache, into which it is downloaded first if it is not there.
 pub fn fetch(kernel: Kernel) -> Result<Image> {
     let home = super::cache().join("kernels").join(kernel.architecture());
     fs::create_dir_all(&home).with_context(|| format!("cannot create {}", home.display()))?;
-    // Tests run side by side, and one download is enough.
+    // Tests run in parallel, and one download is enough.
     let lock = File::create(home.join("lock"))?;
     lock.lock().with_context(|| format!("cannot lock {}", home.display()))?;
 
@@ -72,7 +71,7 @@ fn download_patiently(kernel: Kernel, home: &Path) -> Result<PathBuf> {
 fn download(kernel: Kernel, home: &Path) -> Result<PathBuf> {
     let root = home.join("apt");
     let config = configure(kernel, &root)?;
-    eprintln!("kernels: asking {MIRROR} ({SUITE}) for {}", kernel.package());
+    eprintln!("kernels: looking up {} at {MIRROR} ({SUITE})", kernel.package());
     tools::run(apt("apt-get", &config).args(["-q", "update", "-o", "APT::Update::Error-Mode=any"]))?;
     let shown = tools::run(apt("apt-cache", &config).args(["show", "--no-all-versions", kernel.package()]))?;
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
@@ -115,7 +114,7 @@ fn configure(kernel: Kernel, root: &Path) -> Result<PathBuf> {
     )?;
     let config = root.join("apt.conf");
     let root = root.to_str().context("the project's path is not UTF-8")?;
-    // The system's hooks are about the system's lists. The sandbox user cannot reach a folder in somebody's home.
+    // The system's hooks concern the system's lists. The sandbox user may have no access to a folder in a home.
     fs::write(
         &config,
         format!(
@@ -134,7 +133,7 @@ fn configure(kernel: Kernel, root: &Path) -> Result<PathBuf> {
     Ok(config)
 }
 
-/// Takes the kernel out of its package as `vmlinuz.new`; returns the package's name and version.
+/// Unpacks the kernel as `vmlinuz.new`; returns the package's name and version.
 fn unpack(package: &Path, home: &Path) -> Result<String> {
     eprintln!("kernels: unpacking {}", package.display());
     let tree = tempfile::tempdir_in(home)?;

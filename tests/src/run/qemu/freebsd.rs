@@ -1,4 +1,4 @@
-//! A FreeBSD kernel of the user's, booted by GRUB from a CD, with a memory disk as its root file system.
+//! A FreeBSD kernel that the user has, booted by GRUB from a CD, with a memory disk as its root file system.
 
 use super::boot::{self, Boot};
 use super::{grub, plan, tools};
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// What to say to somebody who has no kernel yet.
+/// The help for a user who has no kernel yet.
 pub const WHERE_TO_GET_ONE: &str = "\
 A FreeBSD kernel file is needed: KERNEL=<file>, amd64 (GENERIC, runs both ports) or i386 (runs freebsd_386).
 It is `boot/kernel/kernel` in kernel.txz of a release, for example
@@ -30,7 +30,7 @@ pub enum Cpu {
     I386,
 }
 
-/// A FreeBSD kernel file that has been looked at.
+/// A FreeBSD kernel file that has been identified.
 #[derive(Clone, Debug)]
 pub struct Kernel {
     /// Its bytes.
@@ -72,7 +72,7 @@ fn identify(content: &[u8]) -> Result<(Cpu, String), String> {
         () if !magic(&elf::ELFMAG) => return Err("not an ELF file".into()),
         () => {}
     }
-    // e_ident and e_type, e_machine lie at the same offsets for both classes.
+    // e_ident, e_type and e_machine are at the same offsets in both classes.
     let [class, osabi] = [content.get(4), content.get(7)].map(|byte| byte.copied().unwrap_or(0));
     let half = |at: usize| content.get(at..at + 2).map_or(0, |bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
     let (kind, machine) = (half(16), half(18));
@@ -87,7 +87,7 @@ fn identify(content: &[u8]) -> Result<(Cpu, String), String> {
             ));
         }
     };
-    // Every kernel is linked with this interpreter (sys/conf/kern.pre.mk), no program is.
+    // Every kernel is linked with this interpreter (sys/conf/kern.pre.mk), and no program is.
     if find(content, b"/red/herring\0").is_none() {
         return Err(match osabi {
             elf::ELFOSABI_FREEBSD => "a FreeBSD program".into(),
@@ -100,7 +100,7 @@ fn identify(content: &[u8]) -> Result<(Cpu, String), String> {
     Ok((cpu, version(content).unwrap_or_else(|| "FreeBSD".into())))
 }
 
-/// The release's name, out of `sccs` (sys/conf/newvers.sh).
+/// The release's name, from the string `sccs` (sys/conf/newvers.sh).
 fn version(content: &[u8]) -> Option<String> {
     let start = find(content, b"@(#)FreeBSD ")? + b"@(#)".len();
     let words: Vec<&[u8]> = content[start..].splitn(3, |&byte| byte == b' ' || byte == 0).take(2).collect();
@@ -113,13 +113,13 @@ fn find(content: &[u8], wanted: &[u8]) -> Option<usize> {
 
 /// Boots `kernel` with the program `init` of its port as the first process and runs `jobs` in their order.
 ///
-/// As [`super::linux::run`].
+/// It works as [`super::linux::run`] does.
 pub fn run(kernel: &Kernel, init: &Path, jobs: &[Job], timeout: u64, ended: &mut dyn FnMut(&Outcome)) -> Result<Boot> {
     tools::need(&["qemu-system-x86_64"], &[])?;
     let work = tempfile::tempdir()?;
     let image = work.path().join("cd.iso");
     make_image(kernel, init, jobs, timeout, work.path(), &image)?;
-    // A kernel that panics waits 15 s before it gives up; one that boots slowly says little for a while.
+    // A kernel that panics waits 15 s before it resets, and one that boots slowly prints little for a while.
     boot::boot(machine(&image), jobs, Duration::from_secs(timeout + 120), &super::log("freebsd")?, ended)
 }
 
@@ -132,8 +132,8 @@ fn machine(image: &Path) -> Command {
     qemu
 }
 
-/// Makes the CD: GRUB, the kernel, and the memory disk with `init` and the plan's programs. What it is made of stays
-/// in `work`.
+/// Makes the CD with GRUB, the kernel, and the memory disk with `init` and the plan's programs. The parts stay in the
+/// folder `work`.
 pub fn make_image(kernel: &Kernel, init: &Path, jobs: &[Job], timeout: u64, work: &Path, image: &Path) -> Result<()> {
     tools::need(
         &["makefs", "grub-mkrescue", "xorriso", "mformat"],
@@ -154,8 +154,8 @@ pub fn make_image(kernel: &Kernel, init: &Path, jobs: &[Job], timeout: u64, work
     grub::make_image(&tree, image)
 }
 
-/// What GRUB does. A kernel that it does not take ends the machine (`reboot` under -no-reboot) in place of a prompt
-/// that nobody answers.
+/// GRUB's commands. If GRUB does not accept the kernel the machine ends (`reboot` under -no-reboot), since nobody would
+/// answer a prompt.
 const GRUB_CFG: &str = "\
 serial --unit=0 --speed=115200
 terminal_input serial
@@ -178,7 +178,7 @@ echo \"GRUB: the kernel was not started\"
 reboot
 ";
 
-/// Makes the memory disk: a UFS1 file system of the folder `root`, which is built first.
+/// Makes the memory disk, a UFS1 file system with the content of the folder `root`, which is filled first.
 fn make_root(init: &Path, jobs: &[Job], timeout: u64, root: &Path, disk: &Path) -> Result<()> {
     let plan = plan::plan(jobs, timeout)?;
     // The kernel mounts devfs on /dev by itself.
@@ -208,7 +208,7 @@ fn install(program: &Path, place: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether the kernel can run `program`; execve would say no more than ENOEXEC.
+/// Whether the kernel can run `program`. execve would only say ENOEXEC.
 fn check_program(program: &Path, cpu: Cpu) -> Result<()> {
     let content = fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
     let shown = program.display();

@@ -1,4 +1,4 @@
-//! A bootable CD image by GRUB, from a copy of its modules that is mended where it has to be.
+//! Makes a bootable CD image with GRUB, from a copy of its modules in which one known bug is fixed.
 
 use super::tools;
 use anyhow::{Context, Result, bail};
@@ -7,10 +7,10 @@ use object::{LittleEndian, Object, ObjectSection, ObjectSymbol};
 use std::fs;
 use std::path::Path;
 
-/// GRUB's modules for a PC with BIOS, out of Debian's grub-pc-bin.
+/// GRUB's modules for a PC with BIOS, from Debian's package grub-pc-bin.
 pub const MODULES: &str = "/usr/lib/grub/i386-pc";
 
-/// What the image needs to boot a kernel from itself and talk on a serial line.
+/// The modules that the image needs to boot a kernel from the CD and use a serial line.
 const NEEDED: &str = "bsd normal iso9660 serial terminal biosdisk echo reboot test";
 
 /// Makes `image`, a CD whose files are the folder `tree` with GRUB in front of it; `tree` has boot/grub/grub.cfg.
@@ -43,9 +43,9 @@ fn mend_file(file: &Path) -> Result<()> {
     let mut module = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     match mend_relocator(&mut module).with_context(|| format!("{} is not as expected", file.display()))? {
         Jump::Right => {}
-        Jump::Mended { from, to } => {
+        Jump::Fixed { from, to } => {
             eprintln!(
-                "grub: the 64-bit jump in a copy of relocator.mod reads its target {from} bytes ahead, not {to}: mended"
+                "grub: the 64-bit jump in a copy of relocator.mod reads its target {from} bytes ahead, not {to}: fixed"
             );
             fs::write(file, module)?;
         }
@@ -53,23 +53,23 @@ fn mend_file(file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the jump into a 64-bit kernel was like.
+/// How the jump into a 64-bit kernel was found.
 #[derive(Debug, PartialEq, Eq)]
 enum Jump {
     /// It reads the address that GRUB stores.
     Right,
-    /// It read another one.
-    Mended { from: i32, to: i32 },
+    /// It read another address, and has been fixed.
+    Fixed { from: i32, to: i32 },
 }
 
-/// Mends the jump into a 64-bit kernel in GRUB's relocator.mod for i386-pc.
+/// Fixes the jump into a 64-bit kernel in GRUB's relocator.mod for i386-pc.
 ///
-/// The last instruction of grub-core/lib/i386/relocator64.S is `cld; jmp *jump_addr(%rip)`, and behind it stands the
+/// The last instruction of grub-core/lib/i386/relocator64.S is `cld; jmp *jump_addr(%rip)`, and after it comes the
 /// address, the variable `grub_relocator64_rip`. Debian's 2.06-13+deb12u2 has eight bytes of displacement in place of
 /// four (written as `.byte 0xff, 0x25; .quad 0`): the jump reads its target four bytes too early, and every boot of an
-/// amd64 kernel ends in a triple fault. A displacement of 4 leads over the superfluous bytes to the address.
+/// amd64 kernel ends in a triple fault. A displacement of 4 skips the superfluous bytes.
 ///
-/// Found by the symbol and not by its offset in one build; a module whose jump is right stays as it is.
+/// The jump is found by its symbol, not by an offset of one build; a module whose jump is right stays as it is.
 fn mend_relocator(module: &mut [u8]) -> Result<Jump> {
     let elf = ElfFile32::<LittleEndian>::parse(&*module)?;
     let symbol = elf
@@ -98,35 +98,35 @@ fn mend_relocator(module: &mut [u8]) -> Result<Jump> {
     let (section_start, _) = section.file_range().context("the section has no bytes in the file")?;
     let place = usize::try_from(section_start)? + at;
     module[place..place + 4].copy_from_slice(&to.to_le_bytes());
-    Ok(Jump::Mended { from, to })
+    Ok(Jump::Fixed { from, to })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Debian's module as it is installed, where it is.
+    /// Debian's module as it is installed, if it is.
     fn installed() -> Option<Vec<u8>> {
         fs::read(Path::new(MODULES).join("relocator.mod")).ok()
     }
 
     #[test]
-    fn the_jump_is_mended_once() {
+    fn the_jump_is_fixed_once() {
         let Some(original) = installed() else {
             eprintln!("not run: {MODULES} is not installed");
             return;
         };
         let mut module = original.clone();
         mend_relocator(&mut module).unwrap();
-        let mended = module.clone();
+        let fixed = module.clone();
         assert_eq!(mend_relocator(&mut module).unwrap(), Jump::Right);
-        assert_eq!(module, mended);
+        assert_eq!(module, fixed);
         // At most the displacement's four bytes differ.
-        assert!(original.iter().zip(&mended).filter(|(a, b)| a != b).count() <= 4);
+        assert!(original.iter().zip(&fixed).filter(|(a, b)| a != b).count() <= 4);
     }
 
     #[test]
-    fn a_wrong_displacement_is_mended_whatever_it_is() {
+    fn a_wrong_displacement_is_fixed_whatever_it_is() {
         let Some(mut module) = installed() else { return };
         mend_relocator(&mut module).unwrap();
         let right = module.clone();
@@ -134,7 +134,7 @@ mod tests {
         for wrong in [1, 8, -4] {
             module[at..at + 4].copy_from_slice(&i32::to_le_bytes(wrong));
             let jump = mend_relocator(&mut module).unwrap();
-            assert!(matches!(jump, Jump::Mended { from, .. } if from == wrong), "{jump:?}");
+            assert!(matches!(jump, Jump::Fixed { from, .. } if from == wrong), "{jump:?}");
             assert_eq!(module, right);
         }
     }

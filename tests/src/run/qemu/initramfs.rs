@@ -14,17 +14,17 @@ const PROGRAM: u32 = 0o100_755;
 const CHARACTER_DEVICE: u32 = 0o020_600;
 
 impl Archive {
-    /// A folder; those above it have to be there already.
+    /// Adds a folder; those above it have to be there already.
     pub fn folder(&mut self, path: &str) {
         self.entry(path, DIRECTORY, (0, 0), &[]);
     }
 
-    /// A file that may be run.
+    /// Adds an executable file.
     pub fn file(&mut self, path: &str, content: &[u8]) {
         self.entry(path, PROGRAM, (0, 0), content);
     }
 
-    /// A character device.
+    /// Adds a character device.
     pub fn device(&mut self, path: &str, major: u32, minor: u32) {
         self.entry(path, CHARACTER_DEVICE, (major, minor), &[]);
     }
@@ -64,7 +64,7 @@ mod tests {
     use std::io::Write;
     use std::process::{Command, Stdio};
 
-    /// GNU cpio is the second opinion, where it is installed; the kernels in QEMU are the judge.
+    /// GNU cpio, if it is installed, must read the archive; the kernels in QEMU must too.
     #[test]
     fn an_archive_is_laid_out_as_the_format_says() {
         let mut archive = Archive::default();

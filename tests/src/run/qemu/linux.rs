@@ -1,4 +1,4 @@
-//! Debian's kernels, each with the machine that QEMU boots it on.
+//! Debian's kernels, and the machine on which QEMU boots each.
 
 use super::boot::{self, Boot};
 use super::plan::{self, Plan};
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// A Linux kernel of Debian's.
+/// One of Debian's Linux kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
     /// 32-bit x86: 3 GiB of address space for programs.
@@ -51,14 +51,14 @@ impl Kernel {
         }
     }
 
-    /// The whole command but for the kernel and its files.
+    /// QEMU's command, without the kernel and its files.
     fn machine(self) -> Command {
         let mut qemu = tools::command(self.qemu());
         qemu.args(["-accel", "tcg", "-m", "1024", "-no-reboot"]);
         qemu.args(["-nodefaults", "-display", "none", "-monitor", "none", "-serial", "stdio"]);
         match self {
             Kernel::I386 | Kernel::Amd64 => qemu.args(["-machine", "pc", "-cpu", "max"]),
-            // Two processors, so that a program's threads run at once.
+            // Two processors, so that a program's threads run at the same time.
             Kernel::Armhf => qemu.args(["-machine", "virt", "-cpu", "cortex-a15", "-smp", "2"]),
         };
         qemu
@@ -66,32 +66,33 @@ impl Kernel {
 
     fn command_line(self) -> String {
         let console = if self == Kernel::Armhf { "ttyAMA0" } else { "ttyS0" };
-        // panic=-1: reboot at once, which ends QEMU. Without huge pages a touched byte costs one page to zero and not 4 MiB,
-        // which takes a second for each program under TCG; limits count addresses, not pages.
+        // panic=-1: reboot at once, which ends QEMU. Without huge pages a touched byte costs the zeroing of one page,
+        // not of 4 MiB, which takes a second for each program under TCG; limits count addresses, not pages.
         format!("console={console} quiet panic=-1 transparent_hugepage=never")
     }
 }
 
 /// Boots `kernel` with the program `init` of its port as the first process and runs `jobs` in their order.
 ///
-/// Each job may take `timeout` seconds. `ended` is told of each as it ends.
+/// Each job may take `timeout` seconds. `ended` is called with each outcome.
 ///
 /// # Errors
 ///
-/// Tools or files that are missing, a kernel that cannot be had, a boot that does not end as it should. A single job
-/// that fails is not an error here: its [`Outcome`] says so.
+/// Tools or files are missing, the kernel cannot be downloaded, or the boot does not end as it should. A job that fails
+/// is no error: its [`Outcome`] says so.
 pub fn run(kernel: Kernel, init: &Path, jobs: &[Job], timeout: u64, ended: &mut dyn FnMut(&Outcome)) -> Result<Boot> {
     let plan = plan::plan(jobs, timeout)?;
-    // A slow host takes most of a minute to boot under TCG; after that a line comes at least every `timeout`.
+    // A slow host takes most of a minute to boot under TCG. After that there is a line at least every `timeout`
+    // seconds.
     run_plan(kernel, "", init, &plan, jobs, Duration::from_secs(timeout + 120), ended)
 }
 
-/// [`run`] for a plan that is written already; it has lines for `jobs`, in their order. `parameters` are further ones of
-/// the kernel's.
+/// Runs a plan that is already written and has lines for `jobs`, in their order. `parameters` are added to the kernel's
+/// command line.
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// Those of [`run`].
 pub fn run_plan(
     kernel: Kernel,
     parameters: &str,

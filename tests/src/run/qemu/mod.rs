@@ -17,12 +17,12 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::path::PathBuf;
 
-/// What downloads and builds leave for the next run: `.cache` in the project's root.
+/// The folder `.cache` in the project's root, where downloads and images are kept for the next run.
 fn cache() -> PathBuf {
     root().join(".cache")
 }
 
-/// The file that keeps the console of a boot, one for each process and kind of machine.
+/// The file that keeps the console of a failed boot, one for each process and kind of machine.
 fn log(machine: &str) -> Result<PathBuf> {
     let folder = cache().join("consoles");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;

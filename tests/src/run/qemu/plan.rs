@@ -1,4 +1,4 @@
-//! The plan: a list of jobs in the words of the program `init`, which runs them on a booted kernel.
+//! The plan: a list of jobs in the language of the program `init`, which runs them on a booted kernel.
 //!
 //! The language is described at the head of `examples/init.rs`.
 
@@ -15,13 +15,13 @@ const WORDS_MAX: usize = 62;
 
 /// A plan as text, and the programs it names.
 pub struct Plan {
-    /// For `/plan` on the machine.
+    /// The content of `/plan` on the machine.
     pub text: String,
     /// Pairs of a path on the machine and a file here.
     pub programs: Vec<(String, PathBuf)>,
 }
 
-/// The plan for `jobs` on another machine; `timeout` is what each may take, in seconds.
+/// The plan for `jobs` on another machine. Each may take `timeout` seconds.
 pub fn plan(jobs: &[Job], timeout: u64) -> Result<Plan> {
     let mut programs = Vec::new();
     let mut places: HashMap<PathBuf, String> = HashMap::new();
@@ -38,7 +38,7 @@ pub fn plan(jobs: &[Job], timeout: u64) -> Result<Plan> {
     Ok(Plan { text, programs })
 }
 
-/// Writes a plan; `place` is where a program is on the machine that runs it.
+/// Writes a plan; `place` returns where a program is on the machine that runs it.
 pub fn write(jobs: &[Job], timeout: u64, place: &mut dyn FnMut(&Path) -> String) -> Result<String> {
     let mut text = format!("!timeout {timeout}\n");
     let mut names = HashSet::new();
@@ -74,24 +74,24 @@ pub fn write(jobs: &[Job], timeout: u64, place: &mut dyn FnMut(&Path) -> String)
     Ok(text)
 }
 
-/// An argument as a word of the plan. There is no escape character: a word is bare, or in quotes that it does not
-/// contain.
+/// An argument as a word of the plan. There is no escape character: a word is bare, or in quotes of a kind that it does
+/// not contain.
 fn quoted(arg: &str) -> Result<String> {
     if arg.contains(['\n', '\r', '\0']) {
-        bail!("an argument of a plan is one line: {arg:?}");
+        bail!("an argument of a plan cannot have several lines: {arg:?}");
     }
     let bare = !arg.is_empty() && !arg.contains([' ', '\t']) && !arg.starts_with(['\'', '"']);
     match () {
         () if bare => Ok(arg.into()),
         () if !arg.contains('\'') => Ok(format!("'{arg}'")),
         () if !arg.contains('"') => Ok(format!("\"{arg}\"")),
-        () => bail!("an argument of a plan has one kind of quotes at most: {arg:?}"),
+        () => bail!("an argument of a plan cannot have both kinds of quotes: {arg:?}"),
     }
 }
 
-/// Reads jobs out of a plan whose programs are files of this machine.
+/// Reads the jobs of a plan whose programs are files on this machine.
 ///
-/// The language is that of `init`, but for `!timeout`, which is one for the whole plan here.
+/// The language is that of `init`, without `!timeout`, which is the same for the whole plan here.
 pub fn parse(text: &str) -> Result<Vec<Job>> {
     let mut jobs = Vec::new();
     let mut stack = Stack::Inherited;
@@ -114,7 +114,7 @@ pub fn parse(text: &str) -> Result<Vec<Job>> {
                 let limit = if limit == "-" { None } else { Some(number(limit).with_context(at)?) };
                 jobs.push(Job { name: name.clone(), limit, stack, program: program.into(), args: args.to_vec() });
             }
-            _ => bail!("{}: NAME LIMIT PROGRAM is the least a line has", at()),
+            _ => bail!("{}: a line needs at least NAME LIMIT PROGRAM", at()),
         }
     }
     Ok(jobs)
@@ -126,7 +126,7 @@ fn split(line: &str) -> Result<Vec<String>> {
     let mut rest = line.trim_start();
     while !(rest.is_empty() || words.is_empty() && rest.starts_with('#')) {
         let (word, after) = match rest.chars().next().filter(|first| matches!(first, '\'' | '"')) {
-            Some(quote) => rest[1..].split_once(quote).context("a quote without its second")?,
+            Some(quote) => rest[1..].split_once(quote).context("a quote that is not closed")?,
             None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
         };
         words.push(word.into());
@@ -135,7 +135,7 @@ fn split(line: &str) -> Result<Vec<String>> {
     Ok(words)
 }
 
-/// Decimal, perhaps with k, m or g, or 0x and hexadecimal.
+/// Reads a number: decimal, perhaps with k, m or g, or 0x and hexadecimal.
 fn number(text: &str) -> Result<u64> {
     let parsed = match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),

@@ -1,10 +1,10 @@
-//! Programs of the host: found, run, and named with their package when missing.
+//! Finds and runs the host's programs, and names the package of one that is missing.
 
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The Debian package that brings a tool.
+/// The Debian package that has a tool.
 const PACKAGES: &[(&str, &str)] = &[
     ("apt-get", "apt"),
     ("apt-cache", "apt"),
@@ -18,7 +18,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("qemu-system-x86_64", "qemu-system-x86"),
 ];
 
-/// Where `tool` is on this machine, if it is. System folders count even when PATH lacks them (makefs is in sbin).
+/// The file of `tool`, if it is installed. System folders are searched even if PATH lacks them (makefs is in sbin).
 fn find(tool: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
@@ -29,7 +29,7 @@ fn find(tool: &str) -> Option<PathBuf> {
 
 /// Fails with one message that names every missing tool and the command that installs them all.
 ///
-/// `files` are further (file, package) pairs that have to be there.
+/// `files` are files that must exist too, each with its package.
 pub fn need(tools: &[&str], files: &[(&Path, &str)]) -> Result<()> {
     let mut missing: Vec<(String, &str)> = Vec::new();
     for &tool in tools {
@@ -62,7 +62,7 @@ pub fn command(tool: &str) -> Command {
     Command::new(find(tool).unwrap_or_else(|| tool.into()))
 }
 
-/// Runs to the end; the error carries the command line and what it said.
+/// Runs a command to its end. The error has the command line and what it printed.
 pub fn run(command: &mut Command) -> Result<Output> {
     let line = format!("{command:?}");
     let output = command.output().with_context(|| format!("cannot start {line}"))?;

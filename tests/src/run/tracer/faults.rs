@@ -1,8 +1,8 @@
-//! Failures asked for on the command line or by a test: which call of which number is to go wrong, and how.
+//! Injected failures, from the command line or a test: which call of which name goes wrong, and how.
 
 use anyhow::{Context, Result, bail};
 
-/// Which calls of a kind are meant, counted from 1.
+/// Which calls of one name are meant, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nth {
     /// This one only: `3`.
@@ -36,13 +36,13 @@ impl Nth {
 /// What happens instead of the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Nothing is done and the call answers with this error, numbered as the program's system does.
+    /// Nothing is done, and the call returns this error, in the numbers of the program's system.
     Error(i32),
     /// The kernel does not know the call.
     Unknown,
     /// mmap only: the mapping is made at this address, whatever was asked for.
     At(u64),
-    /// mmap only: the answer is this far from where the mapping has been made.
+    /// mmap only: the answer differs from the address of the mapping by this much.
     Off(i64),
     /// write only: at most this many bytes are taken.
     Short(u64),
@@ -55,15 +55,16 @@ pub struct Fault {
     pub call: String,
     /// Which of its calls.
     pub nth: Nth,
-    /// What they do.
+    /// What happens instead.
     pub effect: Effect,
 }
 
 impl Fault {
-    /// Parses `CALL:NTH:EFFECT`. EFFECT is an errno's name or number, `unknown`, `at=ADDRESS`, `off=BYTES` or `short=BYTES`.
+    /// Parses `CALL:NTH:EFFECT`. EFFECT is an errno's name or number, `unknown`, `at=ADDRESS`, `off=BYTES` or
+    /// `short=BYTES`.
     ///
     /// # Errors
-    /// Says which part is wrong and what would be right.
+    /// The message says which part is wrong and what would be right.
     pub fn parse(text: &str, errno: impl Fn(&str) -> Option<i32>) -> Result<Fault> {
         let parts: Vec<&str> = text.split(':').collect();
         let [call, nth, effect] = parts.as_slice() else {
@@ -87,10 +88,10 @@ impl Fault {
     }
 }
 
-/// A number, decimal or with 0x.
+/// Reads a number, decimal or with 0x.
 ///
 /// # Errors
-/// Names the text that is none.
+/// The text is no number; the message has it.
 pub fn number(text: &str) -> Result<u64> {
     let parsed = match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16),
@@ -99,7 +100,7 @@ pub fn number(text: &str) -> Result<u64> {
     parsed.with_context(|| format!("`{text}` is not a number"))
 }
 
-/// Counts the calls of one run and says which of them are to fail.
+/// Counts the calls of one run and decides which of them fail.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     faults: Vec<Fault>,
@@ -113,7 +114,7 @@ impl Faults {
         Faults { faults: faults.to_vec(), ..Faults::default() }
     }
 
-    /// Counts a call, and returns what is to become of it.
+    /// Counts a call and returns what happens instead of it, if anything.
     pub fn next(&mut self, call: &str) -> Option<Effect> {
         let count = self.counts.entry(call.to_string()).or_default();
         *count += 1;

@@ -1,4 +1,4 @@
-//! Starting a program stopped at its first instruction, with its streams arranged and its time limited.
+//! Starts a program and stops it at its first instruction, with its streams arranged and its time limited.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -22,27 +22,27 @@ use nix::unistd::Pid;
 
 use super::tracee::Tracee;
 
-/// What a descriptor of the program's is connected to.
+/// What one of the program's descriptors is connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
     /// The runner's own.
     Inherit,
-    /// A pipe that is read into the outcome; empty for descriptor 0.
+    /// A pipe that is read into the outcome; for descriptor 0, an empty one.
     Capture,
     /// Nothing: the descriptor is closed.
     Closed,
-    /// A pipe that is full and never read, with `O_NONBLOCK`: writes answer EAGAIN.
+    /// A pipe that is full and never read, with `O_NONBLOCK`, so that writes return EAGAIN.
     FullPipe,
 }
 
-/// How a program is started; both runners have this in common.
+/// How a program is started, for both runners.
 #[derive(Clone, Debug)]
 pub struct Launch {
     /// Descriptors 0, 1 and 2.
     pub streams: [Stream; 3],
-    /// After this time the program is killed; it then has a process group of its own.
+    /// The program is killed after this time. It then has a process group of its own.
     pub time_limit: Option<Duration>,
-    /// Limits of the Linux kernel's to set before the program is executed.
+    /// The Linux kernel's limits that are set before the program is executed.
     pub limits: Vec<(Resource, u64)>,
 }
 
@@ -52,7 +52,7 @@ impl Default for Launch {
     }
 }
 
-/// A program that stands at its first instruction.
+/// A program that is stopped at its first instruction.
 #[derive(Debug)]
 pub struct Launched {
     /// Its first thread.
@@ -74,7 +74,7 @@ impl Launch {
     /// Executes `program` and stops it at its first instruction. Address-space randomisation is off.
     ///
     /// # Errors
-    /// When Linux cannot execute the file, or ptrace is not allowed here.
+    /// Linux cannot execute the file, or ptrace is not allowed here.
     pub fn start(&self, program: &Path, arguments: &[Vec<u8>], environment: &[Vec<u8>]) -> Result<Launched> {
         let mut command = Command::new(program);
         let mut full_pipes = Vec::new();
@@ -145,7 +145,7 @@ impl Launch {
 }
 
 impl Launched {
-    /// To be called when every traced thread has ended: what the program has written, and whether its time was over.
+    /// What the program has written, and whether its time was over. Call it when every traced thread has ended.
     #[must_use]
     pub fn finish(self) -> ([Vec<u8>; 2], bool) {
         let timed_out = self.watchdog.is_some_and(Watchdog::stop);
@@ -195,7 +195,7 @@ fn os(bytes: &[u8]) -> &std::ffi::OsStr {
 /// The mappings of a process, from `/proc/PID/maps`: start and end of each.
 ///
 /// # Errors
-/// When the process is gone.
+/// The process is gone.
 pub fn mappings(tracee: Tracee) -> Result<Vec<(u64, u64)>> {
     let mut text = String::new();
     File::open(format!("/proc/{}/maps", tracee.0))?.read_to_string(&mut text)?;

@@ -1,10 +1,10 @@
-//! Values that no program may rely on, for the registers a kernel does not promise anything about.
+//! Values that no program may rely on, for registers of which the kernel promises nothing.
 
 use nix::libc;
 
 use super::tracee::{Class, Registers, Tracee};
 
-/// The flags an arithmetic instruction sets: CF, PF, AF, ZF, SF and OF.
+/// The flags that an arithmetic instruction sets: CF, PF, AF, ZF, SF and OF.
 pub const ARITHMETIC_FLAGS: u64 = 0x8d5;
 
 /// The direction flag, for string instructions.
@@ -13,13 +13,14 @@ pub const DIRECTION: u64 = 0x400;
 /// The carry flag.
 pub const CARRY: u64 = 1;
 
-/// A value that is neither a plausible size nor a valid address of a 64-bit program, another for each `salt`.
+/// A value that is neither a plausible size nor a valid address of a 64-bit program, and differs for each `salt`.
 #[must_use]
 pub fn value(class: Class, salt: u64) -> u64 {
     class.truncate(0xdead_5a5a_f0e1_0f01 ^ (salt * 0x0101_0000_0110_1010))
 }
 
-/// Poisons every general register, the arithmetic flags and, though kernels clear it, the direction flag; the caller then sets what the entry contract promises.
+/// Poisons every general register, the arithmetic flags and, though kernels clear it, the direction flag. The caller
+/// then sets what the entry contract promises.
 pub fn general(registers: &mut Registers, class: Class) {
     let Registers { rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15, .. } = registers;
     for (salt, register) in [rax, rbx, rcx, rdx, rsi, rdi, rbp].into_iter().enumerate() {

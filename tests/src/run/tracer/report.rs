@@ -1,4 +1,4 @@
-//! What a run has shown.
+//! The result of a run under one of the runners.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ pub enum End {
     Exit(i32),
     /// A signal ended it, given by its name.
     Signal(String),
-    /// The kernel would not have executed it: the reason.
+    /// The kernel would not have executed it, for this reason.
     Refused(String),
-    /// It did not end in the time it was given, and was killed.
+    /// It did not end in time, and was killed.
     TimedOut,
 }
 
@@ -24,7 +24,7 @@ pub struct Call {
     pub name: String,
     /// The arguments it takes, as the kernel saw them.
     pub arguments: Vec<u64>,
-    /// Its answer, or the errno in the numbers of the program's system.
+    /// Its result, or the errno in the numbers of the program's system.
     pub answer: Result<u64, i32>,
 }
 
@@ -50,14 +50,15 @@ pub struct Outcome {
     pub stdout: Vec<u8>,
     /// What it wrote to descriptor 2, where that was captured.
     pub stderr: Vec<u8>,
-    /// The calls it and its children made, in the order in which they ended. A call that does not return is there too,
-    /// with 0 as its answer.
+    /// The calls that it and its children made, in the order in which they ended. A call that does not return is
+    /// recorded with 0 as its answer.
     pub calls: Vec<Call>,
-    /// What it did that no right program does: a Linux number or flag on FreeBSD, a mapping of somebody else's replaced.
+    /// What it did that no correct program does: a Linux number or flag on FreeBSD, or replacing a mapping that is not
+    /// its own.
     pub violations: Vec<String>,
-    /// What the last signal that was delivered was about: the instruction's address and what it touched.
+    /// The last signal that was delivered, with the instruction's address and the address that it touched.
     pub crash: Option<String>,
-    /// The most that the kernel has counted against the address-space limit, in bytes; 0 where the host kernel counts.
+    /// The most that was counted against the address-space limit, in bytes; 0 if the host's kernel does the counting.
     pub peak: u64,
 }
 

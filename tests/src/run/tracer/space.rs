@@ -1,38 +1,38 @@
 //! An address space: which ranges are taken, and by what.
 //!
-//! For the FreeBSD runner it is what the kernel keeps (`sys/vm/vm_map.c`): which addresses are taken, where the next mapping
-//! goes and what counts against the limit is decided here, and Linux only stores the pages. For the Linux runner it says
-//! what is the program's own.
+//! For the FreeBSD runner it plays the kernel's map (`sys/vm/vm_map.c`): it decides where the next mapping goes and
+//! what counts against the limit, and Linux only stores the pages. For the Linux runner it records which mappings are
+//! the program's own.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// What a range holds.
+/// What is in a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A segment of the program.
     Image,
-    /// The grown part of the stack.
+    /// The part of the stack that has grown.
     Stack,
-    /// Where the stack may yet grow: a guard, never counted.
+    /// Where the stack may still grow: a guard, which is never counted.
     StackGap,
     /// The page with the kernel's signal trampoline and clock.
     SharedPage,
     /// What the program has mapped.
     Mapping,
-    /// What the program has mapped with `MAP_GUARD`: never counted.
+    /// What the program has mapped with `MAP_GUARD`; it is never counted.
     Guard,
-    /// What a test has put in the program's way: not counted, and not the program's to touch.
+    /// What a test has put in the program's way. It is not counted, and the program must not touch it.
     Foreign,
 }
 
 impl Kind {
-    /// Whether the range is in `map->size`.
+    /// Whether the range counts in `map->size`.
     fn counted(self) -> bool {
         !matches!(self, Kind::StackGap | Kind::Guard | Kind::Foreign)
     }
 
-    /// Whether Linux holds pages for it.
+    /// Whether Linux has pages for it.
     #[must_use]
     pub fn backed(self) -> bool {
         matches!(self, Kind::Image | Kind::Stack | Kind::Mapping)
@@ -55,13 +55,13 @@ pub struct Space {
 }
 
 impl Space {
-    /// Nothing, between the lowest and the highest address a program may have.
+    /// An empty address space between the lowest and the highest address that a program may have.
     #[must_use]
     pub fn new(bounds: Range<u64>) -> Space {
         Space { entries: BTreeMap::new(), size: 0, peak: 0, bounds }
     }
 
-    /// `map->size`: what is held against the limit, in bytes.
+    /// `map->size`: what counts against the limit, in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
@@ -73,7 +73,7 @@ impl Space {
         self.peak
     }
 
-    /// Whether the range lies where programs may have mappings.
+    /// Whether programs may have mappings in the range.
     #[must_use]
     pub fn allows(&self, range: &Range<u64>) -> bool {
         range.start >= self.bounds.start && range.end <= self.bounds.end && range.start <= range.end
@@ -92,7 +92,7 @@ impl Space {
         self.entries.insert(range.start, Entry { end: range.end, kind });
     }
 
-    /// Frees a range; what reaches over its ends stays.
+    /// Frees a range. The parts of entries beyond its ends stay.
     pub fn remove(&mut self, range: Range<u64>) {
         for (part, kind) in self.overlaps(range) {
             let (start, entry) = self.entry_at(part.start);
@@ -109,7 +109,7 @@ impl Space {
         }
     }
 
-    /// What is in a range: the parts of it that are taken, in order.
+    /// The parts of a range that are taken, in order, and by what.
     #[must_use]
     pub fn overlaps(&self, range: Range<u64>) -> Vec<(Range<u64>, Kind)> {
         let before = self.entries.range(..=range.start).next_back();
@@ -138,13 +138,13 @@ impl Space {
         }
     }
 
-    /// The whole entry around an address that is taken.
+    /// The whole entry that contains an address, if that is taken.
     fn entry_at(&self, address: u64) -> (u64, Entry) {
         let (start, entry) = self.entries.range(..=address).next_back().expect("an overlap belongs to an entry");
         (*start, *entry)
     }
 
-    /// Everything that is taken.
+    /// All entries, in order.
     #[must_use]
     pub fn all(&self) -> Vec<(Range<u64>, Kind)> {
         self.entries.iter().map(|(start, entry)| (*start..entry.end, entry.kind)).collect()

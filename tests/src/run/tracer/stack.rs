@@ -1,8 +1,8 @@
-//! The block of words a program finds at its entry: argc, argv, envp and the auxiliary vector.
+//! The block of words that a program finds at its entry: argc, argv, envp and the auxiliary vector.
 
 use super::tracee::{BadAddress, Class, Tracee, word};
 
-/// The initial block, its pointers already those of the program. Linux and FreeBSD lay it out alike.
+/// The initial block, with pointers that are valid in the program. Linux and FreeBSD lay it out alike.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Block {
     /// Addresses of the arguments' strings.
@@ -33,7 +33,7 @@ impl Block {
     /// Reads the block at `address`.
     ///
     /// # Errors
-    /// [`BadAddress`] when there is none.
+    /// [`BadAddress`] if there is none.
     pub fn read(tracee: Tracee, class: Class, address: u64) -> Result<Block, BadAddress> {
         let mut words = Words { tracee, class, address };
         let argc = words.next()?;
@@ -57,7 +57,7 @@ impl Block {
     }
 }
 
-/// Words of the program's memory, one after the other.
+/// Reads successive words of the program's memory.
 struct Words {
     tracee: Tracee,
     class: Class,

@@ -10,7 +10,7 @@ use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-/// The registers of an x86 thread, as ptrace gives them; those of a 32-bit thread are the low halves.
+/// The registers of an x86 thread, as ptrace reads them; a 32-bit thread has the low halves.
 pub type Registers = libc::user_regs_struct;
 
 /// How wide the program's words are: which of the two x86 instruction sets it runs.
@@ -56,7 +56,7 @@ impl Class {
     }
 }
 
-/// A Linux system call: its number in either class.
+/// A Linux system call: its number in each class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinuxCall {
     /// The number in `arch/x86/entry/syscalls/syscall_64.tbl`.
@@ -76,11 +76,11 @@ impl LinuxCall {
     }
 }
 
-/// An address at which the program's memory could not be read or written: what a kernel answers with EFAULT.
+/// An address at which the program's memory could not be read or written; a kernel returns EFAULT for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadAddress(pub u64);
 
-/// A traced thread. All of it works only while the thread is stopped.
+/// A traced thread. Everything here works only while the thread is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tracee(pub Pid);
 
@@ -96,7 +96,7 @@ impl Tracee {
     /// Sets the registers.
     ///
     /// # Errors
-    /// ESRCH when the thread has been killed meanwhile; EIO for a value no register may hold.
+    /// ESRCH when the thread has been killed meanwhile; EIO for a value that no register may hold.
     pub fn set_registers(self, registers: Registers) -> nix::Result<()> {
         ptrace::setregs(self.0, registers)
     }
@@ -104,7 +104,7 @@ impl Tracee {
     /// The class of code the thread runs, from its code segment (`__USER_CS` is 0x33, `__USER32_CS` 0x23).
     ///
     /// # Errors
-    /// As [`Tracee::registers`].
+    /// Those of [`Tracee::registers`].
     pub fn class(self) -> nix::Result<Class> {
         Ok(if self.registers()?.cs == 0x23 { Class::Bits32 } else { Class::Bits64 })
     }
@@ -127,7 +127,7 @@ impl Tracee {
         }
     }
 
-    /// Writes the program's memory with the program's own rights: not to read-only pages.
+    /// Writes the program's memory with the program's own rights, so not to read-only pages.
     ///
     /// # Errors
     /// [`BadAddress`] when not all of it can be written.
@@ -147,7 +147,7 @@ impl Tracee {
     /// Reads `count` words of `class`.
     ///
     /// # Errors
-    /// As [`Tracee::read`].
+    /// Those of [`Tracee::read`].
     pub fn read_words(self, class: Class, address: u64, count: usize) -> Result<Vec<u64>, BadAddress> {
         let mut bytes = vec![0; count * class.word()];
         self.read(address, &mut bytes)?;
@@ -157,7 +157,7 @@ impl Tracee {
     /// Reads a string up to its NUL, at most 4096 bytes of it.
     ///
     /// # Errors
-    /// As [`Tracee::read`].
+    /// Those of [`Tracee::read`].
     pub fn read_string(self, address: u64) -> Result<Vec<u8>, BadAddress> {
         let mut string = Vec::new();
         while string.len() < 4096 {
@@ -174,7 +174,7 @@ impl Tracee {
     /// Reads a list of pointers to strings that ends with a null pointer.
     ///
     /// # Errors
-    /// As [`Tracee::read`].
+    /// Those of [`Tracee::read`].
     pub fn read_strings(self, class: Class, address: u64) -> Result<Vec<Vec<u8>>, BadAddress> {
         let mut strings = Vec::new();
         loop {
@@ -201,8 +201,8 @@ impl Tracee {
 
     /// Makes one Linux call in the thread's name and returns its answer, -4095..-1 for an error.
     ///
-    /// `gadget` is the address of a system call instruction in the program's memory. The registers are afterwards as
-    /// they were before. Not to be used between the entry and the exit of a call of the program's own.
+    /// `gadget` is the address of a system call instruction in the program's memory. Afterwards the registers are
+    /// as they were before. Do not use it between the entry and the exit of one of the program's own calls.
     ///
     /// # Errors
     /// ESRCH when the thread has been killed meanwhile.
@@ -223,7 +223,8 @@ impl Tracee {
         Ok(answer)
     }
 
-    /// Waits for the next stop at a system call. Signals that come between are held back, but for those that end it.
+    /// Waits for the next stop at a system call. Signals that arrive before it are held back, except those that end the
+    /// thread.
     fn wait_for_call_stop(self) -> nix::Result<()> {
         loop {
             match waitpid(self.0, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD))? {
@@ -249,8 +250,8 @@ pub fn word(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
-/// Sets the registers to what makes a system call instruction make this Linux call. At the stop before a call
-/// `orig_rax` is what the kernel goes by, before an instruction `rax` is; both are set.
+/// Sets the registers so that a system call instruction makes this Linux call. The kernel reads the number from
+/// `orig_rax` at a stop at a call's entry, and from `rax` before the instruction; both are set.
 pub fn set_linux_call(registers: &mut Registers, class: Class, call: LinuxCall, arguments: [u64; 6]) {
     let number = call.number(class);
     registers.rax = number;
@@ -267,7 +268,7 @@ fn argument_registers(registers: &mut Registers, class: Class) -> [&mut u64; 6] 
     }
 }
 
-/// The arguments of the Linux call at whose entry the thread stands.
+/// The arguments of the Linux call at whose entry the thread is stopped.
 #[must_use]
 pub fn linux_arguments(registers: &Registers, class: Class) -> [u64; 6] {
     argument_registers(&mut registers.clone(), class).map(|register| class.truncate(*register))
@@ -280,11 +281,11 @@ pub fn set_linux_arguments(registers: &mut Registers, class: Class, arguments: [
     }
 }
 
-/// What the Linux call just ended has answered.
+/// The answer of the Linux call that has just ended.
 #[must_use]
 pub fn linux_answer(registers: &Registers, class: Class) -> i64 {
     match class {
-        // The low half, sign-extended only where it is an error: addresses above 2 GiB are none.
+        // The low half, sign-extended only if it is an error: an address above 2 GiB is not.
         Class::Bits32 => match registers.rax as u32 {
             error @ 0xffff_f001.. => i64::from(error.cast_signed()),
             value => i64::from(value),

@@ -13,7 +13,7 @@ pub(super) fn write(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result
     Ok(Step::linux(linux::WRITE, [arguments.word(0), arguments.word(1), arguments.word(2), 0, 0, 0]))
 }
 
-/// A write of which at most `most` bytes are taken.
+/// A write that takes at most `most` bytes.
 pub(crate) fn write_some(arguments: &Arguments, most: u64) -> Step {
     Step::linux(linux::WRITE, [arguments.word(0), arguments.word(1), arguments.word(2).min(most), 0, 0, 0])
 }
@@ -23,7 +23,7 @@ pub(super) fn open(kernel: &mut Kernel, context: Context, arguments: &Arguments)
     Ok(Step::linux(linux::OPEN, [arguments.word(0), flags, arguments.word(2), 0, 0, 0]))
 }
 
-/// Relative to the current directory (AT_FDCWD, -100) or with an absolute path only.
+/// Played only for a path that is absolute or relative to the current directory (AT_FDCWD, -100).
 pub(super) fn openat(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let flags = flags(kernel, context, arguments.int(2))?;
     let absolute = context.tracee.read_string(arguments.word(1))?.first() == Some(&b'/');

@@ -11,7 +11,7 @@ use crate::run::tracer::faults::Effect;
 use crate::run::tracer::space::Kind;
 use crate::run::tracer::tracee::Class;
 
-/// The flags there are; any other bit is EINVAL.
+/// All of mmap's flags; any other bit is EINVAL.
 const KNOWN_FLAGS: u64 = map::SHARED
     | map::PRIVATE
     | map::FIXED
@@ -77,7 +77,7 @@ pub(super) fn mmap(kernel: &mut Kernel, context: Context, arguments: &Arguments)
         if address % PAGE != 0 || !process.space.allows(&range) {
             return Err(Errno::EINVAL);
         }
-        // The check comes before the old mapping goes, so what is mapped over is counted twice.
+        // The check is made before the old mapping is removed, so a range that is mapped over is counted twice.
         charge(process.space.size(), size, limit)?;
         let taken = process.space.overlaps(range);
         if flags & map::EXCL != 0 && !taken.is_empty() {
@@ -141,7 +141,7 @@ fn map_file(address: u64, size: u64, protection: u64, flags: u64, fd: i32, offse
     book(address..address + size, Step::linux(linux::MMAP, arguments))
 }
 
-/// Enters a range as the program's once Linux has mapped it.
+/// Records a range as the program's own after Linux has mapped it.
 fn book(range: Range<u64>, step: Step) -> Step {
     let Step::Linux(call, arguments, _) = step else { return step };
     Step::linux_then(call, arguments, move |kernel, context, answer| {
@@ -154,8 +154,8 @@ fn book(range: Range<u64>, step: Step) -> Step {
     })
 }
 
-/// What an mmap does whose answer a test has decided: a mapping at another address than asked for, or an answer that is
-/// off by some bytes.
+/// What an mmap does if a test has decided its answer: it maps at another address than the program asked for, or its
+/// answer is off by some bytes.
 pub(crate) fn mmap_elsewhere(
     kernel: &mut Kernel,
     context: Context,
@@ -186,7 +186,7 @@ pub(crate) fn mmap_elsewhere(
     }
 }
 
-/// Rounds an address and a size outward to pages, as munmap and mprotect do.
+/// Rounds an address and a size outwards to pages, as munmap and mprotect do.
 fn pages(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Range<u64>, Errno> {
     let start = arguments.word(0) / PAGE * PAGE;
     let end = arguments.word(0).checked_add(arguments.word(1)).and_then(|end| end.checked_next_multiple_of(PAGE));
@@ -194,7 +194,7 @@ fn pages(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result
     if kernel.process(context).space.allows(&range) { Ok(range) } else { Err(Errno::EINVAL) }
 }
 
-/// Notes it when a call changes what is not the program's to change.
+/// Records a violation if a call would change memory that the program has not mapped itself.
 fn foreign(kernel: &mut Kernel, context: Context, call: &str, range: &Range<u64>, own: &[Kind]) -> Result<(), Errno> {
     for (part, kind) in kernel.process(context).space.overlaps(range.clone()) {
         if !own.contains(&kind) {
@@ -222,7 +222,7 @@ pub(super) fn munmap(kernel: &mut Kernel, context: Context, arguments: &Argument
     ))
 }
 
-/// `kern_mprotect`: no check against the limit; guards and holes are passed over in silence.
+/// `kern_mprotect`, which does not check the limit and silently skips guards and holes.
 pub(super) fn mprotect(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let protection = u64::from(arguments.int(2).cast_unsigned());
     if protection & !PROT_ALL != 0 {
@@ -233,7 +233,7 @@ pub(super) fn mprotect(kernel: &mut Kernel, context: Context, arguments: &Argume
     Ok(protect(backed(kernel, context, range), protection))
 }
 
-/// The parts of a range that Linux holds pages for, neighbours joined.
+/// The parts of a range for which Linux holds pages, with neighbours joined.
 fn backed(kernel: &mut Kernel, context: Context, range: Range<u64>) -> Vec<Range<u64>> {
     let mut parts: Vec<Range<u64>> = Vec::new();
     for (part, kind) in kernel.process(context).space.overlaps(range) {
@@ -246,7 +246,7 @@ fn backed(kernel: &mut Kernel, context: Context, range: Range<u64>) -> Vec<Range
     parts
 }
 
-/// Protects one part after the other.
+/// Protects the parts one by one.
 fn protect(mut parts: Vec<Range<u64>>, protection: u64) -> Step {
     match parts.pop() {
         None => Step::value(0),
@@ -258,8 +258,8 @@ fn protect(mut parts: Vec<Range<u64>>, protection: u64) -> Step {
     }
 }
 
-/// `kern_madvise`. MADV_DONTNEED (4) keeps what the pages hold; MADV_FREE (5) may lose any of it: here the first half of the
-/// pages is lost and the second kept, so that neither can be relied upon.
+/// `kern_madvise`. MADV_DONTNEED (4) keeps what the pages hold; MADV_FREE (5) may lose any of it. Here it loses the
+/// first half of the pages and keeps the second, so that no program can rely on either.
 pub(super) fn madvise(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     const FREE: i32 = 5;
     const LAST: i32 = 10; // MADV_PROTECT
@@ -279,7 +279,7 @@ pub(super) fn madvise(kernel: &mut Kernel, context: Context, arguments: &Argumen
     }
 }
 
-/// `kern_mincore`, of which only MINCORE_INCORE (1) is answered.
+/// `kern_mincore`, which sets no bit here but MINCORE_INCORE (1).
 pub(super) fn mincore(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let range = pages(kernel, context, arguments)?;
     let parts = backed(kernel, context, range.clone());

@@ -1,4 +1,4 @@
-//! The system calls: FreeBSD's table (`sys/kern/syscalls.master`) as far as it is played here.
+//! The system calls: the part of FreeBSD's table (`sys/kern/syscalls.master`) that is played here.
 
 mod files;
 mod memory;
@@ -13,7 +13,7 @@ use super::abi::Errno;
 use super::kernel::{Context, Kernel, Step};
 use crate::run::tracer::tracee::{BadAddress, Class, Registers};
 
-/// What plays a call.
+/// A function that plays a call.
 pub(super) type Play = fn(&mut Kernel, Context, &Arguments) -> Result<Step, Errno>;
 
 /// One row of the table.
@@ -23,9 +23,9 @@ pub(super) struct Row {
     pub number: u64,
     /// Its name.
     pub name: &'static str,
-    /// How many arguments it takes, a 64-bit one counted as one.
+    /// How many arguments it takes; a 64-bit argument counts as one.
     pub arguments: usize,
-    /// What it does, for those that are played here.
+    /// What it does; `None` if it is not played here.
     pub play: Option<Play>,
 }
 
@@ -33,7 +33,7 @@ const fn row(number: u64, name: &'static str, arguments: usize, play: Play) -> R
     Row { number, name, arguments, play: Some(play) }
 }
 
-/// A call that FreeBSD has and this runner has not: no SIGSYS, but an end of the run that says so.
+/// A call that FreeBSD has and this runner does not play. It is no SIGSYS: the run ends with a message.
 const fn unplayed(number: u64, name: &'static str) -> Row {
     Row { number, name, arguments: 6, play: None }
 }
@@ -92,8 +92,9 @@ pub(super) fn lookup(number: u64) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.number == number)
 }
 
-/// A call's arguments, as the kernel fetches them (`cpu_fetch_syscall_args`): from registers and then the stack in a 64-bit
-/// program, all from the stack in a 32-bit one. Either way the first word on the stack is none.
+/// A call's arguments, as the kernel fetches them (`cpu_fetch_syscall_args`): from registers and then the stack in a
+/// 64-bit program, all from the stack in a 32-bit one. In both the first word on the stack, the return address, is
+/// skipped.
 #[derive(Clone, Debug)]
 pub(super) struct Arguments {
     class: Class,
@@ -104,7 +105,7 @@ impl Arguments {
     /// Fetches the arguments of the call at which the thread has stopped.
     ///
     /// # Errors
-    /// When the stack cannot be read: EFAULT.
+    /// EFAULT if the stack cannot be read.
     pub(super) fn fetch(context: Context, registers: &Registers) -> Result<Arguments, BadAddress> {
         let Context { tracee, class, .. } = context;
         let on_stack = |count| tracee.read_words(class, registers.rsp + class.word() as u64, count);
@@ -132,7 +133,7 @@ impl Arguments {
         self.words[index] as u32 as i32
     }
 
-    /// A 64-bit argument at `index`, for which a 32-bit program passes two words, low one first.
+    /// A 64-bit argument at `index`; a 32-bit program passes it as two words, the low one first.
     #[must_use]
     pub(super) fn wide(&self, index: usize) -> u64 {
         match self.class {
@@ -148,7 +149,7 @@ impl Arguments {
     }
 }
 
-/// A timespec at `address`: seconds and nanoseconds, a word each in either class.
+/// A timespec at `address`: seconds and nanoseconds, each a word of the program's class.
 fn read_timespec(context: Context, address: u64) -> Result<(u64, u64), Errno> {
     let words = context.tracee.read_words(context.class, address, 2)?;
     Ok((words[0], words[1]))

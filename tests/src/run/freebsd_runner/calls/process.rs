@@ -1,4 +1,4 @@
-//! Processes, their limits, time and what the kernel tells about itself.
+//! Processes, their limits, time, and what the kernel reports about itself.
 
 use std::path::PathBuf;
 
@@ -14,12 +14,12 @@ pub(super) fn exit(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<
     Ok(Step::linux(linux::EXIT_GROUP, [arguments.word(0), 0, 0, 0, 0, 0]))
 }
 
-/// The child's answer, 0 and 1, is set when it first stops.
+/// The child's own answer (0, and 1 as second result) is set when it first stops.
 pub(super) fn fork(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
     Ok(Step::linux(linux::FORK, [0; 6]))
 }
 
-/// Refuses what FreeBSD refuses; the rest happens after Linux has executed the file.
+/// Refuses a file that FreeBSD refuses; the rest is done after Linux has executed the file.
 pub(super) fn execve(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     use std::os::unix::ffi::OsStringExt;
     let path = std::ffi::OsString::from_vec(context.tracee.read_string(arguments.word(0))?);
@@ -34,7 +34,7 @@ pub(super) fn execve(kernel: &mut Kernel, context: Context, arguments: &Argument
     Ok(Step::linux(linux::EXECVE, [arguments.word(0), arguments.word(1), arguments.word(2), 0, 0, 0]))
 }
 
-/// `kern_wait6`. Signals in the status are renumbered; the resources used are not told.
+/// `kern_wait6`. Signals in the status are renumbered; the resources used are not reported.
 pub(super) fn wait4(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let (pid, status, options) = (arguments.word(0), arguments.word(1), arguments.word(2));
     if arguments.word(3) != 0 {
@@ -77,11 +77,11 @@ pub(super) fn kill(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<
     Ok(Step::linux(linux::KILL, [arguments.word(0), signal, 0, 0, 0, 0]))
 }
 
-/// SIGSYS can be ignored and no longer ignored; nothing else is played.
+/// Sets whether SIGSYS is ignored; nothing else is played.
 pub(super) fn sigaction(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     const SIGSYS: i32 = 12;
     if arguments.int(0) != SIGSYS || arguments.word(1) == 0 {
-        kernel.violation(context, "sigaction: the runner plays nothing but SIGSYS ignored and not");
+        kernel.violation(context, "sigaction: the runner only plays ignoring SIGSYS and its default");
         return Err(Errno::EINVAL);
     }
     kernel.process(context).ignores_sigsys = context.tracee.read_words(context.class, arguments.word(1), 1)?[0] == 1;
@@ -92,12 +92,12 @@ pub(super) fn nothing(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step,
     Ok(Step::value(0))
 }
 
-/// What only the superuser may do.
+/// A call that only the superuser may make.
 pub(super) fn refused(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
     Err(Errno::EPERM)
 }
 
-/// Which resource is meant.
+/// The resource that the call names.
 fn resource(arguments: &Arguments) -> Result<usize, Errno> {
     usize::try_from(arguments.int(0)).ok().filter(|index| *index < rlimit::COUNT).ok_or(Errno::EINVAL)
 }
@@ -113,7 +113,7 @@ pub(super) fn getrlimit(kernel: &mut Kernel, context: Context, arguments: &Argum
     Ok(Step::value(0))
 }
 
-/// Linux's number of RLIMIT_AS; here it is RLIMIT_SBSIZE, in which no program of ours has an interest.
+/// Linux's number of RLIMIT_AS. On FreeBSD this is RLIMIT_SBSIZE, which no program here uses.
 const LINUX_RLIMIT_AS: usize = 9;
 
 /// `kern_proc_setrlimit`, as an ordinary user.
@@ -142,7 +142,7 @@ pub(super) fn nanosleep(_: &mut Kernel, context: Context, arguments: &Arguments)
     Ok(Step::linux(linux::NANOSLEEP, [arguments.word(0), arguments.word(1), 0, 0, 0, 0]))
 }
 
-/// CLOCK_REALTIME is 0 in both; CLOCK_MONOTONIC is 4 here and 1 on Linux, where FreeBSD's 1 is CLOCK_VIRTUAL.
+/// CLOCK_REALTIME is 0 on both. CLOCK_MONOTONIC is 4 on FreeBSD and 1 on Linux; FreeBSD's 1 is CLOCK_VIRTUAL.
 pub(super) fn clock_gettime(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let clock = match arguments.int(0) {
         0 => 0,
@@ -159,7 +159,7 @@ pub(super) fn getrandom(_: &mut Kernel, _: Context, arguments: &Arguments) -> Re
     Ok(Step::linux(linux::GETRANDOM, [arguments.word(0), arguments.word(1), arguments.word(2), 0, 0, 0]))
 }
 
-/// A few of sysctl's values, to be read only.
+/// A few of sysctl's values, which can only be read.
 pub(super) fn sysctl(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let Context { tracee, class, .. } = context;
     let count =

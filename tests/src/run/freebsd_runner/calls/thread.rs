@@ -1,4 +1,4 @@
-//! Threads and what they sleep on.
+//! Threads, and the words that they sleep on.
 
 use super::super::abi::Errno;
 use super::super::kernel::{Context, Kernel, Step};
@@ -14,7 +14,7 @@ pub(super) fn sched_yield(_: &mut Kernel, _: Context, _: &Arguments) -> Result<S
     Ok(Step::linux(linux::SCHED_YIELD, [0; 6]))
 }
 
-/// A word with FreeBSD's id of a thread.
+/// Writes FreeBSD's id of a thread to a word of the program's.
 fn tid_bytes(class: Class, tid: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     class.push(&mut bytes, tid + FIRST_TID);
@@ -33,7 +33,7 @@ pub(super) fn kill(_: &mut Kernel, context: Context, arguments: &Arguments) -> R
     Ok(Step::linux(linux::TGKILL, [u64::from(context.process.cast_unsigned()), tid, signal, 0, 0, 0]))
 }
 
-/// `struct thr_param` (`sys/sys/thr.h`), as far as it is played.
+/// The fields of `struct thr_param` (`sys/sys/thr.h`) that are played.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start {
     function: u64,
@@ -45,13 +45,13 @@ impl Start {
     /// Sets a new thread's registers as `cpu_set_upcall` does, and poison in all others.
     ///
     /// # Errors
-    /// When the stack that was given is none, or the thread is gone.
+    /// The stack that was given cannot be written, or the thread is gone.
     pub(crate) fn begin(self, context: Context) -> Result<(), Errno> {
         let Context { tracee, class, .. } = context;
         let mut registers: Registers = tracee.registers().map_err(|_| Errno::ESRCH)?;
         poison::general(&mut registers, class);
-        // The new thread has the flags of the old one (`cpu_copy_thread`, before FreeBSD 12 `cpu_set_upcall`), which had
-        // this clear, as every function expects.
+        // The new thread has the flags of the old one (`cpu_copy_thread`, before FreeBSD 12 `cpu_set_upcall`), which
+        // had this clear, as every function expects.
         registers.eflags &= !poison::DIRECTION;
         registers.orig_rax = u64::MAX;
         registers.rip = self.function;
@@ -74,7 +74,7 @@ impl Start {
 pub(super) fn new(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     // CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM
     const FLAGS: u64 = 0x100 | 0x200 | 0x400 | 0x800 | 0x1_0000 | 0x4_0000;
-    /// Words of a `struct thr_param`: what a caller's shorter one lacks is zero.
+    /// Words of a `struct thr_param`; words that a caller's shorter one lacks are zero.
     const WORDS: usize = 13;
     let Context { tracee, class, .. } = context;
     let length = usize::try_from(arguments.int(1)).map_err(|_| Errno::EINVAL)?;
@@ -85,14 +85,15 @@ pub(super) fn new(kernel: &mut Kernel, context: Context, arguments: &Arguments) 
     words.resize(WORDS, 0);
     let [function, argument, stack, size, ref rest @ ..] = words[..] else { return Err(Errno::EINVAL) };
     if rest.iter().any(|word| *word != 0) || length % class.word() != 0 {
-        kernel.violation(context, "thr_new: the runner plays function, argument and stack alone");
+        kernel.violation(context, "thr_new: the runner only plays a function, an argument and a stack");
         return Err(Errno::EINVAL);
     }
     kernel.starting.insert(tracee, Start { function, argument, stack_end: stack + size });
     Ok(Step::linux_then(linux::CLONE, [FLAGS, 0, 0, 0, 0, 0], |_, _, _| Step::value(0)))
 }
 
-/// `sys_thr_exit`: the word at `state` becomes 1, and who waits for it is woken (`kern_umtx_wake`, not private).
+/// `sys_thr_exit`: the word at `state` becomes 1, and threads that wait for it are woken (`kern_umtx_wake`, not
+/// private).
 pub(super) fn exit(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let state = arguments.word(0);
     let leave = Step::linux(linux::EXIT, [0; 6]);
@@ -106,14 +107,14 @@ pub(super) fn exit(_: &mut Kernel, context: Context, arguments: &Arguments) -> R
     Ok(Step::linux_then(linux::FUTEX, [state, FUTEX_WAKE, everyone, 0, 0, 0], |_, _, _| leave))
 }
 
-/// `FUTEX_WAIT | FUTEX_PRIVATE_FLAG` and `FUTEX_WAKE | FUTEX_PRIVATE_FLAG`: for all of FreeBSD's operations, since there a
-/// private sleeper and a waker that is not do meet, but for memory that is inherited shared (`sys/kern/kern_umtx.c`,
-/// `umtx_key_get`), which Linux's two kinds never do.
+/// `FUTEX_WAIT | FUTEX_PRIVATE_FLAG` and `FUTEX_WAKE | FUTEX_PRIVATE_FLAG`, for FreeBSD's private and shared operations
+/// alike: on FreeBSD a shared wake reaches a private sleeper, except in memory that is inherited shared
+/// (`sys/kern/kern_umtx.c`, `umtx_key_get`); on Linux it never does.
 const FUTEX_WAIT: u64 = 128;
 const FUTEX_WAKE: u64 = 129;
 
-/// `UMTX_OP_WAIT` (2, a `long`), `UMTX_OP_WAIT_UINT_PRIVATE` (15) and `UMTX_OP_WAKE_PRIVATE` (16). Who finds another value
-/// than the expected one does not sleep and is told nothing of it (`do_wait`); who wakes is not told how many.
+/// `UMTX_OP_WAIT` (2, a `long`), `UMTX_OP_WAIT_UINT_PRIVATE` (15) and `UMTX_OP_WAKE_PRIVATE` (16). If the
+/// word has not the expected value, the wait returns 0 at once (`do_wait`); a wake does not return how many it woke.
 pub(super) fn umtx_op(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let (object, value) = (arguments.word(0), arguments.word(2));
     let timeout = arguments.word(4);
@@ -123,7 +124,8 @@ pub(super) fn umtx_op(kernel: &mut Kernel, context: Context, arguments: &Argumen
             if timeout != 0 {
                 super::read_timespec(context, timeout)?;
             }
-            // Linux looks at 32 bits. Of a `long`'s other half a change between this and the sleep would be missed.
+            // Linux compares 32 bits only: it would miss a change of a `long`'s other half between this check and the
+            // sleep.
             let is_long = operation == 2 && context.class == Class::Bits64;
             if is_long && context.tracee.read_words(context.class, object, 1)?[0] >> 32 != value >> 32 {
                 return Ok(Step::value(0));
