@@ -88,7 +88,7 @@ fn start(index: usize) -> Result<Thread, (&'static str, Errno)> {
     let region = vm::reserve(guard + STACK)
         .map_err(|error| ("no address space for its stack", error.errno().unwrap_or(Errno::EINVAL)))?;
     region.commit(guard..guard + STACK).map_err(|errno| ("no memory for its stack", errno))?;
-    // It is the thread's from here, and an extent again when that has ended.
+    // From here on the memory is the thread's. `give_stack_back` makes it an extent again.
     // SAFETY: the region is longer than the guard.
     let low = unsafe { region.into_raw().0.add(guard) };
     let stack = NonNull::slice_from_raw_parts(low, STACK);
@@ -101,9 +101,9 @@ fn start(index: usize) -> Result<Thread, (&'static str, Errno)> {
 fn give_stack_back(thread: Thread) {
     let low = thread.join().cast::<u8>();
     let guard = page_size();
-    // SAFETY: the extent of `start`, which nobody uses any more.
+    // SAFETY: `start` made these from an extent of this base and length, and the thread has ended.
     let region = unsafe { Extent::from_raw(low.sub(guard), guard + STACK) };
-    // The kernel refuses only to split a mapping; then the stack stays.
+    // The kernel refuses only if it would have to split a mapping and has too many; then the stack stays mapped.
     let _ = region.release();
 }
 

@@ -46,7 +46,7 @@ fn an_arena_is_committed_from_its_start_and_in_pieces() {
     let len = arena.extent().len();
     let (arena_base, bitmap_base) = (arena.extent().base(), arena.bitmap().base());
     let touch = |base: std::ptr::NonNull<u8>, at: usize| {
-        // SAFETY: committed, and this test's.
+        // SAFETY: the byte has just been committed, and only this test uses the arena.
         unsafe {
             assert_eq!(base.add(at).read(), 0, "a new page is zero");
             base.add(at).write(1);
@@ -55,19 +55,19 @@ fn an_arena_is_committed_from_its_start_and_in_pieces() {
     for bytes in [1, 4096, 100_000, 7 << 20, len] {
         arena.commit_to(bytes).unwrap();
         touch(arena_base, bytes - 1);
-        // A bitmap byte covers sixteen bytes.
+        // A byte of the bitmap covers sixteen bytes of the arena.
         touch(bitmap_base, (bytes - 1) / 16);
     }
     assert!(arena.commit_to(len + 1).is_err());
 
-    // Of any range whole pages can be had, and reset: those that are whole in it.
+    // A range need not be whole pages: committing covers every page that it touches, resetting only those whole in it.
     let mut arena = arena::mallocinit(&options).unwrap();
     let region = arena.region_mut();
     region.commit(5000..5001).unwrap();
     region.commit_bitmap(4096..4096).unwrap();
     region.commit_bitmap(0..1).unwrap();
     let base = region.extent().base();
-    // SAFETY: committed, and this test's.
+    // SAFETY: the bytes written and read are committed, and only this test uses the arena.
     unsafe {
         base.add(4096).write(1);
         base.add(8191).write(2);
@@ -110,7 +110,7 @@ fn an_arena_can_go_to_a_heap_with_its_bitmap_or_without() {
         let layout = std::alloc::Layout::new::<[u64; 100]>();
         let block = heap.allocate(layout).unwrap();
         assert_eq!(heap.stats().reserved, whole - bitmap);
-        // SAFETY: the heap's.
+        // SAFETY: the heap allocated the block with this layout, and it is not used again.
         unsafe { heap.deallocate(block, layout) };
         assert_eq!(heap.check(), Ok(()));
     }

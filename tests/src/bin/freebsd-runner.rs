@@ -16,18 +16,18 @@ const HELP: &str = "\
 Runs a freebsd_amd64 or freebsd_386 program natively on Linux x86-64, under ptrace.
 
 This is a test double for a FreeBSD kernel, not FreeBSD: it gives the program FreeBSD's process entry, plays the system
-calls that a runtime core makes after FreeBSD's sources, destroys every register that the real kernel destroys, and counts
-mappings against RLIMIT_AS as FreeBSD does. What it does not play ends the run with SIGSYS and says so.
+calls that a runtime core makes as FreeBSD's sources define them, destroys every register that the real kernel destroys, and
+counts mappings against RLIMIT_AS as FreeBSD does. A call that it does not play ends the run with SIGSYS and a message.
 
 usage: freebsd-runner [OPTION...] PROGRAM [ARGUMENT...]
 
-  --limit-as=BYTES[:HARD]     RLIMIT_AS (soft, and hard where it differs); so --limit-data and --limit-stack
-  --block-mod=0|4|8|12        where the initial block stands, mod 16: 0 or 8 for amd64, any of them for 386
+  --limit-as=BYTES[:HARD]     RLIMIT_AS (soft, and hard if that differs); --limit-data and --limit-stack likewise
+  --block-mod=0|4|8|12        the address of the initial block mod 16: 0 or 8 for amd64, any of them for 386
   --arg0=TEXT                 argv[0] instead of the program's path
   --argc0                     no arguments, argc is 0
-  --env=NAME=VALUE            a variable; without any the environment is empty
+  --env=NAME=VALUE            a variable of the environment, which is empty otherwise
   --no-pagesz                 no AT_PAGESZ
-  --osreldate=NUMBER          AT_OSRELDATE, 1101001 unless told
+  --osreldate=NUMBER          AT_OSRELDATE (default: 1101001)
   --i386-kernel               3 GiB of addresses for a 386 program, not 4
   --holes=COUNT:BYTES         leave only COUNT free ranges of BYTES each
   --fail=CALL:NTH:EFFECT      the NTH call (`3`, or `3+` for all from the third on) has another effect: an errno's name or
@@ -38,9 +38,9 @@ usage: freebsd-runner [OPTION...] PROGRAM [ARGUMENT...]
   --trace                     print calls and violations to standard error
   --help                      this
 
-Exit status: the program's own; 128 + FreeBSD's number for a signal; 124 when its time was over; 125 when it broke
-FreeBSD's rules (a Linux number or flag, a mapping of somebody else's replaced); 126 when FreeBSD would not execute it;
-127 when the runner failed; 2 for a usage error.
+Exit status: the program's own; 128 + FreeBSD's number for a signal; 124 if its time was over; 125 if it broke
+FreeBSD's rules (a Linux number or flag, or replacing a mapping that is not its own); 126 if FreeBSD would not execute it;
+127 if the runner failed; 2 for a usage error.
 ";
 
 fn main() -> ExitCode {

@@ -15,13 +15,13 @@ use rt0_tests::run::tracer::report::End;
 
 const HELP: &str = "\
 Runs a linux_amd64 or linux_386 program natively under ptrace. The host's kernel does the work; the runner poisons every
-register and flag at entry, injects failures, and refuses what reaches memory that the program has not mapped itself.
+register and flag at entry, injects failures, and refuses calls that would change memory which the program has not mapped.
 
 usage: linux-runner [OPTION...] PROGRAM [ARGUMENT...]
 
-  --limit-as=BYTES            RLIMIT_AS; so --limit-stack
+  --limit-as=BYTES            RLIMIT_AS; --limit-stack likewise
   --argc0                     no arguments, argc is 0
-  --env=NAME=VALUE            a variable; without any the environment is empty
+  --env=NAME=VALUE            a variable of the environment, which is empty otherwise
   --no-pagesz                 no AT_PAGESZ
   --holes=COUNT:BYTES         leave only COUNT free ranges of BYTES each
   --fail=CALL:NTH:EFFECT      the NTH call (`3`, or `3+` for all from the third on) has another effect: an errno's name or
@@ -32,8 +32,8 @@ usage: linux-runner [OPTION...] PROGRAM [ARGUMENT...]
   --trace                     print calls and violations to standard error
   --help                      this
 
-Exit status: the program's own; 128 + the number of a signal; 124 when its time was over; 125 when it reached for what is not
-its own; 127 when the runner failed; 2 for a usage error.
+Exit status: the program's own; 128 + the number of a signal; 124 if its time was over; 125 if it tried to change
+memory that it has not mapped; 127 if the runner failed; 2 for a usage error.
 ";
 
 fn main() -> ExitCode {

@@ -11,7 +11,7 @@ use rt0::lock::Unlocked;
 use rt0::vm;
 
 /// The kernel's memory as a test wants it: at most `left` bytes of address
-/// space, and refusals when the test says so. Decommitted pages are filled with
+/// space, and refusals when the test says so. Pages that are reset are filled with
 /// rubbish, as a kernel may leave them.
 pub struct Bounded<'a> {
     /// Bytes that may still be reserved.
@@ -107,7 +107,7 @@ impl Block {
 impl<'a> Watched<'a> {
     /// An empty heap on the given memory.
     pub fn new(memory: Bounded<'a>) -> Watched<'a> {
-        // SAFETY: a `Watched` is used by one thread, as the heap in it is not `Sync`.
+        // SAFETY: one thread uses a `Watched`: it holds pointers, so it is neither `Send` nor `Sync`.
         Watched { heap: unsafe { Heap::unlocked_on(memory) }, blocks: Vec::new(), next: 1 }
     }
 

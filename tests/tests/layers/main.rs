@@ -1,8 +1,10 @@
-//! The layers of the crate: which module may import which, that no two files import each other, that the drawing in
-//! `docs/architecture.md` shows the imports as they are, and where assembly may stand.
+//! Holds the layers of the crate: each module imports only lower layers, no two files import each other, the list in
+//! `docs/architecture.md` shows the imports as they are, assembly is under `arch/` alone, and every SAFETY comment names
+//! a fact.
 
 mod modules;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,8 +28,8 @@ const LAYERS: &[&[&str]] = &[
 /// Pure arithmetic, and what each may import beside `core`.
 const PURE: &[(&str, &[&str])] = &[("memlimit", &[]), ("plan", &["memlimit"])];
 
-/// The document with the drawing, a block of lines `module -> its imports` that begins with this fence.
-const DRAWING: &str = "docs/architecture.md";
+/// The document that lists the imports, in a block that begins with this fence and has lines `module -> imports`.
+const DOCUMENT: &str = "docs/architecture.md";
 const FENCE: &str = "```layers";
 
 fn crate_modules() -> Modules {
@@ -103,27 +105,27 @@ fn the_rules_import_core_alone() {
 }
 
 #[test]
-fn the_drawing_shows_the_imports_as_they_are() {
+fn the_document_lists_the_imports_as_they_are() {
     let imports = crate_modules().top_imports();
     let mut order: Vec<_> = imports.iter().collect();
-    order.sort_by_key(|(module, _)| layer(module));
+    order.sort_by_key(|(module, _)| Reverse(layer(module)));
     let line = |(module, imports): &(&String, &BTreeSet<String>)| {
         let words: Vec<&str> = [module.as_str(), "->"].into_iter().chain(imports.iter().map(String::as_str)).collect();
         words.join(" ")
     };
     let expected: Vec<String> = order.iter().map(line).collect();
-    let text = fs::read_to_string(root().join(DRAWING)).unwrap_or_default();
-    let drawn = drawing(&text);
+    let text = fs::read_to_string(root().join(DOCUMENT)).unwrap_or_default();
+    let listed = listed_in(&text);
     assert!(
-        drawn.as_ref() == Ok(&imports),
-        "the block {FENCE} in {DRAWING} is not what the sources import ({}); this is:\n\n{FENCE}\n{}\n```\n",
-        drawn.map_or_else(|wrong| wrong, |drawn| differences(&drawn, &imports).join(", ")),
+        listed.as_ref() == Ok(&imports),
+        "the block {FENCE} in {DOCUMENT} is not what the sources import ({}); this is:\n\n{FENCE}\n{}\n```\n",
+        listed.map_or_else(|wrong| wrong, |listed| differences(&listed, &imports).join(", ")),
         expected.join("\n"),
     );
 }
 
-/// The imports that the drawing shows.
-fn drawing(text: &str) -> Result<BTreeMap<String, BTreeSet<String>>, String> {
+/// The imports that the document lists.
+fn listed_in(text: &str) -> Result<BTreeMap<String, BTreeSet<String>>, String> {
     let mut lines = text.lines().skip_while(|line| line.trim_end() != FENCE);
     lines.next().ok_or("there is no such block")?;
     let mut imports = BTreeMap::new();
@@ -138,22 +140,22 @@ fn drawing(text: &str) -> Result<BTreeMap<String, BTreeSet<String>>, String> {
 }
 
 /// What only one of two graphs has.
-fn differences(drawn: &BTreeMap<String, BTreeSet<String>>, read: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+fn differences(listed: &BTreeMap<String, BTreeSet<String>>, read: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     let edges = |graph: &BTreeMap<String, BTreeSet<String>>| -> BTreeSet<String> {
         let line = |(from, to): (&String, &BTreeSet<String>)| -> Vec<String> {
             [format!("module {from}")].into_iter().chain(to.iter().map(|to| format!("{from} -> {to}"))).collect()
         };
         graph.iter().flat_map(line).collect()
     };
-    let (drawn, read) = (edges(drawn), edges(read));
+    let (listed, read) = (edges(listed), edges(read));
     let only = |one: &BTreeSet<String>, other, where_| -> Vec<String> {
         one.difference(other).map(|edge| format!("{edge} only {where_}")).collect()
     };
-    [only(&drawn, &read, "in the drawing"), only(&read, &drawn, "in the sources")].concat()
+    [only(&listed, &read, "in the document"), only(&read, &listed, "in the sources")].concat()
 }
 
 #[test]
-fn assembly_stands_under_arch_alone_and_every_file_is_part_of_a_module() {
+fn assembly_is_under_arch_alone_and_every_file_is_part_of_a_module() {
     let modules = crate_modules();
     let [source, ports] = ["src", "arch"].map(|folder| rust_files(&root().join(folder)));
     assert!(!source.is_empty() && ports.len() >= 5, "{ports:?}");
@@ -166,7 +168,7 @@ fn assembly_stands_under_arch_alone_and_every_file_is_part_of_a_module() {
     assert!(ports.iter().any(has_assembly), "this test does not know assembly when it sees it");
 }
 
-/// Whether some tokens call one of the macros that are assembly, in code or in a macro's body.
+/// Whether the tokens contain assembly, in code or in a macro's body.
 fn assembly(tokens: TokenStream) -> bool {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let inside = tokens.iter().any(|token| matches!(token, TokenTree::Group(group) if assembly(group.stream())));
@@ -179,7 +181,7 @@ fn assembly(tokens: TokenStream) -> bool {
         })
 }
 
-/// SAFETY comments that say nothing: whose promise it is, and not what it is.
+/// SAFETY comments that name no fact: they say whose promise it is, but not what is promised.
 const EMPTY: &[&str] = &["the caller's promise", "the heap's promise", "the caller's", "as above", "see above"];
 
 #[test]
@@ -229,7 +231,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A crate in which every way of importing stands once: what the reader sees of it is known.
+/// Reads a small crate that imports in every possible way once, whose imports are known.
 #[test]
 fn every_way_of_importing_is_seen() {
     let folder = tempfile::tempdir().unwrap();
@@ -289,10 +291,10 @@ fn every_way_of_importing_is_seen() {
     assert_eq!(modules.foreign("named", &crates), BTreeSet::from(["std".into()]));
     assert_eq!(modules.files.len(), 11);
 
-    let drawn = drawing("x\n```layers\na -> b c\n\nb ->\n```\nd -> e\n").unwrap();
-    assert_eq!(shown(drawn.clone()), ["a b c", "b"]);
-    assert_eq!(differences(&drawn, &BTreeMap::from([("a".into(), BTreeSet::from(["b".into()]))])).len(), 2);
-    assert!(drawing("a -> b").is_err() && drawing("```layers\na b\n```").is_err());
+    let listed = listed_in("x\n```layers\na -> b c\n\nb ->\n```\nd -> e\n").unwrap();
+    assert_eq!(shown(listed.clone()), ["a b c", "b"]);
+    assert_eq!(differences(&listed, &BTreeMap::from([("a".into(), BTreeSet::from(["b".into()]))])).len(), 2);
+    assert!(listed_in("a -> b").is_err() && listed_in("```layers\na b\n```").is_err());
 
     let text = "// SAFETY: as\n    // above.\nunsafe {}\nx // SAFETY: The caller's promise.\n";
     assert_eq!(safety_comments(text), [(1, "as above.".into()), (4, "The caller's promise.".into())]);

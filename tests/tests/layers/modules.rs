@@ -64,8 +64,8 @@ impl Modules {
         self.modules[&[][..]].children.iter().map(String::as_str)
     }
 
-    /// What each top-level module imports of the others, its submodules' imports among its own. `crate` stands for
-    /// something that the root itself defines.
+    /// What each top-level module, with its submodules, imports from the others. `crate` stands for something that the
+    /// root itself defines.
     pub(crate) fn top_imports(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut imports: BTreeMap<_, BTreeSet<String>> =
             self.top().map(|name| (name.into(), BTreeSet::new())).collect();
@@ -81,8 +81,8 @@ impl Modules {
         imports
     }
 
-    /// What each file below the root imports of the others. A parent that only re-exports its children does not
-    /// import them: they may use what it defines.
+    /// What each file below the root imports from the others. A `pub use` of a child does not count as an import: it
+    /// shows to others what the child defines, and the child may use what its parent defines.
     pub(crate) fn file_imports(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut imports: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
         for (from, module) in self.modules.iter().filter(|(path, _)| !path.is_empty()) {
@@ -100,8 +100,8 @@ impl Modules {
         imports
     }
 
-    /// The first words of what the top-level module `name` imports from other crates, as far as a `use` or one of the
-    /// `crates` says so.
+    /// The other crates that the top-level module `name` imports: those in a `use`, and those of `crates` whose name
+    /// begins a path in code.
     pub(crate) fn foreign(&self, name: &str, crates: &[String]) -> BTreeSet<String> {
         let mut foreign = BTreeSet::new();
         for (from, module) in self.modules.iter().filter(|(path, _)| path.first().is_some_and(|first| first == name)) {
@@ -209,7 +209,8 @@ impl Modules {
     }
 }
 
-/// The file of `mod name;` and the folder of its own children, as the Rust reference has it ("Module source filenames").
+/// The file of `mod name;` and the folder of its own children, as the Rust reference has it ("Module source
+/// filenames").
 fn locate(name: &str, attributes: &[Attribute], place: &Place<'_>) -> Result<(PathBuf, PathBuf)> {
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("path")) {
         let Meta::NameValue(pair) = &attribute.meta else { bail!("#[path] of {name} without a value") };
