@@ -423,3 +423,26 @@ fn update(from: &Path, to: &Path, except: &[&str]) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_edit_changes_text_that_is_there_once() {
+        for mutant in MUTANTS {
+            let mut text = fs::read_to_string(root().join(mutant.file)).unwrap();
+            for (old, new) in mutant.edits {
+                assert_eq!(
+                    text.matches(old).count(),
+                    1,
+                    "{}: {}: {old:?} in {}",
+                    mutant.port,
+                    mutant.name,
+                    mutant.file
+                );
+                text = text.replace(old, new);
+            }
+        }
+    }
+}

@@ -166,7 +166,7 @@ impl Modules {
                 Item::Mod(item) if item.attrs.iter().any(is_cfg_test) => {}
                 Item::Mod(item) => {
                     let name = item.ident.to_string();
-                    let child = [module, &[name.clone()]].concat();
+                    let child = [module, std::slice::from_ref(&name)].concat();
                     self.here(module).children.insert(name.clone());
                     match &item.content {
                         Some((_, items)) => {
@@ -212,7 +212,7 @@ impl Modules {
 /// The file of `mod name;` and the folder of its own children, as the Rust reference has it ("Module source
 /// filenames").
 fn locate(name: &str, attributes: &[Attribute], place: &Place<'_>) -> Result<(PathBuf, PathBuf)> {
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("path")) {
+    if let Some(attribute) = attributes.iter().find(|attribute| attribute.path().is_ident("path")) {
         let Meta::NameValue(pair) = &attribute.meta else { bail!("#[path] of {name} without a value") };
         let Expr::Lit(syn::ExprLit { lit: Lit::Str(value), .. }) = &pair.value else { bail!("#[path] of {name}") };
         let folder = place.file.parent().context("a file is in a folder")?;
