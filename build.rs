@@ -7,7 +7,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=linker"); // what is linked by a script is linked anew when it changes
     println!("cargo::rerun-if-env-changed=RUSTC_LINKER");
-    println!("cargo::rustc-check-cfg=cfg(rt0_standard_target)");
+    println!("cargo::rustc-check-cfg=cfg(rt0_standard_target, rt0_unaligned)");
 
     let var = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
     // `-T` takes a script without a folder from the library path, which reaches dependents too.
@@ -20,6 +20,12 @@ fn main() {
         "arm" => "arm",
         _ => return,
     };
+    // Words that may lie anywhere: ARMv6. A stable compiler tells of v6 by nothing but the target's name.
+    let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+    let named = ["armv6", "armv7", "thumbv7"].iter().any(|name| var("TARGET").starts_with(name));
+    if cpu == "arm" && (named || features.split(',').any(|feature| feature == "v6")) {
+        println!("cargo::rustc-cfg=rt0_unaligned");
+    }
     let port = format!("{os}_{cpu}");
     if var("TARGET") == port {
         return; // targets/<port>.json says it all

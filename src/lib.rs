@@ -41,8 +41,7 @@ cfg_if::cfg_if! {
         pub mod lock;
         pub mod arena;
         pub mod vm;
-        #[doc(hidden)]
-        pub mod mem;
+        mod mem;
         mod os;
         pub mod start;
         pub mod sys;

@@ -45,7 +45,7 @@ macro_rules! entry {
             }
             $crate::__entry_point!(start);
             $crate::__abi_note!();
-            $crate::__memory_functions!();
+            $crate::__memory_functions!(#[unsafe(no_mangle)]);
             $crate::__unwinder!();
         };
     };
