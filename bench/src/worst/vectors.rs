@@ -1,0 +1,3 @@
+//! TODO
+use super::Pattern;
+pub(super) const PATTERNS: &[Pattern] = &[];
