@@ -17,7 +17,7 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help run test sweep mutants sanitize tools bench test-freebsd dist layouts others pie lint clean
+.PHONY: help run test sweep mutants sanitize tools bench bench-worst test-freebsd dist layouts others pie lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo 'make sweep           every limit of the specification on every port (half an hour)'
 	@echo 'make mutants         break stubs, lock and threads on purpose and see the tests turn red'
 	@echo 'make bench           the heap and the start, measured beside others'
+	@echo 'make bench-worst     the patterns that hurt allocators, with the bounds that rt0 has to hold'
 	@echo 'make sanitize        what runs on the host, under AddressSanitizer and valgrind'
 	@echo 'make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU'
 	@echo 'make dist            dist/<port>/bin/<program>, for: $(PROGRAMS)'
@@ -90,6 +91,10 @@ bench: dist-linux_amd64
 	@cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench -- $(BENCH)
 	@echo
 	@cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench --bin startup
+
+# BENCH='--only=PATTERN,... --against=rt0,mimalloc3 --rounds=N' picks; BENCH=--list says what the patterns are.
+bench-worst:
+	@cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench --bin worst -- $(BENCH)
 
 # What can be tested on the host, under AddressSanitizer (in rustup's toolchains for Linux) and under valgrind.
 SANITIZED := -p rt0 -p rt0-tests --lib --test fuzz --test heap

@@ -68,11 +68,29 @@ unsafe impl<A: Allocator> GlobalAlloc for Single<A> {
     }
 }
 
-/// Address space whose pages come as they are touched.
+/// Address space whose pages come as they are touched: `len` bytes, or a half, a
+/// quarter, ... of that under a limit.
 pub fn reserve(len: usize) -> NonNull<[u8]> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    map(len, libc::MAP_NORESERVE).unwrap_or_else(|| reserve(len / 2))
+}
+
+/// A table that is no allocator's and is resident from the start, and its bytes.
+pub(crate) fn table<T: Copy>(slots: usize, value: T) -> (&'static mut [T], usize) {
+    let bytes = (slots * size_of::<T>()).next_multiple_of(4096);
+    let at = map(bytes, libc::MAP_POPULATE).expect("there is address space for the table");
+    let at: NonNull<T> = at.cast();
+    for slot in 0..slots {
+        // SAFETY: inside the mapping, which is aligned to pages.
+        unsafe { at.add(slot).write(value) };
+    }
+    // SAFETY: all of it has just been written, nobody else knows of it, and it stays.
+    (unsafe { std::slice::from_raw_parts_mut(at.as_ptr(), slots) }, bytes)
+}
+
+fn map(len: usize, flag: i32) -> Option<NonNull<[u8]>> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | flag;
     // SAFETY: a new mapping, which replaces none.
     let base = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
-    assert_ne!(base, libc::MAP_FAILED, "cannot reserve {len} bytes: {}", std::io::Error::last_os_error());
-    NonNull::slice_from_raw_parts(NonNull::new(base.cast()).expect("mmap does not map page 0"), len)
+    let base = (base != libc::MAP_FAILED).then_some(base)?;
+    Some(NonNull::slice_from_raw_parts(NonNull::new(base.cast()).expect("mmap does not map page 0"), len))
 }

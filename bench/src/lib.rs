@@ -2,8 +2,11 @@
 //! own global allocator and prints what that cost.
 
 pub mod arena;
+mod measure;
+pub mod peers;
 pub mod trace;
 pub mod work;
+pub mod worst;
 
 use std::path::Path;
 
@@ -45,9 +48,15 @@ impl Cost {
 }
 
 /// The `main` of an allocator's program: `PROGRAM WORKLOAD`, a workload being a
-/// name of [`work::WORKLOADS`] or the path of a trace.
-pub fn main() -> Result<()> {
-    let name = std::env::args().nth(1).context("usage: PROGRAM WORKLOAD|TRACE-FILE [TIMES|count]")?;
+/// name of [`work::WORKLOADS`] or the path of a trace; or `PROGRAM worst PATTERN`,
+/// a name of [`worst::patterns`]. `trim` makes the allocator give back what it can.
+pub fn main(trim: fn()) -> Result<()> {
+    const USAGE: &str = "usage: PROGRAM WORKLOAD|TRACE-FILE [TIMES|count], or PROGRAM worst PATTERN [timed]";
+    let name = std::env::args().nth(1).context(USAGE)?;
+    if name == "worst" {
+        let pattern = std::env::args().nth(2).context(USAGE)?;
+        return worst::measured(&pattern, std::env::args().nth(3).is_some_and(|word| word == "timed"), trim);
+    }
     if let Some((_, run)) = work::WORKLOADS.iter().find(|w| w.0 == name) {
         return measured(run);
     }
@@ -71,37 +80,24 @@ pub fn main() -> Result<()> {
 }
 
 fn measured(run: impl FnOnce() -> work::Done) -> Result<()> {
-    // The peak so far is not the workload's.
-    std::fs::write("/proc/self/clear_refs", "5").context("cannot reset the peak resident set")?;
-    let (rss, _) = resident()?;
+    let before = measure::reset_peak()?;
     let faults = usage()?.ru_minflt;
-    let cpu = cpu_time();
+    let cpu = measure::cpu_time();
     let done = run();
-    let cpu = cpu_time() - cpu;
+    let cpu = measure::cpu_time() - cpu;
     let faults = usage()?.ru_minflt - faults;
-    let (end, peak) = resident()?;
+    let end = measure::memory()?;
     Cost {
         cpu,
         faults: faults as u64,
-        peak_rss: peak.saturating_sub(rss),
-        end_rss: end.saturating_sub(rss),
+        peak_rss: end.peak_resident.saturating_sub(before.resident),
+        end_rss: end.resident.saturating_sub(before.resident),
         calls: done.calls,
         peak_live: done.peak as u64,
         live: done.live as u64,
     }
     .print();
     Ok(())
-}
-
-/// The resident set now and at its peak, in bytes.
-fn resident() -> Result<(u64, u64)> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let field = |name: &str| {
-        let line = status.lines().find(|l| l.starts_with(name));
-        let kib = line.and_then(|l| l.split_whitespace().nth(1)).and_then(|n| n.parse::<u64>().ok());
-        kib.map(|kib| kib * 1024).with_context(|| format!("/proc/self/status has no {name}"))
-    };
-    Ok((field("VmRSS:")?, field("VmHWM:")?))
 }
 
 /// The instructions that a run under callgrind says it has collected.
@@ -118,11 +114,4 @@ fn usage() -> Result<libc::rusage> {
         bail!("getrusage: {}", std::io::Error::last_os_error());
     }
     Ok(usage)
-}
-
-fn cpu_time() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: fills `time`; this clock exists on every Linux.
-    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }

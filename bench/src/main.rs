@@ -4,11 +4,12 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use rt0_bench::peers::median;
 use rt0_bench::work::WORKLOADS;
-use rt0_bench::{Cost, collected, trace};
+use rt0_bench::{Cost, collected, peers, trace};
 
 const USAGE: &str = "\
 usage: rt0-bench [--rounds=N] [--only=WORKLOAD,...] [--allocators=NAME,...] [--instructions]
@@ -112,7 +113,7 @@ fn main() {
 
 fn run(options: &Options) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the bench lies in the workspace")?;
-    let programs = build(root)?;
+    let programs: HashMap<&str, PathBuf> = ALLOCATORS.iter().copied().zip(peers::build(root, ALLOCATORS)?).collect();
     let traces = traces(root)?;
     let wanted = |name: &str| options.only.as_ref().is_none_or(|only| only.iter().any(|o| o == name));
     let mut workloads: Vec<(String, String)> =
@@ -186,36 +187,6 @@ fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Builds every allocator's program, and says where each is.
-fn build(root: &Path) -> Result<HashMap<&'static str, Vec<String>>> {
-    let build = |package: &str, dir: &str| -> Result<PathBuf> {
-        let dir = root.join("target").join(dir);
-        let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .current_dir(root)
-            .args(["build", "--quiet", "--profile=bench", "--package", package])
-            .args(if package == "rt0-bench" { &["--bins"][..] } else { &[] })
-            .arg("--target-dir")
-            .arg(&dir)
-            // Else snmalloc, built without its own build system, checks itself.
-            .env("CXXFLAGS", "-DNDEBUG")
-            .status()
-            .context("cannot run cargo")?;
-        ensure!(status.success(), "cargo could not build {package}");
-        Ok(dir.join("release"))
-    };
-    let dir = build("rt0-bench", "bench")?;
-    // Version 2 apart: one build has one mimalloc.
-    let dir2 = build("rt0-bench-mimalloc2", "bench-mimalloc2")?;
-    let program = |name: &'static str| {
-        let path = match name {
-            "mimalloc2" => dir2.join("rt0-bench-mimalloc2"),
-            _ => dir.join(format!("heap-{name}")),
-        };
-        (name, vec![path.display().to_string()])
-    };
-    Ok(ALLOCATORS.iter().map(|a| program(a)).collect())
-}
-
 /// Records the traces that are not there yet, and says where all of them are.
 fn traces(root: &Path) -> Result<Vec<(String, PathBuf)>> {
     let dir = root.join(".cache/traces");
@@ -275,36 +246,21 @@ fn record(root: &Path, dir: &Path, command: &str) -> Result<Option<Vec<u8>>> {
 }
 
 /// One run; `None` if it took too long.
-fn once(program: &[String], workload: &str) -> Result<Option<Cost>> {
-    let mut child = Command::new(&program[0])
-        .args(&program[1..])
-        .arg(workload)
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot run {}", program[0]))?;
-    let start = Instant::now();
-    while child.try_wait()?.is_none() {
-        if start.elapsed() > PATIENCE {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    let output = child.wait_with_output()?;
+fn once(program: &Path, workload: &str) -> Result<Option<Cost>> {
+    let Some(output) = peers::output(Command::new(program).arg(workload), PATIENCE)? else { return Ok(None) };
     if !output.status.success() {
-        bail!("{} {workload}: {}", program[0], output.status);
+        bail!("{} {workload}: {}", program.display(), output.status);
     }
     Cost::parse(String::from_utf8_lossy(&output.stdout).trim()).map(Some)
 }
 
 /// Instructions per call of a trace.
-fn count(program: &[String], trace: &Path) -> Option<f64> {
+fn count(program: &Path, trace: &Path) -> Option<f64> {
     let run = |function: &str| {
         let output = Command::new("valgrind")
             .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
             .arg(format!("--toggle-collect={function}"))
-            .args(program)
+            .arg(program)
             .arg(trace)
             .arg("count")
             .output()
@@ -313,12 +269,6 @@ fn count(program: &[String], trace: &Path) -> Option<f64> {
         Some(collected(&output)? as f64 / calls)
     };
     Some(run("rt0_bench::trace::replay")? - run("rt0_bench::trace::replay_nothing")?)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
 }
 
 fn table(rows: &[&str], columns: &[&str], mean: bool, cell: impl Fn(usize, usize) -> Option<f64>) {

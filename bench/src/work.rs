@@ -31,22 +31,22 @@ pub const WORKLOADS: &[Workload] = &[
 ];
 
 /// A small generator (xorshift64*), the same for every allocator.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.next()) * n as u128) >> 64) as usize
     }
 
     /// From `low` to `high`, small ones as likely as large ones by their logarithm.
-    fn skewed(&mut self, low: usize, high: usize) -> usize {
+    pub(crate) fn skewed(&mut self, low: usize, high: usize) -> usize {
         let doublings = (high / low).ilog2() as usize;
         let base = low << self.below(doublings.max(1));
         base + self.below(base)

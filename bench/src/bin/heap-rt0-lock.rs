@@ -4,5 +4,5 @@
 static HEAP: rt0::Heap = rt0::Heap::new();
 
 fn main() -> anyhow::Result<()> {
-    rt0_bench::main()
+    rt0_bench::main(|| HEAP.trim())
 }

@@ -5,5 +5,5 @@
 static HEAP: rt0::Heap<rt0::lock::Unlocked> = unsafe { rt0::Heap::new_unlocked() };
 
 fn main() -> anyhow::Result<()> {
-    rt0_bench::main()
+    rt0_bench::main(|| HEAP.trim())
 }
