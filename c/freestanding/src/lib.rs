@@ -1,0 +1,44 @@
+//! What a C program without a libc needs beside the functions of `rt0.h`.
+//!
+//! `tools/librt0` makes one member of the archive of this and of `compiler_builtins`: `_start`, the memory functions and the
+//! arithmetic that compilers call by name, the stack protector. A program with a libc never sees it, since the archive's
+//! index names nothing of it but `_start`.
+
+#![no_std]
+
+use core::ffi::{c_char, c_int};
+
+mod guard;
+
+unsafe extern "C" {
+    /// The C program's.
+    fn main(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut c_char) -> c_int;
+    /// The library's: see `rt0.h`.
+    fn rt0_start(
+        stack: *const usize,
+        program: unsafe extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char) -> c_int,
+    ) -> !;
+    fn rt0_exit(status: c_int) -> !;
+    fn rt0_auxv(kind: usize, value: *mut usize) -> c_int;
+}
+
+unsafe extern "C" fn start(stack: *const usize) -> ! {
+    // SAFETY: this is called by `_start` alone, with the stack that the kernel made.
+    unsafe { rt0_start(stack, begin) }
+}
+
+unsafe extern "C" fn begin(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut c_char) -> c_int {
+    guard::set_up();
+    // SAFETY: it is called once, with what the kernel gave.
+    unsafe { main(argc, argv, envp) }
+}
+
+rt0::__entry_point!(start);
+rt0::__standard_target!();
+
+/// Nothing in this member can panic; a program in Rust would not compile without it.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // SAFETY: it ends the process.
+    unsafe { rt0_exit(2) }
+}
