@@ -34,7 +34,7 @@ unsafe extern "C" fn begin(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut 
 }
 
 rt0::__entry_point!(start);
-rt0::__standard_target!();
+rt0::__memory_functions!();
 
 /// Nothing in this member can panic; a program in Rust would not compile without it.
 #[panic_handler]
