@@ -4,12 +4,12 @@
 //! The heap itself lies in pages of its own, so a program may have many, and nothing of one is left when it is destroyed.
 
 use core::alloc::Layout;
-use core::ffi::c_int;
+use core::ffi::{c_int, c_void};
 use core::ptr::{self, NonNull};
 
 use heapless::Vec;
 use rt0::heap::{Extent, Fault, GRANULE, Heap, Memory, SystemMemory};
-use rt0::lock::{Lock, Unlocked};
+use rt0::lock::{Lock, RawMutex};
 use rt0::sys::Errno;
 use rt0::{arena, page_size, vm};
 
@@ -92,7 +92,7 @@ pub const RT0_FAULT_OTHER: c_int = 7;
 const SEGMENTS: usize = 64;
 
 /// The segments of one heap, so that all can be given back.
-struct Segments(Vec<Extent, SEGMENTS>);
+struct Segments(Vec<(NonNull<u8>, usize), SEGMENTS>);
 
 /// The kernel's memory, and a record of what was taken of it.
 struct Recorded {
@@ -113,9 +113,8 @@ unsafe impl Memory for Recorded {
     fn reserve(&mut self, min: usize, want: usize) -> Option<Extent> {
         let extent = self.system.reserve(min, want)?;
         // SAFETY: the record lives as long as the heap, which alone uses it, under its lock.
-        if unsafe { self.segments.as_mut() }.0.push(extent).is_err() {
-            // SAFETY: it came from there just now.
-            unsafe { self.system.release(extent) };
+        if unsafe { self.segments.as_mut() }.0.push((extent.base(), extent.len())).is_err() {
+            self.system.release(extent);
             return None;
         }
         Some(extent)
@@ -136,11 +135,10 @@ unsafe impl Memory for Recorded {
         unsafe { self.system.reset(at, len) };
     }
 
-    unsafe fn release(&mut self, extent: Extent) {
+    fn release(&mut self, extent: Extent) {
         // SAFETY: as in `reserve`.
-        unsafe { self.segments.as_mut() }.0.retain(|known| *known != extent);
-        // SAFETY: the caller's contract is the same.
-        unsafe { self.system.release(extent) };
+        unsafe { self.segments.as_mut() }.0.retain(|(base, _)| *base != extent.base());
+        self.system.release(extent);
     }
 
     unsafe fn prefer_huge(&mut self, at: NonNull<u8>, len: usize) {
@@ -149,27 +147,35 @@ unsafe impl Memory for Recorded {
     }
 }
 
-/// With a lock or without one.
-enum Kind {
-    Locked(Heap<Lock, Recorded>),
-    Unlocked(Heap<Unlocked, Recorded>),
+/// A lock, unless the policy says that none is needed.
+struct Chosen {
+    lock: Option<Lock>,
+}
+
+// SAFETY: where there is a lock, it is `Lock`'s; where there is none, the caller of `rt0_heap_create` has said that calls do
+// not overlap.
+unsafe impl RawMutex for Chosen {
+    #[inline]
+    fn lock(&self) {
+        if let Some(lock) = &self.lock {
+            lock.lock();
+        }
+    }
+
+    #[inline]
+    unsafe fn unlock(&self) {
+        if let Some(lock) = &self.lock {
+            // SAFETY: the caller holds it.
+            unsafe { lock.unlock() };
+        }
+    }
 }
 
 /// A heap. Only pointers to it are passed around.
 pub struct rt0_heap {
-    kind: Kind,
+    heap: Heap<Chosen, Recorded>,
     segments: Segments,
     decision: rt0_decision,
-}
-
-/// The same call on either kind.
-macro_rules! on {
-    ($heap:expr, $call:ident($($argument:expr),*)) => {
-        match &$heap.kind {
-            Kind::Unlocked(heap) => heap.$call($($argument),*),
-            Kind::Locked(heap) => heap.$call($($argument),*),
-        }
-    };
 }
 
 impl rt0_heap {
@@ -177,13 +183,13 @@ impl rt0_heap {
     #[inline]
     pub(crate) fn allocate(&self, size: usize, alignment: usize) -> *mut u8 {
         let Ok(layout) = Layout::from_size_align(size, alignment) else { return ptr::null_mut() };
-        on!(self, allocate(layout)).map_or(ptr::null_mut(), NonNull::as_ptr)
+        self.heap.allocate(layout).map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
     /// A block of zeroes, or null.
     pub(crate) fn allocate_zeroed(&self, size: usize) -> *mut u8 {
         let Ok(layout) = Layout::from_size_align(size, GRANULE) else { return ptr::null_mut() };
-        on!(self, allocate_zeroed(layout)).map_or(ptr::null_mut(), NonNull::as_ptr)
+        self.heap.allocate_zeroed(layout).map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
     /// The block with another size, or null, and then it is as it was.
@@ -205,7 +211,7 @@ impl rt0_heap {
             return ptr::null_mut();
         };
         // SAFETY: the caller says whose block it is; the new size is a layout's.
-        let moved = unsafe { on!(self, reallocate(block, old, new_size)) };
+        let moved = unsafe { self.heap.reallocate(block, old, new_size) };
         moved.map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
@@ -219,7 +225,7 @@ impl rt0_heap {
         // A size that no block has comes with a block that there is not.
         let Ok(layout) = Layout::from_size_align(size, alignment) else { return };
         // SAFETY: the caller says whose block it is.
-        unsafe { on!(self, deallocate(block, layout)) };
+        unsafe { self.heap.deallocate(block, layout) };
     }
 }
 
@@ -248,49 +254,35 @@ pub unsafe extern "C" fn rt0_heap_create(
     unsafe { heap.write(ptr::null_mut()) };
     // SAFETY: the caller says so of the policy.
     let Some(policy) = (unsafe { read_policy(policy) }) else { return negated(Errno::EINVAL) };
-    let options = arena::Options {
-        allowance: match policy.allowance {
-            _ if policy.flags & RT0_HEAP_NO_ALLOWANCE != 0 => Some(0),
-            0 => None,
-            bytes => Some(bytes),
-        },
-        cap: (policy.cap != 0).then_some(policy.cap),
-        bitmap: false,
-        ..arena::Options::DEFAULT
+    let mut options = arena::Options::new().bitmap(false);
+    options.cap = (policy.cap != 0).then_some(policy.cap);
+    options.allowance = match policy.allowance {
+        _ if policy.flags & RT0_HEAP_NO_ALLOWANCE != 0 => Some(0),
+        0 => None,
+        bytes => Some(bytes),
     };
     // Its own pages come first: an arena takes all there is.
-    let page = page_size();
-    let own = match vm::reserve(size_of::<rt0_heap>().next_multiple_of(page)) {
+    let own = match own_pages() {
         Ok(own) => own,
-        Err(vm::ReserveError::Kernel(errno)) => return negated(errno),
-        Err(vm::ReserveError::Unaligned(_)) => return negated(Errno::ENOMEM),
+        Err(errno) => return negated(errno),
     };
-    // SAFETY: reserved just now.
-    if let Err(errno) = unsafe { vm::commit(own.base, own.len) } {
-        // SAFETY: as above, and nobody has seen it.
-        unsafe { vm::release(own.base, own.len) };
-        return negated(errno);
-    }
     match arena::mallocinit(&options) {
         Ok(arena) => {
-            let told = rt0_decision::new(arena.decision(), None);
-            let created = own.base.cast::<rt0_heap>();
+            let told = rt0_decision::new(arena.decision());
+            let created = own.base().cast::<rt0_heap>();
             // SAFETY: the pages are this heap's, and long enough.
             unsafe {
                 let segments = NonNull::new_unchecked(&raw mut (*created.as_ptr()).segments);
                 let memory = Recorded { system: SystemMemory::in_arena(arena), segments };
-                let kind = if policy.flags & RT0_HEAP_UNLOCKED != 0 {
-                    Kind::Unlocked(Heap::unlocked_on(memory))
-                } else {
-                    Kind::Locked(Heap::on(memory))
-                };
-                created.write(rt0_heap { kind, segments: Segments(Vec::new()), decision: told });
+                let lock = (policy.flags & RT0_HEAP_UNLOCKED == 0).then(Lock::new);
+                let empty = Heap::from_parts(Chosen { lock }, memory);
+                created.write(rt0_heap { heap: empty, segments: Segments(Vec::new()), decision: told });
                 let made = created.as_ref();
                 if policy.purge_threshold != 0 {
-                    on!(made, set_purge_threshold(clamp(policy.purge_threshold)));
+                    made.heap.set_purge_threshold(clamp(policy.purge_threshold));
                 }
                 if policy.huge_from != 0 {
-                    on!(made, set_huge_from(clamp(policy.huge_from)));
+                    made.heap.set_huge_from(clamp(policy.huge_from));
                 }
                 told.store(decision);
                 heap.write(created.as_ptr());
@@ -298,14 +290,30 @@ pub unsafe extern "C" fn rt0_heap_create(
             0
         }
         Err(failure) => {
-            // SAFETY: nobody has seen it.
-            unsafe { vm::release(own.base, own.len) };
+            // What the kernel does not take back stays reserved, and nothing else is lost.
+            let _ = own.release();
             // SAFETY: the caller says what it points to.
-            unsafe { rt0_decision::new(&failure.decision, failure.error).store(decision) };
+            unsafe { rt0_decision::failed(&failure).store(decision) };
             match failure.error {
                 Some(vm::ReserveError::Kernel(errno)) => negated(errno),
                 _ => negated(Errno::ENOMEM),
             }
+        }
+    }
+}
+
+/// The pages that a heap itself lies in.
+fn own_pages() -> Result<Extent, Errno> {
+    let own = vm::reserve(size_of::<rt0_heap>().next_multiple_of(page_size())).map_err(|error| match error {
+        vm::ReserveError::Kernel(errno) => errno,
+        _ => Errno::ENOMEM,
+    })?;
+    match own.commit(0..own.len()) {
+        Ok(()) => Ok(own),
+        Err(errno) => {
+            // What the kernel does not take back stays reserved, and nothing else is lost.
+            let _ = own.release();
+            Err(errno)
         }
     }
 }
@@ -358,10 +366,11 @@ pub unsafe extern "C" fn rt0_heap_destroy(heap: *mut rt0_heap) {
     // SAFETY: the caller says that it is a heap that nobody uses. The record is copied, since it goes as well.
     unsafe {
         let segments = (&raw const (*heap.as_ptr()).segments).read();
-        for segment in segments.0 {
-            vm::release(segment.base, segment.len);
+        // What the kernel does not take back, because that would split a mapping and there are too many, stays reserved.
+        for (base, len) in segments.0 {
+            let _ = vm::release(base, len);
         }
-        vm::release(heap.cast(), size_of::<rt0_heap>().next_multiple_of(page_size()));
+        let _ = vm::release(heap.cast(), size_of::<rt0_heap>().next_multiple_of(page_size()));
     }
 }
 
@@ -374,9 +383,9 @@ pub unsafe extern "C" fn rt0_heap_destroy(heap: *mut rt0_heap) {
 ///
 /// `heap` is null or a heap.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rt0_heap_allocate(heap: *mut rt0_heap, size: usize) -> *mut u8 {
+pub unsafe extern "C" fn rt0_heap_allocate(heap: *mut rt0_heap, size: usize) -> *mut c_void {
     // SAFETY: the caller says that it is null or a heap.
-    unsafe { heap.as_ref() }.map_or(ptr::null_mut(), |heap| heap.allocate(size, GRANULE))
+    unsafe { heap.as_ref() }.map_or(ptr::null_mut(), |heap| heap.allocate(size, GRANULE).cast())
 }
 
 /// The same, and the block's bytes are zero.
@@ -385,9 +394,9 @@ pub unsafe extern "C" fn rt0_heap_allocate(heap: *mut rt0_heap, size: usize) -> 
 ///
 /// `heap` is null or a heap.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rt0_heap_allocate_zeroed(heap: *mut rt0_heap, size: usize) -> *mut u8 {
+pub unsafe extern "C" fn rt0_heap_allocate_zeroed(heap: *mut rt0_heap, size: usize) -> *mut c_void {
     // SAFETY: the caller says that it is null or a heap.
-    unsafe { heap.as_ref() }.map_or(ptr::null_mut(), |heap| heap.allocate_zeroed(size))
+    unsafe { heap.as_ref() }.map_or(ptr::null_mut(), |heap| heap.allocate_zeroed(size).cast())
 }
 
 /// A block of at least `size` bytes at a multiple of `alignment`, a power of two: null if it is not one. It goes back
@@ -397,9 +406,9 @@ pub unsafe extern "C" fn rt0_heap_allocate_zeroed(heap: *mut rt0_heap, size: usi
 ///
 /// `heap` is null or a heap.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rt0_heap_allocate_aligned(heap: *mut rt0_heap, size: usize, alignment: usize) -> *mut u8 {
+pub unsafe extern "C" fn rt0_heap_allocate_aligned(heap: *mut rt0_heap, size: usize, alignment: usize) -> *mut c_void {
     // SAFETY: the caller says that it is null or a heap.
-    unsafe { heap.as_ref() }.map_or(ptr::null_mut(), |heap| heap.allocate(size, alignment))
+    unsafe { heap.as_ref() }.map_or(ptr::null_mut(), |heap| heap.allocate(size, alignment).cast())
 }
 
 /// Makes a block `new_size` bytes long, where it is if that can be, else in another place. Its bytes up to the lesser
@@ -415,10 +424,10 @@ pub unsafe extern "C" fn rt0_heap_allocate_aligned(heap: *mut rt0_heap, size: us
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rt0_heap_reallocate(
     heap: *mut rt0_heap,
-    block: *mut u8,
+    block: *mut c_void,
     old_size: usize,
     new_size: usize,
-) -> *mut u8 {
+) -> *mut c_void {
     // SAFETY: what the caller says is what this wants, with the alignment of all blocks.
     unsafe { rt0_heap_reallocate_aligned(heap, block, old_size, new_size, GRANULE) }
 }
@@ -432,17 +441,17 @@ pub unsafe extern "C" fn rt0_heap_reallocate(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rt0_heap_reallocate_aligned(
     heap: *mut rt0_heap,
-    block: *mut u8,
+    block: *mut c_void,
     old_size: usize,
     new_size: usize,
     alignment: usize,
-) -> *mut u8 {
+) -> *mut c_void {
     // SAFETY: the caller says that it is null or a heap.
     let Some(heap) = (unsafe { heap.as_ref() }) else { return ptr::null_mut() };
-    match NonNull::new(block) {
-        None => heap.allocate(new_size, alignment),
+    match NonNull::new(block.cast()) {
+        None => heap.allocate(new_size, alignment).cast(),
         // SAFETY: the caller says whose block it is and how long.
-        Some(block) => unsafe { heap.reallocate(block, old_size, new_size, alignment) },
+        Some(block) => unsafe { heap.reallocate(block, old_size, new_size, alignment).cast() },
     }
 }
 
@@ -453,7 +462,7 @@ pub unsafe extern "C" fn rt0_heap_reallocate_aligned(
 /// `heap` is null or a heap. `block` is null, or came from this heap (`rt0_heap_allocate`, `_zeroed` or `_reallocate`) for
 /// `size` bytes and is not used any more.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rt0_heap_free(heap: *mut rt0_heap, block: *mut u8, size: usize) {
+pub unsafe extern "C" fn rt0_heap_free(heap: *mut rt0_heap, block: *mut c_void, size: usize) {
     // SAFETY: what the caller says is what this wants, with the alignment of all blocks.
     unsafe { rt0_heap_free_aligned(heap, block, size, GRANULE) };
 }
@@ -464,9 +473,9 @@ pub unsafe extern "C" fn rt0_heap_free(heap: *mut rt0_heap, block: *mut u8, size
 ///
 /// As for `rt0_heap_free`; the block came with this `alignment`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rt0_heap_free_aligned(heap: *mut rt0_heap, block: *mut u8, size: usize, alignment: usize) {
+pub unsafe extern "C" fn rt0_heap_free_aligned(heap: *mut rt0_heap, block: *mut c_void, size: usize, alignment: usize) {
     // SAFETY: the caller says that it is null or a heap.
-    if let (Some(heap), Some(block)) = (unsafe { heap.as_ref() }, NonNull::new(block)) {
+    if let (Some(heap), Some(block)) = (unsafe { heap.as_ref() }, NonNull::new(block.cast())) {
         // SAFETY: the caller says whose block it is and how long.
         unsafe { heap.free(block, size, alignment) };
     }
@@ -490,7 +499,7 @@ pub extern "C" fn rt0_heap_block_size(size: usize) -> usize {
 pub unsafe extern "C" fn rt0_heap_statistics(heap: *mut rt0_heap, stats: *mut rt0_heap_stats) -> c_int {
     // SAFETY: the caller says that it is null or a heap.
     let (Some(heap), false) = (unsafe { heap.as_ref() }, stats.is_null()) else { return negated(Errno::EINVAL) };
-    let found = on!(heap, stats());
+    let found = heap.heap.stats();
     let told = rt0_heap_stats {
         size: size_of::<rt0_heap_stats>(),
         live: found.live,
@@ -535,7 +544,7 @@ pub unsafe extern "C" fn rt0_heap_decision(heap: *mut rt0_heap, decision: *mut r
 pub unsafe extern "C" fn rt0_heap_trim(heap: *mut rt0_heap) {
     // SAFETY: the caller says that it is null or a heap.
     if let Some(heap) = unsafe { heap.as_ref() } {
-        on!(heap, trim());
+        heap.heap.trim();
     }
 }
 
@@ -550,7 +559,7 @@ pub unsafe extern "C" fn rt0_heap_trim(heap: *mut rt0_heap) {
 pub unsafe extern "C" fn rt0_heap_check(heap: *mut rt0_heap, r#where: *mut usize) -> c_int {
     // SAFETY: the caller says that it is null or a heap.
     let Some(heap) = (unsafe { heap.as_ref() }) else { return negated(Errno::EINVAL) };
-    let (fault, address) = match on!(heap, check()) {
+    let (fault, address) = match heap.heap.check() {
         Ok(()) => (RT0_HEAP_WHOLE, 0),
         Err(Fault::Chunk(at)) => (RT0_FAULT_CHUNK, at),
         Err(Fault::Unjoined(at)) => (RT0_FAULT_UNJOINED, at),

@@ -3,11 +3,10 @@
 use core::ffi::{c_char, c_int};
 use core::fmt::Write;
 
-use rt0::arena::{ArenaError, Decision, LimitSource, Options, Policy};
+use rt0::arena::{ArenaError, Decision, LimitSource};
 use rt0::memlimit::Headroom;
 use rt0::plan::Plan;
-use rt0::sys::Errno;
-use rt0::vm::{Attempts, ReserveError};
+use rt0::vm::ReserveError;
 
 use crate::error::{copy_text, negated};
 
@@ -62,21 +61,44 @@ pub struct rt0_decision {
     pub unaligned: u32,
     /// That address.
     pub unaligned_address: u64,
+    /// 1 if there is no arena, else 0.
+    pub failed: u32,
+    /// The library's, for `rt0_failure_line`.
+    pub private_words: [u64; 32],
 }
 
+/// Room for an `ArenaError`.
+const WORDS: usize = 32; // the header shows a number, not a name
+
+const _: () = assert!(size_of::<ArenaError>() <= size_of::<[u64; WORDS]>());
+
 impl rt0_decision {
-    /// What C is told of a decision, and of the error that came of it.
-    pub(crate) fn new(decision: &Decision, error: Option<ReserveError>) -> Self {
-        let Decision { options, source, page, image, footprint, allowance, headroom, asked, attempts } = *decision;
+    /// What C is told of an arena that could not be had.
+    pub(crate) fn failed(failure: &ArenaError) -> Self {
+        let (error, unaligned) = match failure.error {
+            Some(ReserveError::Kernel(errno)) => (errno.raw(), None),
+            Some(ReserveError::Unaligned(address)) => (0, Some(address as u64)),
+            _ => (0, None),
+        };
+        let mut told = rt0_decision {
+            error: error.into(),
+            unaligned: unaligned.is_some().into(),
+            unaligned_address: unaligned.unwrap_or(0),
+            failed: 1,
+            ..rt0_decision::new(&failure.decision)
+        };
+        // SAFETY: there is room for it, as asserted above.
+        unsafe { (&raw mut told.private_words).cast::<ArenaError>().write_unaligned(*failure) };
+        told
+    }
+
+    /// What C is told of a decision.
+    pub(crate) fn new(decision: &Decision) -> Self {
+        let Decision { options, source, page, image, footprint, allowance, headroom, asked, attempts, .. } = *decision;
         let (limit_source, limit, limit_error) = match source {
             LimitSource::Rlimit(bytes) => (RT0_LIMIT_BYTES, bytes, 0),
             LimitSource::Infinity => (RT0_LIMIT_INFINITY, RT0_NONE, 0),
             LimitSource::Unknown(errno) => (RT0_LIMIT_UNKNOWN, RT0_NONE, errno.raw()),
-        };
-        let (error, unaligned) = match error {
-            None => (0, None),
-            Some(ReserveError::Kernel(errno)) => (errno.raw(), None),
-            Some(ReserveError::Unaligned(address)) => (0, Some(address as u64)),
         };
         rt0_decision {
             size: size_of::<rt0_decision>(),
@@ -97,50 +119,11 @@ impl rt0_decision {
             asked: asked.map_or(0, Plan::total),
             tries: attempts.tries,
             calls: attempts.calls,
-            error: error.into(),
-            unaligned: unaligned.is_some().into(),
-            unaligned_address: unaligned.unwrap_or(0),
-        }
-    }
-
-    /// The way back, for the line.
-    fn failure(&self) -> ArenaError {
-        let errno = |number: u32| {
-            let named = Errno::ALL.iter().find(|(errno, _)| u32::from(errno.raw()) == number);
-            named.map_or(Errno::EINVAL, |(errno, _)| *errno)
-        };
-        let some = |value: u64| (value != RT0_NONE).then_some(value);
-        let error = if self.unaligned != 0 {
-            Some(ReserveError::Unaligned(self.unaligned_address as usize))
-        } else {
-            (self.error != 0).then(|| ReserveError::Kernel(errno(self.error)))
-        };
-        ArenaError {
-            decision: Decision {
-                options: Options {
-                    policy: Policy::Fit,
-                    allowance: some(self.allowance_asked),
-                    cap: some(self.cap),
-                    bitmap: false,
-                },
-                source: match self.limit_source {
-                    RT0_LIMIT_BYTES => LimitSource::Rlimit(self.limit),
-                    RT0_LIMIT_INFINITY => LimitSource::Infinity,
-                    _ => LimitSource::Unknown(errno(self.limit_error)),
-                },
-                page: self.page,
-                image: self.image,
-                footprint: self.footprint,
-                allowance: self.allowance,
-                headroom: match self.headroom {
-                    RT0_NONE => Headroom::Unlimited,
-                    0 => Headroom::Exhausted,
-                    bytes => Headroom::Bytes(bytes),
-                },
-                asked: (self.asked != 0).then_some(Plan { bitmap: 0, arena: self.asked }),
-                attempts: Attempts { tries: self.tries, calls: self.calls },
-            },
-            error,
+            error: 0,
+            unaligned: 0,
+            unaligned_address: 0,
+            failed: 0,
+            private_words: [0; WORDS],
         }
     }
 
@@ -202,8 +185,8 @@ pub unsafe extern "C" fn rt0_limit(bytes: *mut u64) -> c_int {
 ///
 /// `decision` is what `rt0_heap_create` stored when it failed. The line begins with
 /// `rt0: cannot reserve arena virtual address space` and names the limit, what was tried and the least that would do; it
-/// is at most 400 bytes long. Answers the length of the whole line, without the NUL; 0 if `decision` is null or its
-/// `size` is another than this library's.
+/// is at most 400 bytes long. Answers the length of the whole line, without the NUL; 0 if `decision` is null, its `size` is
+/// another than this library's, or it is not a failure.
 ///
 /// # Safety
 ///
@@ -211,13 +194,16 @@ pub unsafe extern "C" fn rt0_limit(bytes: *mut u64) -> c_int {
 /// writable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rt0_failure_line(decision: *const rt0_decision, buffer: *mut c_char, size: usize) -> usize {
-    // SAFETY: the caller says that it is null or a structure; `size` is the first field of every version.
-    if decision.is_null() || unsafe { (*decision).size } != size_of::<rt0_decision>() {
+    // SAFETY: the caller says that it is null or a structure; one of this library's size has all fields.
+    let failed = !decision.is_null() && unsafe { (*decision).size == size_of::<rt0_decision>() && (*decision).failed == 1 };
+    if !failed {
         return 0;
     }
+    // SAFETY: the caller says that `rt0_heap_create` wrote it, which puts the error there.
+    let failure = unsafe { (&raw const (*decision).private_words).cast::<ArenaError>().read_unaligned() };
     let mut line = heapless::String::<400>::new();
-    // SAFETY: it has the size of this library's, and the caller says that it is one. A line that is longer is cut.
-    let _ = unsafe { write!(line, "{}", (*decision).failure()) };
+    // A line that is longer is cut.
+    let _ = write!(line, "{failure}");
     // SAFETY: the buffer is the caller's.
     unsafe { copy_text(&line, buffer, size) }
 }

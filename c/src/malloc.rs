@@ -4,6 +4,7 @@
 //! far before the block the memory begins. Blocks of these functions and of `rt0_heap_allocate` may come from the same
 //! heap, but each goes back the way it came.
 
+use core::ffi::c_void;
 use core::ptr::{self, NonNull};
 
 use rt0::heap::GRANULE;
@@ -36,15 +37,15 @@ unsafe fn prefix(block: NonNull<u8>) -> NonNull<Prefix> {
 /// # Safety
 ///
 /// `memory` is null, or `before + size` bytes at a multiple of a granule.
-unsafe fn block_in(memory: *mut u8, size: usize, before: usize) -> *mut u8 {
+unsafe fn block_in(memory: *mut u8, size: usize, before: usize) -> *mut c_void {
     if memory.is_null() {
-        return memory;
+        return ptr::null_mut();
     }
     // SAFETY: the prefix and the block are within the memory.
     unsafe {
         let block = memory.add(before);
         block.cast::<Prefix>().sub(1).write(Prefix { size, before });
-        block
+        block.cast()
     }
 }
 
@@ -55,7 +56,7 @@ unsafe fn block_in(memory: *mut u8, size: usize, before: usize) -> *mut u8 {
 ///
 /// `heap` is null or a heap.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rt0_malloc(heap: *mut rt0_heap, size: usize) -> *mut u8 {
+pub unsafe extern "C" fn rt0_malloc(heap: *mut rt0_heap, size: usize) -> *mut c_void {
     // SAFETY: the caller says that it is null or a heap.
     let (Some(heap), Some(whole)) = (unsafe { heap.as_ref() }, size.checked_add(GRANULE)) else {
         return ptr::null_mut();
@@ -70,7 +71,7 @@ pub unsafe extern "C" fn rt0_malloc(heap: *mut rt0_heap, size: usize) -> *mut u8
 ///
 /// `heap` is null or a heap.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rt0_calloc(heap: *mut rt0_heap, count: usize, size: usize) -> *mut u8 {
+pub unsafe extern "C" fn rt0_calloc(heap: *mut rt0_heap, count: usize, size: usize) -> *mut c_void {
     let Some(size) = count.checked_mul(size) else { return ptr::null_mut() };
     // SAFETY: the caller says that it is null or a heap.
     let (Some(heap), Some(whole)) = (unsafe { heap.as_ref() }, size.checked_add(GRANULE)) else {
@@ -87,7 +88,7 @@ pub unsafe extern "C" fn rt0_calloc(heap: *mut rt0_heap, count: usize, size: usi
 ///
 /// `heap` is null or a heap.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rt0_aligned_alloc(heap: *mut rt0_heap, alignment: usize, size: usize) -> *mut u8 {
+pub unsafe extern "C" fn rt0_aligned_alloc(heap: *mut rt0_heap, alignment: usize, size: usize) -> *mut c_void {
     if !alignment.is_power_of_two() {
         return ptr::null_mut();
     }
@@ -110,8 +111,8 @@ pub unsafe extern "C" fn rt0_aligned_alloc(heap: *mut rt0_heap, alignment: usize
 /// `heap` is null or a heap. `block` is null, or came from this heap by a function that has no `heap_` in its name; once
 /// another pointer is answered it is not used any more.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rt0_realloc(heap: *mut rt0_heap, block: *mut u8, size: usize) -> *mut u8 {
-    let Some(block) = NonNull::new(block) else {
+pub unsafe extern "C" fn rt0_realloc(heap: *mut rt0_heap, block: *mut c_void, size: usize) -> *mut c_void {
+    let Some(block) = NonNull::new(block.cast::<u8>()) else {
         // SAFETY: the caller says so of the heap.
         return unsafe { rt0_malloc(heap, size) };
     };
@@ -130,9 +131,9 @@ pub unsafe extern "C" fn rt0_realloc(heap: *mut rt0_heap, block: *mut u8, size: 
 /// `heap` is null or a heap. `block` is null, or came from this heap by a function that has no `heap_` in its name, and is
 /// not used any more.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rt0_free(heap: *mut rt0_heap, block: *mut u8) {
+pub unsafe extern "C" fn rt0_free(heap: *mut rt0_heap, block: *mut c_void) {
     // SAFETY: the caller says that it is null or a heap.
-    let (Some(heap), Some(block)) = (unsafe { heap.as_ref() }, NonNull::new(block)) else { return };
+    let (Some(heap), Some(block)) = (unsafe { heap.as_ref() }, NonNull::new(block.cast::<u8>())) else { return };
     // SAFETY: the caller says that the block is one of the heap's; its prefix says where its memory begins.
     unsafe {
         let Prefix { size, before } = prefix(block).read();
@@ -146,7 +147,7 @@ pub unsafe extern "C" fn rt0_free(heap: *mut rt0_heap, block: *mut u8) {
 ///
 /// `block` is null, or came from a function that has no `heap_` in its name and has not been freed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rt0_malloc_size(block: *const u8) -> usize {
+pub unsafe extern "C" fn rt0_malloc_size(block: *const c_void) -> usize {
     // SAFETY: the caller says that it is such a block.
-    NonNull::new(block.cast_mut()).map_or(0, |block| unsafe { prefix(block).read() }.size)
+    NonNull::new(block.cast_mut().cast()).map_or(0, |block| unsafe { prefix(block).read() }.size)
 }

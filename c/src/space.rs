@@ -37,17 +37,22 @@ pub unsafe extern "C" fn rt0_reserve(size: usize, base: *mut *mut c_void) -> c_i
     if base.is_null() {
         return negated(Errno::EINVAL);
     }
-    let result = if size == 0 || size & (rt0::page_size() - 1) != 0 {
+    let reserved = if size == 0 || size & (rt0::page_size() - 1) != 0 {
         Err(Errno::EINVAL)
     } else {
         vm::reserve(size).map_err(|error| match error {
             ReserveError::Kernel(errno) => errno,
-            ReserveError::Unaligned(_) => Errno::ENOMEM,
+            _ => Errno::ENOMEM,
         })
     };
+    // The caller has the address space from here on, by its address.
+    let (first, answer) = match reserved {
+        Ok(extent) => (extent.into_raw().0.as_ptr().cast(), 0),
+        Err(errno) => (ptr::null_mut(), negated(errno)),
+    };
     // SAFETY: the caller says that it points to a pointer.
-    unsafe { base.write(result.map_or(ptr::null_mut(), |extent| extent.base.as_ptr().cast())) };
-    result.map_or_else(negated, |_| 0)
+    unsafe { base.write(first) };
+    answer
 }
 
 /// Makes pages of a reservation readable and writable. They read as zeroes when they are committed for the first time.
@@ -82,7 +87,7 @@ pub unsafe extern "C" fn rt0_reset(base: *mut c_void, size: usize) -> c_int {
 
 /// Gives address space back, a whole reservation or pages of one, committed or not.
 ///
-/// Answers 0 or `-EINVAL`.
+/// Answers 0; `-EINVAL`, or `-ENOMEM` if that would split a mapping and the kernel has too many: it stays reserved then.
 ///
 /// # Safety
 ///
@@ -91,6 +96,5 @@ pub unsafe extern "C" fn rt0_reset(base: *mut c_void, size: usize) -> c_int {
 pub unsafe extern "C" fn rt0_release(base: *mut c_void, size: usize) -> c_int {
     let Some(first) = pages(base, size) else { return negated(Errno::EINVAL) };
     // SAFETY: the caller says whose range it is.
-    unsafe { vm::release(first, size) };
-    0
+    status(unsafe { vm::release(first, size) })
 }
