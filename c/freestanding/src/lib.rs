@@ -19,7 +19,8 @@ unsafe extern "C" {
         program: unsafe extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char) -> c_int,
     ) -> !;
     fn rt0_exit(status: c_int) -> !;
-    fn rt0_auxv(kind: usize, value: *mut usize) -> c_int;
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    fn rt0_syscall(number: usize, a: usize, b: usize, c: usize, d: usize, e: usize, f: usize) -> isize;
 }
 
 unsafe extern "C" fn start(stack: *const usize) -> ! {
@@ -28,13 +29,23 @@ unsafe extern "C" fn start(stack: *const usize) -> ! {
 }
 
 unsafe extern "C" fn begin(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut c_char) -> c_int {
-    guard::set_up();
     // SAFETY: it is called once, with what the kernel gave.
-    unsafe { main(argc, argv, envp) }
+    unsafe {
+        guard::set_up(envp);
+        main(argc, argv, envp)
+    }
 }
 
 rt0::__entry_point!(start);
 rt0::__memory_functions!();
+
+/// What ARM's compilers name in their tables for unwinding ("Exception Handling ABI for the Arm Architecture", "Default
+/// personality routines"). Nothing unwinds.
+#[cfg(target_arch = "arm")]
+#[unsafe(no_mangle)]
+extern "C" fn __aeabi_unwind_cpp_pr0() -> c_int {
+    9 // _URC_FAILURE
+}
 
 /// Nothing in this member can panic; a program in Rust would not compile without it.
 #[panic_handler]

@@ -19,7 +19,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
 use object::build::elf::{Builder, Symbol};
-use object::elf::{SHN_UNDEF, STB_GLOBAL, STB_LOCAL, STT_NOTYPE};
+use object::elf::{SHN_UNDEF, STB_GLOBAL, STB_LOCAL, STB_WEAK, STT_NOTYPE};
 use object::read::archive::ArchiveFile;
 
 const USAGE: &str = "usage: librt0 LINKER LIBRARY FREESTANDING OUTPUT";
@@ -80,6 +80,10 @@ fn freestanding_member(linker: &str, file: &Path) -> Result<Vec<u8>> {
     let joined = join(linker, file)?;
     let mut elf = Builder::read(&*joined)?;
     for symbol in &mut elf.symbols {
+        if symbol.name.as_slice() == b"_start" {
+            // Where a linker does not look at the index (LLD), a program with a libc may get this member; its own comes first.
+            symbol.set_st_info(STB_WEAK, symbol.st_type());
+        }
         if is_global(symbol) && RUST.iter().any(|start| symbol.name.starts_with(start)) {
             symbol.set_st_info(STB_LOCAL, symbol.st_type());
         }
