@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <locale.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,13 +152,51 @@ static size_t decimal_length(const char *text) {
     return (size_t)(at - text);
 }
 
-/* Decimal numbers only, correctly rounded: the crate numbers reads them with Rust's core. */
+/* Decimal numbers, correctly rounded: the crate numbers reads them with Rust's core. */
 double guest_parse(const char *text, size_t length);
+
+/* The hexadecimal number behind a 0x. Digits that a double has no room for count in its rounding only. */
+static double hexadecimal(const char *at, char **end) {
+    unsigned long long mantissa = 0;
+    int exponent = 0, point = 0;
+    for (;; at++) {
+        int c = (unsigned char)*at;
+        if (c == '.' && !point) {
+            point = 1;
+            continue;
+        }
+        if (!isxdigit(c)) break;
+        int digit = isdigit(c) ? c - '0' : (c | 32) - 'a' + 10;
+        if (mantissa >> 59 == 0) {
+            mantissa = mantissa * 16 + (unsigned)digit;
+            exponent -= point ? 4 : 0;
+        } else {
+            mantissa |= digit != 0;
+            exponent += point ? 0 : 4;
+        }
+    }
+    if ((*at | 32) == 'p') {
+        const char *digits = at + 1;
+        if (*digits == '-' || *digits == '+') digits++;
+        if (isdigit((unsigned char)*digits)) {
+            long power = strtol(at + 1, (char **)&at, 10);
+            exponent += (int)(power > 100000 ? 100000 : power < -100000 ? -100000 : power);
+        }
+    }
+    if (end != NULL) *end = (char *)at;
+    return ldexp((double)mantissa, exponent);
+}
 
 double strtod(const char *text, char **end) {
     const char *at = text;
     size_t length;
     while (isspace((unsigned char)*at)) at++;
+    const char *digits = at + (*at == '-' || *at == '+');
+    if (digits[0] == '0' && (digits[1] | 32) == 'x' &&
+        (isxdigit((unsigned char)digits[2]) || (digits[2] == '.' && isxdigit((unsigned char)digits[3])))) {
+        double number = hexadecimal(digits + 2, end);
+        return *at == '-' ? -number : number;
+    }
     length = decimal_length(at);
     if (end != NULL) *end = (char *)(length > 0 ? at + length : text);
     return length > 0 ? guest_parse(at, length) : 0;
