@@ -17,7 +17,8 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help run test sweep mutants sanitize tools bench bench-worst test-freebsd dist layouts others pie lint clean
+.PHONY: help run test sweep mutants sanitize tools bench bench-worst test-freebsd dist library header layouts others pie \
+	lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +31,8 @@ help:
 	@echo 'make sanitize        what runs on the host, under AddressSanitizer and valgrind'
 	@echo 'make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU'
 	@echo 'make dist            dist/<port>/bin/<program>, for: $(PROGRAMS)'
+	@echo 'make library         dist/<port>/lib/librt0.a and dist/include/rt0.h, for C; make dist makes them too'
+	@echo 'make header          include/rt0.h anew, from c/src'
 	@echo 'make lint            format, clippy, and no warning on any port'
 	@echo 'make clean           remove what was built'
 	@echo
@@ -62,6 +65,24 @@ dist-%:
 	@mkdir -p dist/$*/bin
 	@$(call port_cargo,$*,build)
 	@cd $(call out_of,$*) && cp -u $(PROGRAMS) $(CURDIR)/dist/$*/bin/
+	@$(MAKE) --no-print-directory library-$*
+
+# dist/<port>/lib/librt0.a, the header and the files of pkg-config. Its code can be loaded anywhere.
+library: $(PORT:%=library-%)
+library-%:
+	@$(call has_target,$*)
+	@mkdir -p dist/$*/lib/pkgconfig dist/include
+	@RUSTFLAGS=-Crelocation-model=pic $(subst --release,--profile library,$(call port_cargo,$*,build)) --quiet \
+		-p rt0-c -p rt0-c-freestanding --target-dir target/library
+	@cd $(subst target/,target/library/,$(patsubst %release,%library,$(call out_of,$*))) && \
+		cargo run --quiet --manifest-path $(CURDIR)/tools/librt0/Cargo.toml --target-dir $(CURDIR)/target -- \
+		$(LLD) librt0_c.a librt0_c_freestanding.a $(CURDIR)/dist/$*/lib/librt0.a
+	@cp -u include/rt0.h dist/include/
+	@cp -u c/rt0.pc c/rt0-freestanding.pc dist/$*/lib/pkgconfig/
+
+# include/rt0.h, from the comments and signatures in c/src. A test says whether it is current.
+header:
+	@RT0_WRITE_HEADER=1 cargo test --quiet -p rt0-tests --test c_header
 
 run:
 	@tools/install $(if $(filter linux_arm,$(PORT)),$(RUN_PACKAGES))

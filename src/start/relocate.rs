@@ -16,6 +16,7 @@ type Phdr = [usize; if size_of::<usize>() == 8 { 7 } else { 8 }];
 
 const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
+const PT_INTERP: u32 = 3;
 
 /// Tags of the dynamic section: where the relocations are and how many bytes of them (System V gABI, "Dynamic
 /// Section").
@@ -40,6 +41,8 @@ pub(crate) unsafe fn relocate(stack: InitialStack) {
         let header = unsafe { &*core::ptr::with_exposed_provenance::<Phdr>(phdrs).add(index) };
         match header[0] as u32 {
             PT_LOAD if header[1] == 0 => bias = phdrs.wrapping_sub(EHDR).wrapping_sub(header[2]),
+            // A dynamic linker has been there before, and what it relocated it may have made read-only.
+            PT_INTERP => return,
             PT_DYNAMIC => dynamic = Some(header[2]),
             _ => {}
         }

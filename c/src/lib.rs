@@ -1,0 +1,37 @@
+//! rt0 for C: every function of `rt0.h`.
+//!
+//! The header is generated from these files, comments and all: what is said here is written for the author of a C
+//! program. Each function is a thin layer on rt0's public interface; three rules hold for all of them:
+//!
+//! - Errors are values. A function that answers an `int` or an `intptr_t` answers the kernel's error number, negated;
+//!   one that answers a pointer answers null. Nothing ends the process but `rt0_exit`.
+//! - Nothing is printed, and no global is written but by `rt0_start`, which `_start` calls.
+//! - A null pointer, a size that no object can have and an alignment that is no power of two are errors, not undefined.
+//!
+//! | file | what |
+//! |---|---|
+//! | `heap` | a heap as a value, for callers that know the sizes of their blocks |
+//! | `malloc` | the same for those who do not: a prefix holds the size |
+//! | `limit` | the limit, the decision, the line that says why there is no arena |
+//! | `space` | address space: reserve, commit, reset, release |
+//! | `sys` | system calls, typed and raw |
+//! | `thread` | threads and a lock |
+//! | `start` | arguments, environment, auxiliary vector; where `_start` goes |
+
+#![no_std]
+#![allow(non_camel_case_types, reason = "these are the names that C sees")]
+
+pub mod error;
+pub mod heap;
+pub mod limit;
+pub mod malloc;
+pub mod space;
+pub mod start;
+pub mod sys;
+pub mod thread;
+
+/// A panic is a mistake of this library: nothing that a caller passes leads to one.
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    rt0::start::panic(info)
+}

@@ -1,0 +1,65 @@
+//! What a program is given: arguments, environment, auxiliary vector; and where `_start` goes.
+
+use core::ffi::{CStr, c_char, c_int};
+use core::ptr;
+
+/// A program: `main`.
+pub type rt0_main = Option<unsafe extern "C" fn(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut c_char) -> c_int>;
+
+/// Relocates the program, remembers the initial stack, calls `program` and exits with its status: what `_start` does in a
+/// program without a libc. Nothing else calls it.
+///
+/// # Safety
+///
+/// Called once, first, with the stack that the kernel made for this program.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rt0_start(stack: *const usize, program: rt0_main) -> ! {
+    // SAFETY: `_start` alone calls this, with the kernel's stack.
+    unsafe {
+        rt0::start::run(stack, |args| match program {
+            // The kernel's array is the program's to write to, as C has it.
+            Some(program) => program(args.len() as c_int, args.argv().cast_mut().cast(), args.envp().cast_mut().cast()),
+            None => 2,
+        })
+    }
+}
+
+/// The value of the environment variable `name`; null if there is none, if `name` is null, and in a hosted program, whose
+/// libc has it.
+///
+/// # Safety
+///
+/// `name` is null or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rt0_env(name: *const c_char) -> *const c_char {
+    if name.is_null() {
+        return ptr::null();
+    }
+    // SAFETY: the caller says that it is a C string.
+    let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+    let value = rt0::args().env().find_map(|variable| {
+        let value = variable.to_bytes_with_nul().strip_prefix(name)?.strip_prefix(b"=")?;
+        Some(value.as_ptr().cast::<c_char>())
+    });
+    value.unwrap_or(ptr::null())
+}
+
+/// The entry `kind` (`AT_*`, the kernel's numbers) of the auxiliary vector. Answers 1 and stores it where `value` points
+/// unless that is null; 0 if there is none, and in a hosted program.
+///
+/// # Safety
+///
+/// `value` is null or points to a `uintptr_t`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rt0_auxv(kind: usize, value: *mut usize) -> c_int {
+    match rt0::args().auxv(kind) {
+        Some(found) => {
+            if !value.is_null() {
+                // SAFETY: the caller says that it points to a word.
+                unsafe { value.write(found) };
+            }
+            1
+        }
+        None => 0,
+    }
+}

@@ -1,0 +1,808 @@
+// rt0.h: a runtime core for programs with and without a C library.
+//
+// Generated from c/src by `make header`; do not edit. The guide is docs/c.md.
+//
+// Errors are values. A function that answers an int or an intptr_t answers the kernel's error number, negated; one that
+// answers a pointer answers null. Nothing ends the process but rt0_exit, nothing is printed, and nothing is kept in a
+// global. Each function may be called from several threads; a structure that is handed over is used as the caller says.
+//
+// With a C library:     cc program.c -lrt0
+// Without one:          cc -ffreestanding -nostdlib -static -Wl,--gc-sections program.c -lrt0
+
+
+#ifndef RT0_H
+#define RT0_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// In `rt0_heap_policy.flags`: the caller keeps threads and signal handlers from one another, and the heap needs no lock.
+#define RT0_HEAP_UNLOCKED 1
+
+// In `rt0_heap_policy.flags`: nothing of the limit is left for stacks and other mappings; `allowance` is not looked at.
+// Right for a program with one thread whose stack stays within the 128 KiB that it begins with.
+#define RT0_HEAP_NO_ALLOWANCE 2
+
+// The heap is whole.
+#define RT0_HEAP_WHOLE 0
+
+// A free chunk's words contradict each other.
+#define RT0_FAULT_CHUNK 1
+
+// Two free chunks touch.
+#define RT0_FAULT_UNJOINED 2
+
+// A free chunk is in the wrong list, or its links are broken.
+#define RT0_FAULT_BIN 3
+
+// There are more or fewer free chunks than the heap has counted.
+#define RT0_FAULT_COUNT 4
+
+// A sum that the heap keeps is wrong: something was freed with another size than it has.
+#define RT0_FAULT_SUM 5
+
+// A free block lies where none can be, or stands in its list twice: it was freed twice, or written to after that.
+#define RT0_FAULT_LIST 6
+
+// Another fault, of a version that is newer than this list.
+#define RT0_FAULT_OTHER 7
+
+// There is no such value: in `rt0_decision`, and wherever else it is said.
+#define RT0_NONE UINT64_MAX
+
+// The soft limit is `limit` bytes.
+#define RT0_LIMIT_BYTES 0
+
+// There is no limit.
+#define RT0_LIMIT_INFINITY 1
+
+// The kernel would not say; `limit_error` is why.
+#define RT0_LIMIT_UNKNOWN 2
+
+// Open for reading.
+#define RT0_O_RDONLY 0
+
+// Open for writing.
+#define RT0_O_WRONLY 1
+
+// Open for both.
+#define RT0_O_RDWR 2
+
+// No access.
+#define RT0_PROT_NONE 0
+
+// Read.
+#define RT0_PROT_READ 1
+
+// Write.
+#define RT0_PROT_WRITE 2
+
+// Execute.
+#define RT0_PROT_EXEC 4
+
+// Changes are not shared.
+#define RT0_MAP_PRIVATE 2
+
+// Exactly here, whatever is there.
+#define RT0_MAP_FIXED 16
+
+#if defined(__linux__)
+// Create the file if there is none.
+#define RT0_O_CREAT 64
+#endif
+
+#if defined(__FreeBSD__)
+// Create the file if there is none.
+#define RT0_O_CREAT 512
+#endif
+
+#if defined(__linux__)
+// Empty the file.
+#define RT0_O_TRUNC 512
+#endif
+
+#if defined(__FreeBSD__)
+// Empty the file.
+#define RT0_O_TRUNC 1024
+#endif
+
+#if defined(__linux__)
+// Write at the end.
+#define RT0_O_APPEND 1024
+#endif
+
+#if defined(__FreeBSD__)
+// Write at the end.
+#define RT0_O_APPEND 8
+#endif
+
+#if defined(__linux__)
+// Closed by `execve`.
+#define RT0_O_CLOEXEC 524288
+#endif
+
+#if defined(__FreeBSD__)
+// Closed by `execve`.
+#define RT0_O_CLOEXEC 1048576
+#endif
+
+#if defined(__linux__)
+// Zeroes, no file.
+#define RT0_MAP_ANON 32
+#endif
+
+#if defined(__FreeBSD__)
+// Zeroes, no file.
+#define RT0_MAP_ANON 4096
+#endif
+
+#if defined(__linux__)
+// Limit on the address space, bytes.
+#define RT0_RLIMIT_AS 9
+#endif
+
+#if defined(__FreeBSD__)
+// Limit on the address space, bytes.
+#define RT0_RLIMIT_AS 10
+#endif
+
+#if defined(__linux__)
+// A clock that is never set.
+#define RT0_CLOCK_MONOTONIC 1
+#endif
+
+#if defined(__FreeBSD__)
+// A clock that is never set.
+#define RT0_CLOCK_MONOTONIC 4
+#endif
+
+// Limit on data, bytes.
+#define RT0_RLIMIT_DATA 2
+
+// Limit on the main thread's stack, bytes.
+#define RT0_RLIMIT_STACK 3
+
+// The clock of the day.
+#define RT0_CLOCK_REALTIME 0
+
+// Do not wait for a child that goes on.
+#define RT0_WNOHANG 1
+
+// A heap. Only pointers to it are passed around.
+struct rt0_heap;
+
+// What a program wants of its heap. Zero means the default everywhere: `struct rt0_heap_policy policy = {sizeof policy};`
+// is one, and so is a null pointer.
+//
+// A later version may add fields at the end. A library that does not know them takes them if they are zero and refuses
+// the policy otherwise.
+struct rt0_heap_policy {
+  // `sizeof(struct rt0_heap_policy)`, set by the caller.
+  size_t size;
+  // `RT0_HEAP_*`, any of them.
+  uint32_t flags;
+  // Zero.
+  uint32_t reserved;
+  // Bytes of the limit that are left for stacks and other mappings; 0: a quarter of the limit, at most 64 MiB.
+  uint64_t allowance;
+  // At most this many bytes of address space; 0: as much as the limit leaves.
+  uint64_t cap;
+  // How many free bytes stay committed; 0: 64 MiB on 64-bit ports, 16 MiB on 32-bit ones. A quarter of what is in use
+  // may always stay.
+  uint64_t purge_threshold;
+  // From how many bytes in use on the heap grows by huge pages, where the kernel has them; 0: 64 MiB; `RT0_NONE`:
+  // never.
+  uint64_t huge_from;
+};
+
+// How the size of a heap's arena was decided. All sizes are bytes.
+//
+// A library that is newer than the program may have more to say than this structure has room for: set `size` to
+// `sizeof(struct rt0_decision)` before the call, and nothing behind it is written.
+struct rt0_decision {
+  // `sizeof(struct rt0_decision)`, set by the caller.
+  size_t size;
+  // Where the limit came from: `RT0_LIMIT_BYTES`, `RT0_LIMIT_INFINITY` or `RT0_LIMIT_UNKNOWN`.
+  uint32_t limit_source;
+  // The error number of `getrlimit`; 0 if it succeeded.
+  uint32_t limit_error;
+  // The soft limit of the address space (`RLIMIT_AS`); `RT0_NONE` without one.
+  uint64_t limit;
+  // The size of a page.
+  uint64_t page;
+  // The program's image, from its first byte to its last.
+  uint64_t image;
+  // What was mapped before: the image, the initial stack and what the kernel maps of its own.
+  uint64_t footprint;
+  // The allowance that the program asked for; `RT0_NONE` for the default.
+  uint64_t allowance_asked;
+  // What was left for stacks and other mappings; 0 without a limit.
+  uint64_t allowance;
+  // The cap that the program asked for; `RT0_NONE` without one.
+  uint64_t cap;
+  // What the limit leaves: 0 if nothing, `RT0_NONE` without a limit.
+  uint64_t headroom;
+  // What was asked for first; 0 if nothing could fit.
+  uint64_t asked;
+  // How often the kernel was asked for a reservation.
+  uint32_t tries;
+  // System calls that this took.
+  uint32_t calls;
+  // The error number of the last try; 0 if it succeeded or nothing was tried.
+  uint32_t error;
+  // 1 if the kernel answered an address that is not a multiple of the page, else 0.
+  uint32_t unaligned;
+  // That address.
+  uint64_t unaligned_address;
+  // 1 if there is no arena, else 0.
+  uint32_t failed;
+  // The library's, for `rt0_failure_line`.
+  uint64_t private_words[32];
+};
+
+// Figures of a heap, in bytes where nothing else is said.
+struct rt0_heap_stats {
+  // `sizeof(struct rt0_heap_stats)`, set by the caller; nothing behind it is written.
+  size_t size;
+  // In blocks that the program holds.
+  size_t live;
+  // The most that was ever in blocks, those in the heap's own lists with them.
+  size_t peak;
+  // In free blocks that wait in the lists of their size.
+  size_t listed;
+  // In free memory that is joined.
+  size_t free;
+  // Readable and writable, the heap's own records included.
+  size_t committed;
+  // Of address space.
+  size_t reserved;
+  // Number of segments.
+  size_t segments;
+};
+
+// A program: `main`.
+typedef int (*rt0_main)(int argc, char **argv, char **envp);
+
+// A soft and a hard resource limit, bytes; `RT0_NONE` is the kernel's infinity.
+struct rt0_rlimit {
+  // What the kernel enforces.
+  uint64_t soft;
+  // As far as the soft limit may be raised.
+  uint64_t hard;
+};
+
+// A time: the kernel's `struct timespec` of this port.
+struct rt0_timespec {
+  // Seconds.
+  ptrdiff_t seconds;
+  // Nanoseconds, 0 to 999,999,999.
+  ptrdiff_t nanoseconds;
+};
+
+// A thread that was started. Its words are the library's.
+struct rt0_thread {
+  // The library's.
+  size_t private_words[4];
+};
+
+// What a thread runs.
+typedef void (*rt0_thread_entry)(void *argument);
+
+// A lock: spins for a short while, then sleeps in the kernel. Not fair, not re-entrant. All zeroes is one that is free.
+struct rt0_lock {
+  // The library's.
+  uint32_t private_words[2];
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// Writes the kernel's name of an error number, such as `ENOMEM`, to the `size` bytes at `buffer`, as `snprintf` does:
+// cut where there is no room, ended by a NUL unless `size` is 0.
+//
+// `error` is the number itself or its negation, as other functions answer it. Answers the length of the whole name,
+// without the NUL; 0 for a number without a name. `buffer` may be null if `size` is 0.
+//
+// Required of the caller:
+//
+// `buffer` is null or has `size` writable bytes.
+size_t rt0_error_name(int error,
+                      char *buffer,
+                      size_t size);
+
+// Makes a heap and stores it where `heap` points. `policy` may be null, for the defaults.
+//
+// The heap reserves address space that fits the limit and commits of it what it needs; it takes two pages for itself.
+// Blocks of one heap must not be given to another. Where `decision` is not null and its `size` is set, it is told how
+// the size was decided, whether or not that succeeded.
+//
+// Answers 0; `-EINVAL` if `heap` is null or `policy` asks for what this library does not know; `-ENOMEM`, or what the
+// kernel says, if nothing fits: `rt0_failure_line` makes a line of the decision then. After an error `*heap` is null.
+//
+// Required of the caller:
+//
+// `policy` and `decision` are null or point to as many bytes as their `size` says; `heap` is null or points to a pointer.
+int rt0_heap_create(const struct rt0_heap_policy *policy,
+                    struct rt0_heap **heap,
+                    struct rt0_decision *decision);
+
+// Gives a heap back with all its memory, whether or not its blocks were freed. Null is no heap, and nothing happens.
+//
+// Required of the caller:
+//
+// Nobody uses the heap or a block of it any more.
+void rt0_heap_destroy(struct rt0_heap *heap);
+
+// A block of at least `size` bytes, aligned for every type of C: to 16 bytes on 64-bit ports, to 8 on 32-bit ones.
+//
+// A request of no bytes gets a block of its own. Null if there is no memory, if `size` exceeds `PTRDIFF_MAX` or `heap`
+// is null; the heap is as it was then.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap.
+void *rt0_heap_allocate(struct rt0_heap *heap,
+                        size_t size);
+
+// The same, and the block's bytes are zero.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap.
+void *rt0_heap_allocate_zeroed(struct rt0_heap *heap, size_t size);
+
+// A block of at least `size` bytes at a multiple of `alignment`, a power of two: null if it is not one. It goes back
+// with `rt0_heap_free_aligned`.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap.
+void *rt0_heap_allocate_aligned(struct rt0_heap *heap,
+                                size_t size,
+                                size_t alignment);
+
+// Makes a block `new_size` bytes long, where it is if that can be, else in another place. Its bytes up to the lesser
+// size are kept. A null `block` is allocated anew.
+//
+// Null if there is no memory, if a size exceeds `PTRDIFF_MAX` or `heap` is null; the block is as it was then, and still
+// the caller's. A `new_size` of 0 does not free the block.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap. `block` is null, or came from this heap (`rt0_heap_allocate`, `_zeroed` or `_reallocate`) for
+// `old_size` bytes; once another pointer is answered it is not used any more.
+void *rt0_heap_reallocate(struct rt0_heap *heap,
+                          void *block,
+                          size_t old_size,
+                          size_t new_size);
+
+// The same for a block from `rt0_heap_allocate_aligned`, which keeps its alignment. Null as well if `alignment` is no power
+// of two.
+//
+// Required of the caller:
+//
+// As for `rt0_heap_reallocate`; the block came with this `alignment`.
+void *rt0_heap_reallocate_aligned(struct rt0_heap *heap,
+                                  void *block,
+                                  size_t old_size,
+                                  size_t new_size,
+                                  size_t alignment);
+
+// Takes a block back. Nothing happens if `block` or `heap` is null.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap. `block` is null, or came from this heap (`rt0_heap_allocate`, `_zeroed` or `_reallocate`) for
+// `size` bytes and is not used any more.
+void rt0_heap_free(struct rt0_heap *heap,
+                   void *block,
+                   size_t size);
+
+// Takes a block from `rt0_heap_allocate_aligned` back. Nothing happens if `block` or `heap` is null.
+//
+// Required of the caller:
+//
+// As for `rt0_heap_free`; the block came with this `alignment`.
+void rt0_heap_free_aligned(struct rt0_heap *heap, void *block, size_t size, size_t alignment);
+
+// The bytes that a block for `size` bytes really has: what exceeds `size` may be used if the block is given back with a
+// size between the two. 0 if `size` exceeds what a block can have.
+size_t rt0_heap_block_size(size_t size);
+
+// Figures of the heap. It walks the heap's free lists.
+//
+// Answers 0, or `-EINVAL` if `heap` or `stats` is null. As much is written as `stats->size` has room for.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap; `stats` is null or points to as many bytes as its `size` says.
+int rt0_heap_statistics(struct rt0_heap *heap, struct rt0_heap_stats *stats);
+
+// How the size of the heap's arena was decided.
+//
+// Answers 0, or `-EINVAL` if `heap` or `decision` is null. As much is written as `decision->size` has room for.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap; `decision` is null or points to as many bytes as its `size` says.
+int rt0_heap_decision(struct rt0_heap *heap,
+                      struct rt0_decision *decision);
+
+// Gives back to the kernel whatever can be: pages that hold nothing. Nothing happens if `heap` is null.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap.
+void rt0_heap_trim(struct rt0_heap *heap);
+
+// Looks at the whole heap. Answers `RT0_HEAP_WHOLE` (0), the first fault that it finds (`RT0_FAULT_*`, positive), or
+// `-EINVAL` if `heap` is null. The address of the fault is stored where `where` points, unless that is null; 0 if it has
+// none.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap; `where` is null or points to a `uintptr_t`.
+int rt0_heap_check(struct rt0_heap *heap,
+                   size_t *where);
+
+// The soft limit of this process's address space (`RLIMIT_AS`).
+//
+// Answers 1 and stores its bytes where `bytes` points, 0 if there is none, or the negated error number of `getrlimit`.
+// `bytes` may be null.
+//
+// Required of the caller:
+//
+// `bytes` is null or points to a writable `uint64_t`.
+int rt0_limit(uint64_t *bytes);
+
+// Writes the line that says why there is no arena, without a newline, to the `size` bytes at `buffer`, as `snprintf`
+// does: cut where there is no room, ended by a NUL unless `size` is 0.
+//
+// `decision` is what `rt0_heap_create` stored when it failed. The line begins with
+// `rt0: cannot reserve arena virtual address space` and names the limit, what was tried and the least that would do; it
+// is at most 400 bytes long. Answers the length of the whole line, without the NUL; 0 if `decision` is null, its `size` is
+// another than this library's, or it is not a failure.
+//
+// Required of the caller:
+//
+// `decision` is null or points to a structure that `rt0_heap_create` has written; `buffer` is null or has `size`
+// writable bytes.
+size_t rt0_failure_line(const struct rt0_decision *decision,
+                        char *buffer,
+                        size_t size);
+
+// A block of at least `size` bytes, aligned for every type of C. Null if there is no memory, if `size` is more than a block
+// can have or `heap` is null. A request of no bytes gets a block of its own.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap.
+void *rt0_malloc(struct rt0_heap *heap,
+                 size_t size);
+
+// A block of `count` times `size` bytes that are zero. Null as `rt0_malloc` has it, and if the product is too large.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap.
+void *rt0_calloc(struct rt0_heap *heap,
+                 size_t count,
+                 size_t size);
+
+// A block of at least `size` bytes at a multiple of `alignment`, a power of two: null if it is not one. The prefix is then
+// as long as the alignment.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap.
+void *rt0_aligned_alloc(struct rt0_heap *heap,
+                        size_t alignment,
+                        size_t size);
+
+// Makes a block `size` bytes long, where it is if that can be. Its bytes up to the lesser size are kept. A null `block` is
+// allocated anew. A block from `rt0_aligned_alloc` keeps its alignment.
+//
+// Null as `rt0_malloc` has it; the block is as it was then, and still the caller's. A `size` of 0 does not free it.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap. `block` is null, or came from this heap by a function that has no `heap_` in its name; once
+// another pointer is answered it is not used any more.
+void *rt0_realloc(struct rt0_heap *heap,
+                  void *block,
+                  size_t size);
+
+// Takes a block back. Nothing happens if `block` or `heap` is null.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap. `block` is null, or came from this heap by a function that has no `heap_` in its name, and is
+// not used any more.
+void rt0_free(struct rt0_heap *heap,
+              void *block);
+
+// The bytes that were asked for when the block was made; 0 for a null pointer.
+//
+// Required of the caller:
+//
+// `block` is null, or came from a function that has no `heap_` in its name and has not been freed.
+size_t rt0_malloc_size(const void *block);
+
+// The size of a page, bytes, a power of two. A hosted program, whose start rt0 does not see, is told 4096.
+size_t rt0_page_size(void);
+
+// Reserves `size` bytes of address space, without access, and stores where they begin. They count against the limit in
+// full.
+//
+// Answers 0; `-EINVAL` if `base` is null or `size` is 0 or no multiple of the page; `-ENOMEM`, or what the kernel says.
+// After an error `*base` is null.
+//
+// Required of the caller:
+//
+// `base` is null or points to a pointer.
+int rt0_reserve(size_t size,
+                void **base);
+
+// Makes pages of a reservation readable and writable. They read as zeroes when they are committed for the first time.
+//
+// Answers 0, `-EINVAL`, or `-ENOMEM`: the kernel has no more memory or mappings, and the pages are as they were.
+//
+// Required of the caller:
+//
+// The range is one that the caller has reserved.
+int rt0_commit(void *base,
+               size_t size);
+
+// Gives the memory of committed pages back. They can still be used; what they hold afterwards is not specified (Linux:
+// zeroes; FreeBSD: zeroes or what was there).
+//
+// Answers 0 or `-EINVAL`.
+//
+// Required of the caller:
+//
+// The range is committed and the caller's, and nothing in it is needed.
+int rt0_reset(void *base,
+              size_t size);
+
+// Gives address space back, a whole reservation or pages of one, committed or not.
+//
+// Answers 0; `-EINVAL`, or `-ENOMEM` if that would split a mapping and the kernel has too many: it stays reserved then.
+//
+// Required of the caller:
+//
+// The range is one that the caller has reserved, and nobody uses it any more.
+int rt0_release(void *base,
+                size_t size);
+
+// Relocates the program, remembers the initial stack, calls `program` and exits with its status: what `_start` does in a
+// program without a libc. Nothing else calls it.
+//
+// Required of the caller:
+//
+// Called once, first, with the stack that the kernel made for this program.
+void rt0_start(const size_t *stack,
+               rt0_main program) __attribute__((noreturn));
+
+// The value of the environment variable `name`; null if there is none, if `name` is null, and in a hosted program, whose
+// libc has it.
+//
+// Required of the caller:
+//
+// `name` is null or a C string.
+const char *rt0_env(const char *name);
+
+// The entry `kind` (`AT_*`, the kernel's numbers) of the auxiliary vector. Answers 1 and stores it where `value` points
+// unless that is null; 0 if there is none, and in a hosted program.
+//
+// Required of the caller:
+//
+// `value` is null or points to a `uintptr_t`.
+int rt0_auxv(size_t kind,
+             size_t *value);
+
+// Makes the system call `number` of this kernel with up to six words of arguments; those that it does not take are
+// ignored. A 64-bit argument of a 32-bit port is two words, which on ARM begin at an even argument.
+//
+// Answers what the kernel answers, or the negated error number.
+//
+// Required of the caller:
+//
+// What the call does to memory is the caller's to know.
+ptrdiff_t rt0_syscall(size_t number,
+                      size_t a,
+                      size_t b,
+                      size_t c,
+                      size_t d,
+                      size_t e,
+                      size_t f);
+
+// Ends the process, all its threads, with `status & 0xff`. Nothing is flushed and no function is called before.
+void rt0_exit(int status) __attribute__((noreturn));
+
+// Reads up to `size` bytes; answers how many, 0 at the end of the file.
+//
+// Required of the caller:
+//
+// `buffer` has `size` writable bytes.
+ptrdiff_t rt0_read(int fd, void *buffer, size_t size);
+
+// Writes up to `size` bytes; answers how many.
+//
+// Required of the caller:
+//
+// `bytes` has `size` readable bytes.
+ptrdiff_t rt0_write(int fd, const void *bytes, size_t size);
+
+// Writes all `size` bytes, however often the kernel takes only a part or a signal comes between.
+//
+// Answers 0, or what the kernel says other than `-EINTR`; `-EIO` where it takes nothing at all.
+//
+// Required of the caller:
+//
+// `bytes` has `size` readable bytes.
+int rt0_write_all(int fd, const void *bytes, size_t size);
+
+// Opens a file: `flags` are `RT0_O_*`, `mode` the permissions of one that is created. Answers its descriptor.
+//
+// Required of the caller:
+//
+// `path` is a C string.
+int rt0_open(const char *path, int flags, uint32_t mode);
+
+// Closes a file descriptor.
+int rt0_close(int fd);
+
+// Makes `to` another name for the open file `from`, closing what `to` was. Answers `to`.
+int rt0_dup2(int from, int to);
+
+// Maps `size` bytes of the file `fd` from `offset`, or zeroes with `RT0_MAP_ANON` (`fd` -1, `offset` 0), and stores where
+// they are.
+//
+// Answers 0; `-EINVAL` if `result` is null, or what the kernel says. After an error `*result` is null.
+//
+// Required of the caller:
+//
+// `result` is null or points to a pointer. With `RT0_MAP_FIXED` nobody uses what is at `address` now.
+int rt0_mmap(void *address,
+             size_t size,
+             int protection,
+             int flags,
+             int fd,
+             uint64_t offset,
+             void **result);
+
+// Unmaps the pages of a range.
+//
+// Required of the caller:
+//
+// The range is the caller's and nobody uses it any more.
+int rt0_munmap(void *address, size_t size);
+
+// Sets the access to the pages of a range, `RT0_PROT_*`.
+//
+// Required of the caller:
+//
+// The range is the caller's, and nobody needs the access that is taken away.
+int rt0_mprotect(void *address, size_t size, int protection);
+
+// Advises the kernel about the pages of a range; the advice is a number of this kernel's (`MADV_*`).
+//
+// Required of the caller:
+//
+// The range is the caller's, and nobody needs the content that the advice gives up.
+int rt0_madvise(void *address, size_t size, int advice);
+
+// Stores the limits of a resource, `RT0_RLIMIT_*`.
+//
+// Answers 0; `-EINVAL` for a resource that the kernel does not know, and if `limit` is null.
+//
+// Required of the caller:
+//
+// `limit` is null or points to a structure.
+int rt0_getrlimit(int resource, struct rt0_rlimit *limit);
+
+// Sets the limits of a resource, `RT0_RLIMIT_*`. What the kernel's word cannot hold is set to infinity.
+//
+// Answers 0; `-EPERM` (raising the hard limit), `-EINVAL` (soft above hard, or `limit` is null).
+//
+// Required of the caller:
+//
+// `limit` is null or points to a structure.
+int rt0_setrlimit(int resource, const struct rt0_rlimit *limit);
+
+// This process's number.
+int rt0_getpid(void);
+
+// Sends a signal to a process or, negative, to a group; signal 0 only asks whether one could.
+int rt0_kill(int pid, int signal);
+
+// Makes a copy of this process: 0 in the copy, the copy's number in the original.
+//
+// Required of the caller:
+//
+// Only the calling thread is in the copy: a lock that another thread holds stays locked there for ever. In a hosted program
+// the libc does not learn of it.
+int rt0_fork(void);
+
+// Becomes the program at `path`. It returns only if that fails, with the negated error number.
+//
+// Required of the caller:
+//
+// `path` is a C string; `argv` and `envp` point to arrays of pointers to C strings, each ended by a null pointer.
+int rt0_execve(const char *path,
+               const char *const *argv,
+               const char *const *envp);
+
+// Waits for the child `pid`, or any with -1. Answers its number, 0 with `RT0_WNOHANG` where none has ended, and stores the
+// kernel's word of how it ended where `wait_status` points, unless that is null.
+//
+// Required of the caller:
+//
+// `wait_status` is null or points to an `int`.
+int rt0_wait4(int pid,
+              int *wait_status,
+              int options);
+
+// Sleeps. Answers 0; `-EINTR`, or `-EINVAL`, also if `time` is null.
+//
+// Required of the caller:
+//
+// `time` is null or points to a structure.
+int rt0_nanosleep(const struct rt0_timespec *time);
+
+// Stores the time of a clock, `RT0_CLOCK_*`. Answers 0, or `-EINVAL`, also if `time` is null.
+//
+// Required of the caller:
+//
+// `time` is null or points to a structure.
+int rt0_clock_gettime(int clock, struct rt0_timespec *time);
+
+// Starts a thread that calls `entry(argument)` on the `size` bytes at `stack`, and ends when that returns.
+//
+// It may run before this returns. What was written before this call it can read.
+//
+// Answers 0; `-EINVAL` if `thread`, `stack` or `entry` is null or the stack is shorter than 4096 bytes and what is kept at
+// its top (256 bytes at most); `-EAGAIN`, `-EPROCLIM` or `-ENOMEM`: no more threads. The stack is the caller's again then.
+//
+// Required of the caller:
+//
+// - The stack is readable and writable, as long as `entry` needs, and the thread's alone until `rt0_thread_join` returns. A
+//   thread that uses more writes to what lies below: a page there without access makes that a fault, and is the caller's
+//   to arrange.
+// - A heap that threads share was made without `RT0_HEAP_UNLOCKED`.
+// - In a hosted program the thread calls nothing of the libc: it would share the caller's thread-local storage.
+int rt0_thread_start(struct rt0_thread *thread,
+                     void *stack,
+                     size_t size,
+                     rt0_thread_entry entry,
+                     void *argument);
+
+// Waits until a thread has ended. Its stack is the caller's again then, and what the thread wrote can be read.
+//
+// Answers 0, or `-EINVAL` if `thread` is null.
+//
+// Required of the caller:
+//
+// `thread` is null, or was started and has not been waited for.
+int rt0_thread_join(struct rt0_thread *thread);
+
+// Waits until nobody else holds the lock, and takes it. Nothing happens if it is null.
+//
+// Required of the caller:
+//
+// `lock` is null or a lock, and does not move while somebody holds it or waits.
+void rt0_lock_take(struct rt0_lock *lock);
+
+// Lets the next one have the lock. Nothing happens if it is null.
+//
+// Required of the caller:
+//
+// `lock` is null or a lock that the caller holds.
+void rt0_lock_release(struct rt0_lock *lock);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* RT0_H */
