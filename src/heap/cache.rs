@@ -2,12 +2,14 @@
 //!
 //! A block that is freed goes to the head of its class's list, and the next
 //! request of that class takes it from there: a few instructions each way, and
-//! nothing but the block's first word is touched. The caller's `Layout` says
-//! which list; the block itself says nothing.
+//! nothing but the block's first word and the list are touched. The caller's
+//! `Layout` says which list; the block itself says nothing.
 //!
-//! The lists keep what they have until memory is needed elsewhere. Before the
-//! heap takes memory that it has never used, all lists go to the back end, which
-//! joins what lies side by side; only if that does not help does the heap grow.
+//! Bounds. A list holds at most [`MOST_BLOCKS`] blocks, and at most a part of what
+//! is in use ([`SHARE`], at least [`LEAST_BYTES`]): the block that is one too many
+//! sends the older half of its list to the back end, which joins what lies side
+//! by side. So no call handles more blocks than a list can hold, but for those
+//! that would be refused otherwise: they empty all lists.
 
 use core::ptr::NonNull;
 
@@ -15,20 +17,42 @@ use super::backend::{Backend, Request};
 use super::class::{CLASSES, GRANULE, SizeClass};
 use super::memory::Memory;
 
-/// A list asks for one block when it is first empty, then for twice as many
-/// each time, up to this many bytes at once.
+/// A list is filled with one block when it is first empty, then with twice as many
+/// each time, up to this many bytes at once ...
 const BATCH_BYTES: usize = 4096;
+/// ... and, where that is less than an eighth of what is out of its class, up to this many:
+/// blocks of a class then lie together, and what lives long shares pages with its like.
+const BATCH_MOST_BYTES: usize = 32 * 1024;
 /// ... and up to this many blocks.
 const BATCH_MAX: usize = 64;
+
+/// A list holds at most this part of the bytes in use ...
+const SHARE: usize = 64;
+/// ... but at least this many bytes ...
+const LEAST_BYTES: usize = 16 * 1024;
+/// ... at most these ...
+const MOST_BYTES: usize = 1024 * 1024;
+/// ... and at most this many blocks.
+const MOST_BLOCKS: usize = 2048;
 
 /// A free block of the cache: its first word links to the next one.
 type Link = Option<NonNull<u8>>;
 
+/// The free list of a class. All zeroes is an empty one, so an unused heap is.
+#[derive(Clone, Copy, Debug)]
+struct List {
+    head: Link,
+    /// How many blocks more it may hold.
+    left: i32,
+    /// How many it may hold in all.
+    most: i32,
+}
+
 /// The free lists.
+#[derive(Debug)]
 pub(super) struct Cache {
-    lists: [Link; CLASSES],
-    /// How many blocks each list asks for when it is empty: the binary logarithm,
-    /// so that an unused heap is all zeroes.
+    lists: [List; CLASSES],
+    /// How many blocks each list is filled with when it is empty: the binary logarithm.
     batch: [u8; CLASSES],
     /// Blocks of each class that are out of the back end: live or in the list.
     pub(super) out: [usize; CLASSES],
@@ -38,101 +62,155 @@ pub(super) struct Cache {
 
 impl Cache {
     pub(super) const fn new() -> Cache {
-        Cache { lists: [None; CLASSES], batch: [0; CLASSES], out: [0; CLASSES], cursor: SizeClass::SHORTEST }
+        let list = List { head: None, left: 0, most: 0 };
+        Cache { lists: [list; CLASSES], batch: [0; CLASSES], out: [0; CLASSES], cursor: SizeClass::SHORTEST }
     }
 
     /// Takes a block from a list.
     #[inline]
     pub(super) fn pop(&mut self, class: SizeClass) -> Link {
-        let block = self.lists[class.index()]?;
+        let list = &mut self.lists[class.index()];
+        let block = list.head?;
+        list.left += 1;
         // SAFETY: blocks in a list hold a link in their first word.
-        self.lists[class.index()] = unsafe { block.cast::<Link>().read() };
+        list.head = unsafe { block.cast::<Link>().read() };
         Some(block)
     }
 
-    /// Puts a block into a list.
+    /// Puts a block into a list; says whether the list may hold it. If not, [`overflow`](Cache::overflow) has to follow.
     ///
     /// # Safety
     ///
     /// The block has the length of its class and nobody uses it any more.
     #[inline]
-    pub(super) unsafe fn push(&mut self, class: SizeClass, block: NonNull<u8>) {
+    #[must_use]
+    pub(super) unsafe fn push(&mut self, class: SizeClass, block: NonNull<u8>) -> bool {
+        let list = &mut self.lists[class.index()];
         // SAFETY: a block is at least two words, and this one is free.
-        unsafe { block.cast::<Link>().write(self.lists[class.index()]) };
-        self.lists[class.index()] = Some(block);
+        unsafe { block.cast::<Link>().write(list.head) };
+        list.head = Some(block);
+        list.left -= 1;
+        list.left >= 0
+    }
+
+    /// How many blocks a list may hold, as much as is in use now.
+    fn most<M: Memory>(class: SizeClass, backend: &Backend<M>) -> i32 {
+        let bytes = (backend.out() / SHARE).clamp(LEAST_BYTES, MOST_BYTES);
+        (bytes / class.len()).min(MOST_BLOCKS) as i32
+    }
+
+    /// A list holds one block too many: it may hold more than before, or its older half goes to the back end.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn overflow<M: Memory>(&mut self, class: SizeClass, backend: &mut Backend<M>) {
+        let most = Cache::most(class, backend);
+        let list = &mut self.lists[class.index()];
+        let held = list.most - list.left;
+        (list.most, list.left) = (most, most - held);
+        if list.left >= 0 {
+            return;
+        }
+        // What was freed last is in the processor's cache, and stays.
+        let mut last = list.head;
+        for _ in 1..most / 2 {
+            // SAFETY: as in `pop`; the list is longer than that.
+            last = last.and_then(|block| unsafe { block.cast::<Link>().read() });
+        }
+        let Some(last) = last else { return };
+        // SAFETY: as in `pop`, and it still is one.
+        let older = unsafe { last.cast::<Link>().replace(None) };
+        self.give(class, older, backend);
     }
 
     /// Takes blocks for an empty list from the back end, and one of them for the
     /// caller.
     pub(super) fn refill<M: Memory>(&mut self, class: SizeClass, backend: &mut Backend<M>) -> Link {
-        let len = class.len();
-        let count = (1 << self.batch[class.index()]).min(BATCH_MAX).min(BATCH_BYTES / len).max(1);
+        let (i, len) = (class.index(), class.len());
+        let bytes = (self.out[i] * len / 8).clamp(BATCH_BYTES, BATCH_MOST_BYTES);
+        let count = (1 << self.batch[i]).min(BATCH_MAX).min(bytes / len).max(1);
         let run = backend.take(Request { len, count, align: GRANULE })?;
-        self.batch[class.index()] = (self.batch[class.index()] + 1).min(BATCH_MAX.ilog2() as u8);
-        self.out[class.index()] += run.count;
+        self.batch[i] = (self.batch[i] + 1).min(BATCH_MAX.ilog2() as u8);
+        self.out[i] += run.count;
+        let most = Cache::most(class, backend).max(count as i32);
+        (self.lists[i].most, self.lists[i].left) = (most, most);
         // The rest of the run in the order of its addresses.
-        let mut i = run.count;
-        while i > 1 {
-            i -= 1;
-            // SAFETY: the run holds `count` blocks of `len` bytes.
-            unsafe { self.push(class, run.at.add(i * len)) };
+        let mut got = run.count;
+        while got > 1 {
+            got -= 1;
+            // SAFETY: the run holds `count` blocks of `len` bytes; the list holds fewer than it may.
+            let _ = unsafe { self.push(class, run.at.add(got * len)) };
         }
         // Where only single blocks are free, further ones spare the next calls.
-        let mut got = run.count;
+        got = run.count;
         while got < count
             && let Some(block) = backend.take_exact(len)
         {
             // SAFETY: it has the length of the class.
-            unsafe { self.push(class, block) };
-            self.out[class.index()] += 1;
+            let _ = unsafe { self.push(class, block) };
+            self.out[i] += 1;
             got += 1;
         }
         Some(run.at)
     }
 
     /// Gives lists to the back end, one after the other, until that were `enough`
-    /// bytes or all. Each time it goes on where it stopped, from long blocks to short
+    /// blocks or all. Each time it goes on where it stopped, from long blocks to short
     /// ones: what is given for a byte grows with the number of blocks.
     pub(super) fn flush<M: Memory>(&mut self, enough: usize, backend: &mut Backend<M>) {
         let mut given = 0;
         for _ in SizeClass::all() {
             self.cursor = self.cursor.shorter();
-            given += self.flush_class(self.cursor, backend);
+            let class = self.cursor;
+            let blocks = self.lists[class.index()].head.take();
+            given += self.give(class, blocks, backend);
+            self.batch[class.index()] = self.batch[class.index()].saturating_sub(1);
             if given >= enough {
                 return;
             }
         }
     }
 
-    /// Gives a list to the back end; says how many bytes that were.
-    fn flush_class<M: Memory>(&mut self, class: SizeClass, backend: &mut Backend<M>) -> usize {
-        let Some(first) = self.pop(class) else { return 0 };
+    /// Gives blocks that were taken out of a list to the back end; says how many.
+    fn give<M: Memory>(&mut self, class: SizeClass, mut blocks: Link, backend: &mut Backend<M>) -> usize {
         let len = class.len();
+        let mut count = 0;
         // Blocks that were freed one after the other often lie side by side:
         // such a run is given as one.
-        let (mut run, mut run_len, mut total) = (first, len, len);
-        while let Some(block) = self.pop(class) {
-            total += len;
-            if block.addr().get() == run.addr().get() + run_len {
-                run_len += len;
-            } else if block.addr().get() + len == run.addr().get() {
-                (run, run_len) = (block, run_len + len);
-            } else {
-                // SAFETY: blocks in a list are free and have the class's length.
-                unsafe { backend.give(run, run_len) };
-                (run, run_len) = (block, len);
-            }
+        let mut run: Option<(NonNull<u8>, usize)> = None;
+        while let Some(block) = blocks {
+            // SAFETY: as in `pop`.
+            blocks = unsafe { block.cast::<Link>().read() };
+            count += 1;
+            run = Some(match run {
+                Some((at, run_len)) if block.addr().get() == at.addr().get() + run_len => (at, run_len + len),
+                Some((at, run_len)) if block.addr().get() + len == at.addr().get() => (block, run_len + len),
+                other => {
+                    if let Some((at, run_len)) = other {
+                        // SAFETY: blocks in a list are free and have the class's length.
+                        unsafe { backend.give(at, run_len) };
+                    }
+                    (block, len)
+                }
+            });
         }
-        // SAFETY: as above.
-        unsafe { backend.give(run, run_len) };
-        self.out[class.index()] -= total / len;
-        self.batch[class.index()] = self.batch[class.index()].saturating_sub(1);
-        total
+        if let Some((at, run_len)) = run {
+            // SAFETY: as above.
+            unsafe { backend.give(at, run_len) };
+        }
+        self.lists[class.index()].left += count as i32;
+        self.out[class.index()] -= count;
+        count
     }
 
     /// The blocks of a list.
     pub(super) fn list(&self, class: SizeClass) -> impl Iterator<Item = NonNull<u8>> {
         // SAFETY: as in `pop`.
-        core::iter::successors(self.lists[class.index()], |block| unsafe { block.cast::<Link>().read() })
+        core::iter::successors(self.lists[class.index()].head, |block| unsafe { block.cast::<Link>().read() })
+    }
+
+    /// How many blocks a list says that it holds.
+    pub(super) fn held(&self, class: SizeClass) -> usize {
+        let List { left, most, .. } = self.lists[class.index()];
+        (most - left) as usize
     }
 }
