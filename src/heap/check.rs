@@ -132,7 +132,7 @@ fn check_ages<M: Memory>(backend: &Backend<M>, chunks: usize) -> Result<(), Faul
 }
 
 fn check_lists<M: Memory>(cache: &Cache, backend: &Backend<M>, in_use: usize) -> Result<(), Fault> {
-    let mut out = 0;
+    let (mut out, mut held, mut listed) = (0, 0, 0);
     for class in SizeClass::all() {
         let len = class.len();
         out += cache.out[class.index()] * len;
@@ -150,9 +150,11 @@ fn check_lists<M: Memory>(cache: &Cache, backend: &Backend<M>, in_use: usize) ->
                 return Err(Fault::List(at));
             }
         }
-        if count != cache.held(class) {
-            return Err(Fault::List(0));
-        }
+        held += cache.held(class) * len;
+        listed += count * len;
+    }
+    if held + cache.aside_bytes() != listed {
+        return Err(Fault::List(0));
     }
     if out > in_use {
         return Err(Fault::Sum);

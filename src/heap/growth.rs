@@ -42,6 +42,11 @@ pub const HUGE_FROM: usize = GROWTH * HUGE;
 const SEGMENT_MIN: usize = if usize::BITS == 64 { 64 * 1024 * 1024 } else { 1024 * 1024 };
 
 impl<M: Memory> Backend<M> {
+    /// By how many bytes the heap grows at once.
+    pub(super) fn step(&self) -> usize {
+        (self.written.min(self.used) / GROWTH).clamp(STEP_MIN, STEP_MAX)
+    }
+
     /// Makes room above a top for `request`, at least a single block: `soft` rises,
     /// or a segment is added. `false` if the kernel gives no more.
     #[cold]
@@ -69,7 +74,7 @@ impl<M: Memory> Backend<M> {
             // The first steps are left out: a small program needs a page or two.
             now: soon && self.used >= POPULATE_FROM,
         };
-        let step = (self.written.min(self.used) / GROWTH).clamp(STEP_MIN, STEP_MAX);
+        let step = self.step();
         let (before, soft) = (segment.resident, segment.soft);
         let extended = segment.extend(need, need.saturating_add(step), pages, &mut self.memory);
         self.dirty += segment.resident - before;

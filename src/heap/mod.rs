@@ -78,9 +78,6 @@ pub use system::SystemMemory;
 /// How many free bytes may stay resident, unless [`Heap::set_purge_threshold`] says otherwise.
 pub const PURGE_THRESHOLD: usize = 8 * 1024 * 1024;
 
-/// How many blocks of the cache go to the back end before the heap takes memory that it has not used yet.
-const FLUSH: usize = 2048;
-
 /// A heap over the memory `M`, behind the lock `L`.
 ///
 /// As the program's allocator:
@@ -168,7 +165,11 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
 
     /// As [`allocate`](Heap::allocate), and the block's bytes are zero.
     pub fn allocate_zeroed(&self, layout: Layout) -> Option<NonNull<u8>> {
-        let (block, zero) = self.with(|state| state.allocate(layout))?;
+        let (block, zero) = if SizeClass::of(layout).is_some() {
+            (self.allocate(layout)?, false)
+        } else {
+            self.with(|state| state.allocate(layout))?
+        };
         if !zero {
             // SAFETY: the block is `size` bytes long and ours.
             unsafe { block.write_bytes(0, layout.size()) };
@@ -244,7 +245,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// segments, but for the first, in which nothing is in use.
     pub fn trim(&self) {
         self.with(|state| {
-            state.cache.flush(usize::MAX, &mut state.backend);
+            state.cache.flush_all(&mut state.backend);
             state.backend.release_segments(|_, _, _| true);
             state.backend.purge_all();
         });
@@ -324,7 +325,10 @@ impl<M: Memory> State<M> {
         let len = block_len(layout.size());
         self.serve(Request { len, count: 1, align: layout.align().max(GRANULE) }, |state, request| match class {
             Some(class) => state.cache.refill(class, &mut state.backend).map(|at| Blocks { at, count: 1, zero: false }),
-            None => state.backend.take(request),
+            None => {
+                state.cache.drain_excess(&mut state.backend);
+                state.backend.take(request)
+            }
         })
         .map(|run| (run.at, run.zero))
     }
@@ -336,14 +340,14 @@ impl<M: Memory> State<M> {
         if let Some(run) = take(self, request) {
             return Some(run);
         }
-        self.cache.flush(FLUSH, &mut self.backend);
+        self.cache.flush_some(&mut self.backend);
         if let Some(run) = take(self, request) {
             return Some(run);
         }
         if self.backend.extend(request) {
             return take(self, request);
         }
-        self.cache.flush(usize::MAX, &mut self.backend);
+        self.cache.flush_all(&mut self.backend);
         if let Some(run) = take(self, request) {
             return Some(run);
         }
@@ -364,19 +368,30 @@ impl<M: Memory> State<M> {
         // SAFETY: the alignment is a layout's, and the caller says that the size is one.
         let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
         let (old, new) = (SizeClass::of(layout), SizeClass::of(new_layout));
-        let (old_len, new_len) = (block_len(layout.size()), block_len(new_size));
         match (old, new) {
             (Some(old), Some(new)) if old == new => return Some(block),
-            // SAFETY: the caller says how long the block is.
-            (None, None) if unsafe { self.backend.resize(block, old_len, new_len) } => return Some(block),
-            // SAFETY: as above.
-            (None, Some(_)) => return Some(unsafe { self.shorten(block, (old_len, old), (new_len, new)) }),
+            (None, _) => {
+                // To be shorter, with a class or without, it stays where it is.
+                let (old_len, new_len) = (block_len(layout.size()), block_len(new_size));
+                // SAFETY: the caller says how long the block is.
+                if unsafe { self.backend.resize(block, old_len, new_len) } {
+                    if let Some(new) = new {
+                        self.cache.out[new.index()] += 1;
+                    }
+                    return Some(block);
+                }
+            }
             // Small blocks move: copying one costs less than asking its neighbour.
             _ => {}
         }
         let Some((moved, _)) = self.allocate(new_layout) else {
-            // SAFETY: as above.
-            return (new_len <= old_len).then(|| unsafe { self.shorten(block, (old_len, old), (new_len, new)) });
+            let (old, new) = (old?, new.filter(|_| new_size <= layout.size())?);
+            // There is no other block, so this one becomes shorter.
+            self.cache.out[old.index()] -= 1;
+            self.cache.out[new.index()] += 1;
+            // SAFETY: the caller says how long the block is.
+            unsafe { self.backend.resize(block, old.len(), new.len()) };
+            return Some(block);
         };
         // SAFETY: two blocks, each at least as long as what is copied; the old
         // one is not used after that, and has the length of its class.
@@ -385,32 +400,10 @@ impl<M: Memory> State<M> {
             match old {
                 Some(class) if self.cache.push(class, block) => {}
                 Some(class) => self.cache.overflow(class, &mut self.backend),
-                None => self.backend.give(block, old_len),
+                None => self.backend.give(block, block_len(layout.size())),
             }
         }
         Some(moved)
-    }
-
-    /// Makes a block shorter where it is, of one class or none to one of a class.
-    ///
-    /// # Safety
-    ///
-    /// The block is as long as `from` says and of that class; nobody uses what it is to lose.
-    unsafe fn shorten(
-        &mut self,
-        block: NonNull<u8>,
-        from: (usize, Option<SizeClass>),
-        to: (usize, Option<SizeClass>),
-    ) -> NonNull<u8> {
-        if let Some(class) = from.1 {
-            self.cache.out[class.index()] -= 1;
-        }
-        if let Some(class) = to.1 {
-            self.cache.out[class.index()] += 1;
-        }
-        // SAFETY: the end of the caller's block.
-        unsafe { self.backend.resize(block, from.0, to.0) };
-        block
     }
 
     fn stats(&self) -> Stats {
