@@ -1,13 +1,14 @@
 //! The whole-heap consistency check.
 
 use super::backend::Backend;
-use super::bins::{BINS, bin_of};
+use super::bins::BINS;
 use super::cache::Cache;
 use super::class::{GRANULE, SizeClass};
-use super::free_chunk::{DIRTY_MIN, FreeChunk};
+use super::free_chunk::FreeChunk;
 use super::memory::Memory;
+use super::segment::Segment;
 
-/// The first thing that is wrong with a heap.
+/// The first thing that is wrong with a heap. Addresses are where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -17,78 +18,126 @@ pub enum Fault {
     Unjoined(usize),
     /// A chunk is in the wrong bin, or its links are broken.
     Bin(usize),
-    /// The bins hold another number of chunks than the segments show.
+    /// A dirty chunk is not in the list of those, or its links are broken.
+    Age(usize),
+    /// The bins hold another number of chunks than the segments show, or are marked wrongly.
     Count,
     /// The sums kept of free, used or resident bytes are wrong.
     Sum,
     /// A block in a free list lies outside the segments, in a free chunk, or off
-    /// the granule; or the list runs in a circle.
+    /// the granule; or the list runs in a circle, or holds another number than it says.
     List(usize),
+}
+
+/// What a look at the segments has found.
+#[derive(Default)]
+struct Found {
+    chunks: usize,
+    dirty_chunks: usize,
+    free: usize,
+    used: usize,
+    dirty: usize,
 }
 
 /// Looks at every chunk and every listed block.
 pub(super) fn check<M: Memory>(cache: &Cache, backend: &Backend<M>) -> Result<(), Fault> {
-    let (mut chunks, mut free, mut used, mut dirty) = (0, 0, 0, 0);
+    let mut found = Found::default();
     for segment in backend.segments() {
-        let mut offset = 0;
-        let mut last_end = None;
-        while offset < segment.top {
-            if !segment.edge(offset) {
-                offset += GRANULE;
-                continue;
-            }
-            let at = segment.at(offset);
-            // SAFETY: an edge that is not inside a chunk is the start of one.
-            let chunk = unsafe { FreeChunk::starting(at) };
-            let (len, at) = (chunk.len(), at.addr().get());
-            if len == 0 || len % GRANULE != 0 || len > segment.top - offset || !segment.edge(offset + len - GRANULE) {
-                return Err(Fault::Chunk(at));
-            }
-            // SAFETY: the chunk lies in the segment, so its end does too.
-            if unsafe { FreeChunk::ending(segment.at(offset + len)) } != chunk {
-                return Err(Fault::Chunk(at));
-            }
-            if (GRANULE..len.saturating_sub(GRANULE)).step_by(GRANULE).any(|o| segment.edge(offset + o)) {
-                return Err(Fault::Chunk(at));
-            }
-            if last_end == Some(offset) || offset + len == segment.top {
-                return Err(Fault::Unjoined(at));
-            }
-            if len >= DIRTY_MIN {
-                dirty += chunk.dirty();
-            }
-            chunks += 1;
-            free += len;
-            offset += len;
-            last_end = Some(offset);
-        }
-        used += segment.top;
-        dirty += segment.resident - segment.top;
+        check_segment(segment, backend, &mut found)?;
     }
-    if (free, used, dirty) != (backend.free, backend.used, backend.dirty()) {
+    if (found.free, found.used, found.dirty) != (backend.free, backend.used, backend.dirty) {
         return Err(Fault::Sum);
     }
+    check_bins(backend, found.chunks)?;
+    check_ages(backend, found.dirty_chunks)?;
+    check_lists(cache, backend, found.used - found.free)
+}
+
+fn check_segment<M>(segment: &Segment, backend: &Backend<M>, found: &mut Found) -> Result<(), Fault> {
+    let mut offset = 0;
+    let mut last_end = None;
+    while offset < segment.top {
+        if !segment.edge(offset) {
+            offset += GRANULE;
+            continue;
+        }
+        let at = segment.at(offset);
+        // SAFETY: an edge that is not inside a chunk is the start of one.
+        let chunk = unsafe { FreeChunk::starting(at) };
+        let (len, at) = (chunk.len(), at.addr().get());
+        if len == 0 || len % GRANULE != 0 || len > segment.top - offset || !segment.edge(offset + len - GRANULE) {
+            return Err(Fault::Chunk(at));
+        }
+        // SAFETY: the chunk lies in the segment, so its end does too.
+        if unsafe { FreeChunk::ending(segment.at(offset + len)) } != chunk {
+            return Err(Fault::Chunk(at));
+        }
+        if (GRANULE..len.saturating_sub(GRANULE)).step_by(GRANULE).any(|o| segment.edge(offset + o)) {
+            return Err(Fault::Chunk(at));
+        }
+        if last_end == Some(offset) || offset + len == segment.top {
+            return Err(Fault::Unjoined(at));
+        }
+        let (dirty, (from, to)) = (chunk.dirty(len), chunk.pages(len, backend.page));
+        if dirty > 0 && dirty + chunk.done() > to - from {
+            return Err(Fault::Age(at));
+        }
+        found.dirty += dirty;
+        found.dirty_chunks += usize::from(dirty > 0);
+        found.chunks += 1;
+        found.free += len;
+        offset += len;
+        last_end = Some(offset);
+    }
+    found.used += segment.top;
+    found.dirty += segment.resident - segment.top;
+    Ok(())
+}
+
+/// Whether a chunk begins there, as far as the segments show.
+fn is_chunk<M: Memory>(backend: &Backend<M>, chunk: FreeChunk) -> bool {
+    backend.segments().any(|segment| segment.offset_of(chunk.start()).is_some_and(|offset| segment.edge(offset)))
+}
+
+fn check_bins<M: Memory>(backend: &Backend<M>, chunks: usize) -> Result<(), Fault> {
     let mut binned = 0;
     for bin in 0..BINS {
-        let mut prev = None;
         for chunk in backend.bins.chunks(bin) {
-            let at = chunk.start();
-            let edge = backend.segments().any(|r| r.offset_of(at).is_some_and(|o| r.edge(o)));
             binned += 1;
-            if !edge || chunk.prev() != prev || bin_of(chunk.len()) != bin || binned > chunks {
-                return Err(Fault::Bin(at.addr().get()));
+            if binned > chunks || !is_chunk(backend, chunk) || !backend.bins.has(chunk) {
+                return Err(Fault::Bin(chunk.start().addr().get()));
             }
-            prev = Some(chunk);
         }
     }
     if binned != chunks || !backend.bins.marks_are_right() {
         return Err(Fault::Count);
     }
-    let mut out = 0;
+    Ok(())
+}
+
+fn check_ages<M: Memory>(backend: &Backend<M>, chunks: usize) -> Result<(), Fault> {
+    let (mut count, mut older, mut next) = (0, None, backend.oldest);
+    while let Some(chunk) = next {
+        count += 1;
+        let at = chunk.start().addr().get();
+        if count > chunks || !is_chunk(backend, chunk) || chunk.dirty(chunk.len()) == 0 || chunk.older() != older {
+            return Err(Fault::Age(at));
+        }
+        (older, next) = (next, chunk.newer());
+    }
+    if count != chunks || backend.newest != older {
+        return Err(Fault::Age(0));
+    }
+    Ok(())
+}
+
+fn check_lists<M: Memory>(cache: &Cache, backend: &Backend<M>, in_use: usize) -> Result<(), Fault> {
+    let (mut out, mut held, mut listed) = (0, 0, 0);
     for class in SizeClass::all() {
         let len = class.len();
         out += cache.out[class.index()] * len;
-        for (i, block) in cache.list(class).enumerate() {
+        let mut count = 0;
+        for block in cache.list(class) {
             let at = block.addr().get();
             let in_use = backend.segments().any(|r| {
                 r.offset_of(block).is_some_and(|o| {
@@ -96,12 +145,18 @@ pub(super) fn check<M: Memory>(cache: &Cache, backend: &Backend<M>) -> Result<()
                     o + len <= r.top && granules.into_iter().all(|o| !r.edge(o))
                 })
             });
-            if at % GRANULE != 0 || !in_use || i >= cache.out[class.index()] {
+            count += 1;
+            if at % GRANULE != 0 || !in_use || count > cache.out[class.index()] {
                 return Err(Fault::List(at));
             }
         }
+        held += cache.held(class) * len;
+        listed += count * len;
     }
-    if out > used - free {
+    if held + cache.aside_bytes() != listed {
+        return Err(Fault::List(0));
+    }
+    if out > in_use {
         return Err(Fault::Sum);
     }
     Ok(())

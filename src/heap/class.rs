@@ -10,6 +10,8 @@
 //! request by less than a granule or by less than a sixteenth, whichever is more:
 //! below 12.5 % from eight granules up.
 
+use core::alloc::Layout;
+
 use crate::sys::PAGE_SIZE_MIN;
 
 /// The unit of block lengths and the alignment of every block, in bytes.
@@ -21,7 +23,7 @@ const EXACT_LOG: usize = EXACT.ilog2() as usize;
 /// Classes of a doubling, as a binary logarithm.
 const STEPS_LOG: usize = 4;
 
-/// The largest request, in bytes, that the front's free lists serve: 8 KiB on
+/// The largest request, in bytes, that the cache's free lists serve: 8 KiB on
 /// 64-bit ports, 4 KiB on 32-bit ones.
 pub const SMALL_MAX: usize = 8 * EXACT * GRANULE;
 
@@ -74,14 +76,18 @@ pub const fn block_len(size: usize) -> usize {
 }
 
 /// A size class, as a number that is known to be one.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SizeClass(usize);
 
 impl SizeClass {
-    /// The class of a request of `size` bytes, if it has one.
+    /// The class of a request, if it has one: the others are too long, or aligned to more than every block is.
     #[inline]
-    pub(super) const fn of(size: usize) -> Option<SizeClass> {
-        if size <= SMALL_MAX { Some(SizeClass(class_of(size))) } else { None }
+    pub(super) const fn of(layout: Layout) -> Option<SizeClass> {
+        if layout.size() <= SMALL_MAX && layout.align() <= GRANULE {
+            Some(SizeClass(class_of(layout.size())))
+        } else {
+            None
+        }
     }
 
     /// That of requests of no bytes.

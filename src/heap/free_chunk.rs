@@ -4,11 +4,16 @@
 //! in use carries nothing. Its words, W bytes each:
 //!
 //! ```text
-//!   0        next in its bin            | ONE if the chunk is a single granule
-//!   1        previous in its bin        | ONE if the chunk is a single granule
-//!   2        length in bytes            (two granules and more)
-//!   3        bytes that may be resident (DIRTY_MIN bytes and more)
-//!   last     length in bytes            (two granules and more)
+//!   0        next of the same bin or length  | ONE if the chunk is a single granule
+//!   1        previous, likewise              | ONE if the chunk is a single granule
+//!   2        length in bytes                 (two granules and more)
+//!   3, 4     children in its bin's tree      (LONG bytes and more, as all that follow)
+//!   5        parent in its bin's tree
+//!   6, 7     older and newer of the dirty chunks
+//!   8        bytes that may be resident and can be given back
+//!   9        when they became free, in the back end's calls
+//!   10       bytes at the end of the chunk that have been given back already
+//!   last     length in bytes                 (two granules and more)
 //! ```
 //!
 //! The length stands at both ends so that a neighbour on either side can find
@@ -18,23 +23,30 @@
 use core::ptr::NonNull;
 
 use super::class::GRANULE;
+use crate::vm::{round_down, round_up};
 
 /// Low bit of the first and of the last word of a chunk of one granule.
 const ONE: usize = 1;
 
 const WORD: usize = size_of::<usize>();
 
-/// Chunks of this many bytes and more say how much of them may be resident, and
-/// are worth giving back to the kernel.
-pub(super) const DIRTY_MIN: usize = 64 * 1024;
+/// Chunks of this many bytes and more have all words; their bins are trees.
+pub(super) const LONG: usize = 64 * GRANULE;
+
+/// How many bytes at the front and at the back hold the chunk's words.
+const FRONT: usize = 11 * WORD;
+const BACK: usize = WORD;
 
 /// A free chunk. Holding one means: it starts at a granule, its memory is
 /// committed and belongs to nobody but the heap, and its words are as above.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub(super) struct FreeChunk(NonNull<u8>);
 
+/// Another chunk, or none.
+type Link = Option<FreeChunk>;
+
 impl FreeChunk {
-    /// Writes the words of a new chunk, unlinked.
+    /// Writes the words of a new chunk that is in no bin and has nothing to give back.
     ///
     /// # Safety
     ///
@@ -45,10 +57,13 @@ impl FreeChunk {
         chunk.set_links(None, None, len == GRANULE);
         if len > GRANULE {
             // SAFETY: two granules are four words; word 2 and the last word lie
-            // in the `len` bytes that the caller gives.
+            // in the `len` bytes that the caller gives, and word 8 where there are so many.
             unsafe {
-                at.cast::<usize>().add(2).write(len);
+                chunk.word(2).write(len);
                 at.add(len - WORD).cast::<usize>().write(len);
+                if len >= LONG {
+                    chunk.word(8).write(0);
+                }
             }
         }
         chunk
@@ -92,55 +107,132 @@ impl FreeChunk {
     }
 
     #[inline]
-    pub(super) fn next(self) -> Option<FreeChunk> {
+    pub(super) fn next(self) -> Link {
         self.link(0)
     }
 
     #[inline]
-    pub(super) fn prev(self) -> Option<FreeChunk> {
+    pub(super) fn prev(self) -> Link {
         self.link(1)
     }
 
-    /// Sets both links; `one` as in the chunk's length.
+    /// Sets both links of a list; `one`: the chunk, and each of its list, is a single granule.
     #[inline]
-    pub(super) fn set_links(self, prev: Option<FreeChunk>, next: Option<FreeChunk>, one: bool) {
+    pub(super) fn set_links(self, prev: Link, next: Link, one: bool) {
         self.set_link(0, next, one);
         self.set_link(1, prev, one);
     }
 
     #[inline]
-    pub(super) fn set_next(self, next: Option<FreeChunk>, one: bool) {
-        self.set_link(0, next, one);
-    }
-
-    #[inline]
-    pub(super) fn set_prev(self, prev: Option<FreeChunk>, one: bool) {
+    pub(super) fn set_prev(self, prev: Link, one: bool) {
         self.set_link(1, prev, one);
     }
 
-    /// How many bytes of the chunk may be resident: all of them in a chunk too
-    /// small to say.
+    /// Puts another chunk of its list behind this one.
     #[inline]
-    pub(super) fn dirty(self) -> usize {
-        let len = self.len();
-        if len < DIRTY_MIN {
-            return len;
+    pub(super) fn insert_after(self, chunk: FreeChunk, one: bool) {
+        let next = self.next();
+        chunk.set_links(Some(self), next, one);
+        if let Some(next) = next {
+            next.set_link(1, Some(chunk), one);
         }
-        // SAFETY: a chunk of DIRTY_MIN bytes has a word 3.
-        unsafe { self.word(3).read() }
+        self.set_link(0, Some(chunk), one);
     }
 
-    /// Says how many bytes may be resident.
+    /// Takes this chunk out of its list: the ones before and after it are linked.
     #[inline]
-    pub(super) fn set_dirty(self, bytes: usize) {
-        if self.len() >= DIRTY_MIN {
-            // SAFETY: a chunk of DIRTY_MIN bytes has a word 3.
-            unsafe { self.word(3).write(bytes) };
+    pub(super) fn remove_from_list(self, one: bool) {
+        let (prev, next) = (self.prev(), self.next());
+        if let Some(next) = next {
+            next.set_link(1, prev, one);
+        }
+        if let Some(prev) = prev {
+            prev.set_link(0, next, one);
         }
     }
 
-    /// How many bytes at the front and at the back hold the chunk's words.
-    pub(super) const ENDS: (usize, usize) = (4 * WORD, WORD);
+    /// A child in the tree of its bin, of a `LONG` chunk; `side` is 0 or 1.
+    #[inline]
+    pub(super) fn child(self, side: usize) -> Link {
+        self.link(3 + side)
+    }
+
+    #[inline]
+    pub(super) fn set_child(self, side: usize, child: Link) {
+        self.set_link(3 + side, child, false);
+    }
+
+    #[inline]
+    pub(super) fn parent(self) -> Link {
+        self.link(5)
+    }
+
+    #[inline]
+    pub(super) fn set_parent(self, parent: Link) {
+        self.set_link(5, parent, false);
+    }
+
+    /// The dirty chunk that became free before this dirty one.
+    #[inline]
+    pub(super) fn older(self) -> Link {
+        self.link(6)
+    }
+
+    #[inline]
+    pub(super) fn set_older(self, older: Link) {
+        self.set_link(6, older, false);
+    }
+
+    #[inline]
+    pub(super) fn newer(self) -> Link {
+        self.link(7)
+    }
+
+    #[inline]
+    pub(super) fn set_newer(self, newer: Link) {
+        self.set_link(7, newer, false);
+    }
+
+    /// The whole pages that hold none of the chunk's words, as offsets from its start; empty if there is none.
+    #[inline]
+    pub(super) fn pages(self, len: usize, page: usize) -> (usize, usize) {
+        let start = self.0.addr().get();
+        let (from, to) = (round_up(start + FRONT, page), round_down(start + len - BACK, page));
+        if from < to { (from - start, to - start) } else { (0, 0) }
+    }
+
+    /// How many bytes of its pages may be resident.
+    #[inline]
+    pub(super) fn dirty(self, len: usize) -> usize {
+        // SAFETY: a LONG chunk has a word 8.
+        if len < LONG { 0 } else { unsafe { self.word(8).read() } }
+    }
+
+    /// Says how many bytes may be resident, since when, and how many at the end have been given back.
+    #[inline]
+    pub(super) fn set_dirty(self, bytes: usize, since: usize, done: usize) {
+        debug_assert!(self.len() >= LONG);
+        // SAFETY: a LONG chunk has these words.
+        unsafe {
+            self.word(8).write(bytes);
+            self.word(9).write(since);
+            self.word(10).write(done);
+        }
+    }
+
+    /// Since when a dirty chunk is one.
+    #[inline]
+    pub(super) fn since(self) -> usize {
+        // SAFETY: a dirty chunk is LONG.
+        unsafe { self.word(9).read() }
+    }
+
+    /// How many bytes at the end of a dirty chunk have been given back.
+    #[inline]
+    pub(super) fn done(self) -> usize {
+        // SAFETY: a dirty chunk is LONG.
+        unsafe { self.word(10).read() }
+    }
 
     #[inline]
     unsafe fn word(self, i: usize) -> NonNull<usize> {
@@ -149,16 +241,16 @@ impl FreeChunk {
     }
 
     #[inline]
-    fn link(self, i: usize) -> Option<FreeChunk> {
-        // SAFETY: words 0 and 1 are there in every chunk and hold links.
+    fn link(self, i: usize) -> Link {
+        // SAFETY: words 0 and 1 are there in every chunk, the others in those that have such links.
         let word = unsafe { self.0.cast::<*mut u8>().add(i).read() };
         NonNull::new(word.map_addr(|a| a & !ONE)).map(FreeChunk)
     }
 
     #[inline]
-    fn set_link(self, i: usize, to: Option<FreeChunk>, one: bool) {
+    fn set_link(self, i: usize, to: Link, one: bool) {
         let to = to.map_or(core::ptr::null_mut(), |c| c.0.as_ptr());
-        // SAFETY: words 0 and 1 are there in every chunk.
+        // SAFETY: as in `link`.
         unsafe { self.0.cast::<*mut u8>().add(i).write(to.map_addr(|a| a | usize::from(one))) };
     }
 }

@@ -54,7 +54,7 @@ pub unsafe trait Memory {
     /// As for `commit`; the pages are committed and hold nothing of use.
     unsafe fn reset(&mut self, at: NonNull<u8>, len: usize);
 
-    /// Gives an extent back that came from `reserve`, whole. Nothing refers to it any more.
+    /// Gives an extent back that came from `reserve`, or the end of one. Nothing refers to it any more.
     fn release(&mut self, extent: Extent);
 
     /// Asks for huge pages in an extent, where the kernel has them.
@@ -65,4 +65,23 @@ pub unsafe trait Memory {
     unsafe fn prefer_huge(&mut self, at: NonNull<u8>, len: usize) {
         let _ = (at, len);
     }
+
+    /// Tells of a request that is refused for good. The heap's lock is held.
+    fn note_refusal(&mut self, refusal: Refusal) {
+        let _ = refusal;
+    }
+}
+
+/// A request that was refused, and what the heap held then. All sizes are bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The length of the block.
+    pub asked: usize,
+    /// Its alignment.
+    pub align: usize,
+    /// In the program's blocks and in the cache.
+    pub in_use: usize,
+    /// Address space, all segments together.
+    pub reserved: usize,
 }

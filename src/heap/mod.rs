@@ -1,12 +1,14 @@
 //! The heap: size-class lists on a back end that joins what is free.
 //!
 //! ```text
-//!   Heap         the lock, GlobalAlloc                          (here)
-//!   Cache        a free list for each class: most calls end here (cache.rs)
-//!   Backend         splits and joins runs of granules               (backend.rs)
-//!   Bins, FreeChunk  the free chunks by length, and what one holds   (bins.rs, free_chunk.rs)
-//!   Segment       an extent laid out: edge bits, blocks, top      (segment.rs)
-//!   Memory       reserve, commit, reset, release              (memory.rs)
+//!   Heap             the lock, GlobalAlloc                            (here)
+//!   Cache            a free list for each class: most calls end here  (cache.rs)
+//!   Backend          splits and joins runs of granules                (backend.rs)
+//!                    grows                                            (growth.rs)
+//!                    gives back                                       (purge.rs)
+//!   Bins, FreeChunk  the free chunks by length, and what one holds    (bins.rs, free_chunk.rs)
+//!   Segment          an extent laid out: edge bits, blocks, top       (segment.rs)
+//!   Memory           reserve, commit, reset, release                  (memory.rs, system.rs)
 //! ```
 //!
 //! Each knows only those below it. What makes it fast is that a caller of
@@ -15,9 +17,30 @@
 //! back end knows of blocks in use only where they meet free ones, one bit a
 //! granule, and that it joins all free memory before it takes new.
 //!
-//! Freed memory stays with the heap, committed, up to [`PURGE_THRESHOLD`] bytes or a
-//! quarter of what is in use, whichever is more; beyond that, pages go back to
-//! the kernel until half of it is left. [`Heap::trim`] gives back all there is.
+//! # Bounds
+//!
+//! Time, for one call, N being what the heap holds:
+//!
+//! | call | work |
+//! |---|---|
+//! | `allocate`, `deallocate` of up to [`SMALL_MAX`] bytes | a few instructions; now and then as below, for at most 2,048 blocks at once |
+//! | others | O(bits of a word + segments): best fit, joins, splits; a step of growth makes at most a huge page or two resident; at most 16 MiB go back to the kernel |
+//! | a request that would be refused | all of the cache is emptied, unused segments are released; for an alignment above a granule every free chunk is looked at: O(N) |
+//! | `trim`, `stats`, `check` | O(N) |
+//!
+//! Resident memory over what is in use: free memory is used again by best fit, joined as soon as it is freed; what
+//! no allocator that does not move blocks can avoid (Robson 1974: a factor of half the logarithm of the longest over the
+//! shortest block) is the worst case here too. Beyond that at most a quarter of what is in use, or
+//! [`PURGE_THRESHOLD`] bytes if that is more, stays resident without use for longer than 256 calls of the back end, and
+//! sixteen times that at any time. After [`trim`](Heap::trim) no whole page is resident that holds no block and none of
+//! the heap's words. Each list of the cache holds at most a 64th of what is in use, or 16 KiB.
+//!
+//! Address space over what is in use: a segment is as large as all before it, so at most twice what was ever in
+//! use, or the first segment; near the end of what the kernel gives a segment takes a quarter of what is left, and then
+//! what a request needs. What is in nobody's use goes back before a request is refused.
+//!
+//! What was freed can be had again at once, whatever its size and alignment; making a block smaller never fails.
+//!
 //! From [`HUGE_FROM`] bytes in use on, new pages come as huge ones where the
 //! kernel has them.
 
@@ -27,7 +50,9 @@ mod cache;
 mod check;
 mod class;
 mod free_chunk;
+mod growth;
 mod memory;
+mod purge;
 mod segment;
 mod stats;
 mod system;
@@ -38,16 +63,20 @@ use core::ptr::{self, NonNull};
 
 use crate::lock::{Lock, RawMutex, Unlocked};
 
-use backend::{Backend, Request};
+use backend::{Backend, Blocks, Misuse, Request};
 use cache::Cache;
 use class::SizeClass;
+use segment::Segment;
 
-pub use backend::{HUGE_FROM, PURGE_THRESHOLD};
 pub use check::Fault;
 pub use class::{CLASSES, GRANULE, SMALL_MAX, block_len, class_len, class_of};
-pub use memory::{Extent, Memory};
+pub use growth::HUGE_FROM;
+pub use memory::{Extent, Memory, Refusal};
 pub use stats::{Class, Stats};
 pub use system::SystemMemory;
+
+/// How many free bytes may stay resident, unless [`Heap::set_purge_threshold`] says otherwise.
+pub const PURGE_THRESHOLD: usize = 8 * 1024 * 1024;
 
 /// A heap over the memory `M`, behind the lock `L`.
 ///
@@ -70,14 +99,6 @@ pub struct Heap<L = Lock, M = SystemMemory> {
 struct State<M> {
     cache: Cache,
     backend: Backend<M>,
-}
-
-/// What is tried next for a request that finds no room.
-enum Effort {
-    Some,
-    All,
-    Growth,
-    None,
 }
 
 // SAFETY: the state is reached only in `with`, which holds the lock, and a lock keeps others out or was made by somebody
@@ -118,12 +139,37 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// heap is as it was.
     #[inline]
     pub fn allocate(&self, layout: Layout) -> Option<NonNull<u8>> {
-        self.with(|state| state.allocate(layout))
+        self.lock.lock();
+        if let Some(class) = SizeClass::of(layout) {
+            // SAFETY: the lock is held, so this is the only reference.
+            if let Some(block) = unsafe { &mut *self.state.get() }.cache.pop(class) {
+                // SAFETY: taken above.
+                unsafe { self.lock.unlock() };
+                return Some(block);
+            }
+        }
+        // SAFETY: the lock is held.
+        unsafe { self.allocate_locked(layout) }
+    }
+
+    /// The rest of it, where no list has a block.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock, and has not any more when this returns.
+    #[inline(never)]
+    unsafe fn allocate_locked(&self, layout: Layout) -> Option<NonNull<u8>> {
+        // SAFETY: the caller holds the lock.
+        unsafe { self.with_locked(|state| state.allocate(layout)) }.map(|(block, _)| block)
     }
 
     /// As [`allocate`](Heap::allocate), and the block's bytes are zero.
     pub fn allocate_zeroed(&self, layout: Layout) -> Option<NonNull<u8>> {
-        let (block, zero) = self.with(|state| state.allocate_zeroed(layout))?;
+        let (block, zero) = if SizeClass::of(layout).is_some() {
+            (self.allocate(layout)?, false)
+        } else {
+            self.with(|state| state.allocate(layout))?
+        };
         if !zero {
             // SAFETY: the block is `size` bytes long and ours.
             unsafe { block.write_bytes(0, layout.size()) };
@@ -133,18 +179,46 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
 
     /// Takes a block back.
     ///
+    /// What is not a block of this heap, or free already, is found out where it meets the back end, then or in a later
+    /// call. The process ends then with a panic that says the address and what is wrong with it.
+    ///
     /// # Safety
     ///
     /// `block` came from this heap for this `layout` and is not used any more.
     #[inline]
     pub unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: this function's contract says that the block is this heap's, for this layout, and no longer used.
-        self.with(|state| unsafe { state.deallocate(block, layout) });
+        self.lock.lock();
+        if let Some(class) = SizeClass::of(layout) {
+            // SAFETY: the lock is held, so this is the only reference; the caller says how long the block is, and that it
+            // is free.
+            if unsafe { (*self.state.get()).cache.push(class, block) } {
+                // SAFETY: taken above.
+                return unsafe { self.lock.unlock() };
+            }
+        }
+        // SAFETY: the lock is held; for the block as above.
+        unsafe { self.deallocate_locked(block, layout) };
+    }
+
+    /// The rest of it: the list of its class has the block, and one too many, or it has no class.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock, and has not any more when this returns; the block as for `deallocate`.
+    #[inline(never)]
+    unsafe fn deallocate_locked(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: the caller holds the lock, and says how long the block is.
+        unsafe {
+            self.with_locked(|state| match SizeClass::of(layout) {
+                Some(class) => state.cache.overflow(class, &mut state.backend),
+                None => state.backend.give(block, block_len(layout.size())),
+            });
+        }
     }
 
     /// Makes a block `new_size` bytes long, where it is if that can be. Its bytes
     /// up to the lesser size are kept. `None` if there is no memory, and the
-    /// block is as it was.
+    /// block is as it was; a block that is to be shorter is always had.
     ///
     /// # Safety
     ///
@@ -171,14 +245,14 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// segments, but for the first, in which nothing is in use.
     pub fn trim(&self) {
         self.with(|state| {
-            state.cache.flush(usize::MAX, &mut state.backend);
-            state.backend.release_empty_segments();
-            state.backend.purge(0);
+            state.cache.flush_all(&mut state.backend);
+            state.backend.release_segments(|_, _, _| true);
+            state.backend.purge_all();
         });
     }
 
-    /// Sets how many free bytes stay committed; a quarter of what is in use may
-    /// always stay.
+    /// Sets how many free bytes may stay resident when they have not been wanted for a while; a quarter of what is in use
+    /// may always stay. 0: what is free goes back as soon as the kernel can take it in pieces of 16 MiB.
     pub fn set_purge_threshold(&self, bytes: usize) {
         self.with(|state| state.backend.purge_threshold = Some(bytes));
     }
@@ -192,15 +266,40 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         self.with(|state| state.backend.huge_from = Some(bytes));
     }
 
-    #[inline]
     fn with<T>(&self, f: impl FnOnce(&mut State<M>) -> T) -> T {
         self.lock.lock();
+        // SAFETY: the lock is held.
+        unsafe { self.with_locked(f) }
+    }
+
+    /// Does something with the state, unlocks, and only then ends the process if a promise was broken: who prints that may
+    /// allocate.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock, and has not any more when this returns.
+    #[inline]
+    unsafe fn with_locked<T>(&self, f: impl FnOnce(&mut State<M>) -> T) -> T {
         // SAFETY: the lock is held, so this is the only reference.
-        let result = f(unsafe { &mut *self.state.get() });
-        // SAFETY: taken above.
+        let state = unsafe { &mut *self.state.get() };
+        let result = f(state);
+        state.backend.tick();
+        let misuse = state.backend.misuse.take();
+        // SAFETY: the caller holds it.
         unsafe { self.lock.unlock() };
+        if let Some(misuse) = misuse {
+            report(&misuse);
+        }
         result
     }
+}
+
+/// Ends the process: going on would only hide what is wrong. Not by unwinding, which no allocator may do: out of a C
+/// function a panic goes no further.
+#[cold]
+#[inline(never)]
+extern "C" fn report(&Misuse { address, what }: &Misuse) -> ! {
+    panic!("a block was freed that {what}: {address:#x}")
 }
 
 /// Says nothing of what is in the heap: looking would take its lock.
@@ -215,118 +314,96 @@ impl<M: Memory> State<M> {
         State { cache: Cache::new(), backend: Backend::new(memory) }
     }
 
-    #[inline]
-    fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        match SizeClass::of(layout.size()) {
-            Some(class) if layout.align() <= GRANULE => match self.cache.pop(class) {
-                Some(block) => Some(block),
-                None => self.refill(class),
-            },
-            _ => self.take(layout).map(|(block, _)| block),
+    /// A block, and whether it reads as zero.
+    fn allocate(&mut self, layout: Layout) -> Option<(NonNull<u8>, bool)> {
+        let class = SizeClass::of(layout);
+        if let Some(class) = class
+            && let Some(block) = self.cache.pop(class)
+        {
+            return Some((block, false));
         }
-    }
-
-    fn allocate_zeroed(&mut self, layout: Layout) -> Option<(NonNull<u8>, bool)> {
-        if layout.size() <= SMALL_MAX && layout.align() <= GRANULE {
-            return Some((self.allocate(layout)?, false));
-        }
-        self.take(layout)
-    }
-
-    #[inline]
-    unsafe fn deallocate(&mut self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: the caller says how long the block is, and that it is free.
-        unsafe {
-            match SizeClass::of(layout.size()) {
-                Some(class) => self.cache.push(class, block),
-                None => self.give(block, layout.size()),
+        let len = block_len(layout.size());
+        self.serve(Request { len, count: 1, align: layout.align().max(GRANULE) }, |state, request| match class {
+            Some(class) => state.cache.refill(class, &mut state.backend).map(|at| Blocks { at, count: 1, zero: false }),
+            None => {
+                state.cache.drain_excess(&mut state.backend);
+                state.backend.take(request)
             }
+        })
+        .map(|run| (run.at, run.zero))
+    }
+
+    /// Serves a request that `take` may serve, after some effort: joins what is in some lists, lets the heap grow, joins
+    /// what is in all lists, looks at every chunk.
+    #[inline(never)]
+    fn serve(&mut self, request: Request, take: impl Fn(&mut Self, Request) -> Option<Blocks>) -> Option<Blocks> {
+        if let Some(run) = take(self, request) {
+            return Some(run);
         }
+        self.cache.flush_some(&mut self.backend);
+        if let Some(run) = take(self, request) {
+            return Some(run);
+        }
+        if self.backend.extend(request) {
+            return take(self, request);
+        }
+        self.cache.flush_all(&mut self.backend);
+        if let Some(run) = take(self, request) {
+            return Some(run);
+        }
+        // What was in the lists may have been all that kept a segment.
+        if self.backend.extend(request) {
+            return take(self, request);
+        }
+        let found = if request.align > GRANULE { self.backend.take_thoroughly(request) } else { None };
+        if found.is_none() {
+            let in_use = self.backend.out();
+            let reserved = self.backend.segments().map(Segment::reserved).sum();
+            self.backend.memory.note_refusal(Refusal { asked: request.len, align: request.align, in_use, reserved });
+        }
+        found
     }
 
     unsafe fn reallocate(&mut self, block: NonNull<u8>, layout: Layout, new_size: usize) -> Option<NonNull<u8>> {
-        match (SizeClass::of(layout.size()), SizeClass::of(new_size)) {
+        // SAFETY: the alignment is a layout's, and the caller says that the size is one.
+        let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
+        let (old, new) = (SizeClass::of(layout), SizeClass::of(new_layout));
+        match (old, new) {
             (Some(old), Some(new)) if old == new => return Some(block),
-            // SAFETY: the caller says how long the block is.
-            (None, None) if unsafe { self.resize(block, layout.size(), new_size) } => return Some(block),
+            (None, _) => {
+                // To be shorter, with a class or without, it stays where it is.
+                let (old_len, new_len) = (block_len(layout.size()), block_len(new_size));
+                // SAFETY: the caller says how long the block is.
+                if unsafe { self.backend.resize(block, old_len, new_len) } {
+                    if let Some(new) = new {
+                        self.cache.out[new.index()] += 1;
+                    }
+                    return Some(block);
+                }
+            }
             // Small blocks move: copying one costs less than asking its neighbour.
             _ => {}
         }
-        // SAFETY: the alignment is a layout's, and the caller says that the size is one.
-        let moved = self.allocate(unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) })?;
+        let Some((moved, _)) = self.allocate(new_layout) else {
+            let (old, new) = (old?, new.filter(|_| new_size <= layout.size())?);
+            // There is no other block, so this one becomes shorter.
+            self.cache.out[old.index()] -= 1;
+            self.cache.out[new.index()] += 1;
+            // SAFETY: the caller says how long the block is.
+            unsafe { self.backend.resize(block, old.len(), new.len()) };
+            return Some(block);
+        };
         // SAFETY: two blocks, each at least as long as what is copied; the old
-        // one is not used after that.
+        // one is not used after that, and has the length of its class.
         unsafe {
             ptr::copy_nonoverlapping(block.as_ptr(), moved.as_ptr(), layout.size().min(new_size));
-            self.deallocate(block, layout);
+            match old {
+                Some(class) if self.cache.push(class, block) => {}
+                Some(class) => self.cache.overflow(class, &mut self.backend),
+                None => self.backend.give(block, block_len(layout.size())),
+            }
         }
         Some(moved)
-    }
-
-    /// An empty list: blocks from the back end.
-    #[cold]
-    #[inline(never)]
-    fn refill(&mut self, class: SizeClass) -> Option<NonNull<u8>> {
-        let mut effort = Effort::Some;
-        loop {
-            if let Some(block) = self.cache.refill(class, &mut self.backend) {
-                return Some(block);
-            }
-            effort = self.make_room(effort, Request { len: class.len(), count: 1, align: GRANULE })?;
-        }
-    }
-
-    /// A block that no list serves.
-    #[inline(never)]
-    fn take(&mut self, layout: Layout) -> Option<(NonNull<u8>, bool)> {
-        let want = Request { len: block_len(layout.size()), count: 1, align: layout.align().max(GRANULE) };
-        let mut effort = Effort::Some;
-        let run = loop {
-            if let Some(run) = self.backend.take(want) {
-                break run;
-            }
-            effort = self.make_room(effort, want)?;
-        };
-        if let Some(class) = SizeClass::of(layout.size()) {
-            // It will be freed to a list.
-            self.cache.out[class.index()] += 1;
-        }
-        Some((run.at, run.zero))
-    }
-
-    /// Takes back a block that has no class.
-    #[inline(never)]
-    unsafe fn give(&mut self, block: NonNull<u8>, size: usize) {
-        // SAFETY: the block is as long as its layout says, whole granules, and no longer used.
-        unsafe { self.backend.give(block, block_len(size)) };
-    }
-
-    /// Makes a block that has no class one of another size, without a class too, if
-    /// it can stay where it is.
-    #[inline(never)]
-    unsafe fn resize(&mut self, block: NonNull<u8>, size: usize, new_size: usize) -> bool {
-        // SAFETY: the block is as long as its layout says, whole granules.
-        unsafe { self.backend.resize(block, block_len(size), block_len(new_size)) }
-    }
-
-    /// Makes an effort to have room for a request that found none, and says what
-    /// the next one is: joins what is in some lists, in all of them, and then lets
-    /// the heap grow.
-    #[cold]
-    #[inline(never)]
-    fn make_room(&mut self, effort: Effort, want: Request) -> Option<Effort> {
-        match effort {
-            Effort::Some => {
-                self.cache.flush(self.backend.step(), &mut self.backend);
-                Some(Effort::All)
-            }
-            Effort::All => {
-                self.cache.flush(usize::MAX, &mut self.backend);
-                Some(Effort::Growth)
-            }
-            Effort::Growth => self.backend.extend(want).then_some(Effort::None),
-            Effort::None => None,
-        }
     }
 
     fn stats(&self) -> Stats {
@@ -337,14 +414,14 @@ impl<M: Memory> State<M> {
             figures.live = self.cache.out[class.index()] - figures.listed;
             listed += figures.listed * class.len();
         }
-        let out = self.backend.used - self.backend.free;
+        let out = self.backend.out();
         Stats {
             live: out - listed,
             peak: self.backend.peak,
             listed,
             free: self.backend.free,
             committed: self.backend.segments().map(|r| r.committed()).sum(),
-            reserved: self.backend.segments().map(|r| r.reserved()).sum(),
+            reserved: self.backend.segments().map(Segment::reserved).sum(),
             segments: self.backend.segments().count(),
             classes,
         }
@@ -361,7 +438,7 @@ unsafe impl<L: RawMutex, M: Memory> GlobalAlloc for Heap<L, M> {
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: `GlobalAlloc`'s contract says that the block is this heap's; blocks are not null.
+        // SAFETY: the caller's promise; blocks are not null.
         unsafe { self.deallocate(NonNull::new_unchecked(block), layout) };
     }
 
@@ -371,7 +448,7 @@ unsafe impl<L: RawMutex, M: Memory> GlobalAlloc for Heap<L, M> {
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: `GlobalAlloc`'s contract says that the block is this heap's; blocks are not null.
+        // SAFETY: the caller's promise; blocks are not null.
         or_null(unsafe { self.reallocate(NonNull::new_unchecked(block), layout, new_size) })
     }
 }

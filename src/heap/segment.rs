@@ -57,6 +57,8 @@ pub(super) struct Segment {
     pub(super) fresh: usize,
     /// How far pages may be resident; never below `top`.
     pub(super) resident: usize,
+    /// When `top` last fell, in the back end's calls.
+    pub(super) since: usize,
     /// How far blocks and their bits are committed.
     committed: usize,
     /// Where the extent ends.
@@ -125,6 +127,7 @@ impl Segment {
                 soft: 0,
                 fresh: 0,
                 resident: 0,
+                since: 0,
                 committed: 0,
                 size,
                 head_committed,
@@ -145,18 +148,39 @@ impl Segment {
         at.addr().get() - self.base.addr().get()
     }
 
-    /// Gives the whole pages above `top` that may be resident back to the kernel.
-    pub(super) fn purge<M: Memory>(&mut self, memory: &mut M) {
-        let page = memory.page_size();
-        let from = self.page_above(self.top, page);
+    /// Gives whole pages above `top` that may be resident back to the kernel, at most `most` bytes and a multiple of the
+    /// page, from the end on; says by how much less may be resident.
+    pub(super) fn purge<M: Memory>(&mut self, most: usize, page: usize, memory: &mut M) -> usize {
+        let before = self.resident;
+        let low = self.page_above(self.top, page);
         let to = self.page_above(self.resident, page);
+        let from = low.max(to.saturating_sub(most));
         if from < to {
             // SAFETY: whole pages, committed since `resident` is, that hold nothing.
             unsafe { memory.reset(self.base.add(from), to - from) };
             // The kernel need not leave zeroes there.
             self.fresh = self.fresh.max(to);
         }
-        self.resident = self.top;
+        self.resident = if from > low { from } else { self.top };
+        before - self.resident
+    }
+
+    /// Cuts off the whole pages above `top`, which the segment has not any more: their extent. `None` if there are none.
+    pub(super) fn cut(&mut self, page: usize) -> Option<Extent> {
+        let head = self.base.addr().get() - self.extent.base().addr().get();
+        let keep = round_up(head + self.top, page);
+        if keep >= self.extent.len() {
+            return None;
+        }
+        // SAFETY: an extent of nothing owns nothing.
+        let none = unsafe { Extent::from_raw(self.extent.base(), 0) };
+        let (kept, tail) = core::mem::replace(&mut self.extent, none).split(keep);
+        self.extent = kept;
+        self.size = keep - head;
+        for mark in [&mut self.soft, &mut self.fresh, &mut self.resident, &mut self.committed] {
+            *mark = (*mark).min(self.size);
+        }
+        Some(tail)
     }
 
     /// The first offset from `offset` on at which a page begins.

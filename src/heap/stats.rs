@@ -9,9 +9,9 @@ pub struct Stats {
     /// In blocks that the program holds.
     pub live: usize,
     /// The most that was ever out of the back end: in blocks that the program
-    /// held or that waited in the front's lists.
+    /// held or that waited in the cache's lists.
     pub peak: usize,
-    /// In blocks that wait in the front's lists.
+    /// In blocks that wait in the cache's lists.
     pub listed: usize,
     /// In free chunks of the back end.
     pub free: usize,
@@ -37,6 +37,6 @@ impl Stats {
 pub struct Class {
     /// Blocks that the program holds.
     pub live: usize,
-    /// Blocks that wait in the front's list.
+    /// Blocks that wait in the cache's list.
     pub listed: usize,
 }

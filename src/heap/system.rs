@@ -76,7 +76,7 @@ impl<L: RawMutex> Heap<L, SystemMemory> {
     /// Why there is no arena; it prints as the line that says so.
     #[expect(clippy::result_large_err, reason = "there is no heap to put it in")]
     pub fn reserve(&self) -> Result<(), ArenaError> {
-        self.with(|state| state.backend.memory().reserve_arena())
+        self.with(|state| state.backend.memory.reserve_arena())
     }
 }
 

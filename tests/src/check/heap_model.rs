@@ -153,6 +153,7 @@ impl<'a> Watched<'a> {
         block.look(usize::MAX);
         // SAFETY: the heap allocated the block with this layout; the sizes of tests are far below `isize::MAX`.
         let Some(at) = (unsafe { self.heap.reallocate(block.at, block.layout, size) }) else {
+            assert!(size > block.layout.size(), "{:?} cannot be made {size} bytes short", block.layout);
             block.look(usize::MAX);
             return false;
         };
@@ -192,7 +193,8 @@ impl<'a> Watched<'a> {
         assert_eq!(stats.live, live, "live bytes");
         assert!(stats.peak >= live && stats.committed <= stats.reserved, "{stats:?}");
         let small: usize = stats.classes().iter().map(|c| c.live).sum();
-        let small_here = self.blocks.iter().filter(|b| b.layout.size() <= rt0::heap::SMALL_MAX).count();
+        let is_small = |layout: Layout| layout.size() <= rt0::heap::SMALL_MAX && layout.align() <= rt0::heap::GRANULE;
+        let small_here = self.blocks.iter().filter(|b| is_small(b.layout)).count();
         assert_eq!(small, small_here, "live blocks of the classes");
     }
 }

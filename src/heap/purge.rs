@@ -1,0 +1,192 @@
+//! What is given back to the kernel, and when.
+//!
+//! A dirty page is free and may be resident: it lies whole in a free chunk, none of
+//! the chunk's words on it, or above a segment's `top`. Dirty chunks stand in a list, the
+//! oldest first, a single page between two small blocks as well as gigabytes.
+//!
+//! Bounds. Once more is dirty than [`Heap::set_purge_threshold`](super::Heap::set_purge_threshold)
+//! says, or a quarter of what is in use if that is more, each call that comes to the
+//! back end gives back what has been free for [`AGE`] of these calls: at most
+//! [`PIECES`] pieces and [`SLICE`] bytes. What is wanted again soon is still there then.
+//! Beyond [`URGENT`] times that much it does not wait. A segment in which nothing has been
+//! in use for as long is released, but for the last.
+//!
+//! `trim` gives back all of it, in one call, however long it takes.
+
+use super::PURGE_THRESHOLD;
+use super::backend::{Age, Backend};
+use super::free_chunk::FreeChunk;
+use super::memory::Memory;
+use super::segment::Segment;
+
+/// How many calls of the back end memory stays that nobody wants.
+pub(super) const AGE: usize = 256;
+
+/// A call gives back at most this many chunks ...
+const PIECES: usize = 8;
+/// ... and this many bytes, a multiple of every page size: to give 4,096 pages back takes a kernel 0.2 ms.
+const SLICE: usize = 16 * 1024 * 1024;
+
+/// Beyond so many times what may stay nothing waits until it is old.
+const URGENT: usize = 16;
+
+impl<M: Memory> Backend<M> {
+    /// Counts a call, and gives back what is due.
+    #[inline]
+    pub(super) fn tick(&mut self) {
+        self.clock = self.clock.wrapping_add(1);
+        if self.dirty > self.purge_threshold.unwrap_or(PURGE_THRESHOLD) {
+            self.purge_some();
+        }
+        if self.clock.is_multiple_of(AGE) {
+            self.release_old_segments();
+        }
+    }
+
+    fn is_old(&self, since: usize) -> bool {
+        self.clock.wrapping_sub(since) >= AGE
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn purge_some(&mut self) {
+        let bound = self.purge_threshold.unwrap_or(PURGE_THRESHOLD).max(self.out() / 4);
+        let urgent = bound.saturating_mul(URGENT);
+        let mut bytes = SLICE;
+        for _ in 0..PIECES {
+            let Some(chunk) = self.oldest else { break };
+            if self.dirty <= bound || bytes == 0 || !(self.is_old(chunk.since()) || self.dirty > urgent) {
+                break;
+            }
+            bytes -= self.purge_chunk(chunk, bytes);
+        }
+        let mut next = self.segments;
+        while let Some(mut segment) = next {
+            // SAFETY: segments stay until they are released, and only the heap, which is borrowed here, refers to them.
+            let segment = unsafe { segment.as_mut() };
+            next = segment.next;
+            if self.dirty <= bound || bytes == 0 {
+                return;
+            }
+            if segment.resident > segment.top && (self.is_old(segment.since) || self.dirty > urgent) {
+                let purged = segment.purge(bytes, self.page, &mut self.memory);
+                self.dirty -= purged;
+                bytes = bytes.saturating_sub(purged) / self.page * self.page;
+            }
+        }
+    }
+
+    /// Gives back all there is.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn purge_all(&mut self) {
+        while let Some(chunk) = self.oldest {
+            self.purge_chunk(chunk, usize::MAX);
+        }
+        let mut next = self.segments;
+        while let Some(mut segment) = next {
+            // SAFETY: as in `purge_some`.
+            let segment = unsafe { segment.as_mut() };
+            next = segment.next;
+            self.dirty -= segment.purge(usize::MAX, self.page, &mut self.memory);
+        }
+    }
+
+    /// Gives back at most `most` bytes of a dirty chunk, a multiple of the page, from its end on; says how many.
+    fn purge_chunk(&mut self, chunk: FreeChunk, most: usize) -> usize {
+        let len = chunk.len();
+        let dirty = chunk.dirty(len);
+        let (from, pages_end) = chunk.pages(len, self.page);
+        let to = pages_end - chunk.done();
+        let start = from.max(to.saturating_sub(most));
+        // SAFETY: whole pages of a free chunk that hold none of its words.
+        unsafe { self.memory.reset(chunk.start().add(start), to - start) };
+        if start == from {
+            self.forget_dirty(chunk, dirty);
+            chunk.set_dirty(0, 0, 0);
+        } else {
+            let left = dirty.min(start - from);
+            self.dirty -= dirty - left;
+            chunk.set_dirty(left, chunk.since(), pages_end - start);
+        }
+        to - start
+    }
+
+    /// Says how much of a chunk may be resident, at most, and gives it its place among the dirty ones.
+    pub(super) fn set_dirty(&mut self, chunk: FreeChunk, len: usize, dirty: usize, done: usize, age: Age) {
+        let (from, to) = chunk.pages(len, self.page);
+        let done = done.min(to - from);
+        let dirty = dirty.min(to - from - done);
+        if dirty == 0 {
+            return;
+        }
+        let (older, since) = match age {
+            Age::New => (self.newest, self.clock),
+            Age::After(older, since) => (older, since),
+        };
+        chunk.set_dirty(dirty, since, done);
+        let newer = match older {
+            Some(older) => older.newer(),
+            None => self.oldest,
+        };
+        chunk.set_older(older);
+        chunk.set_newer(newer);
+        self.link_ages(older, Some(chunk));
+        self.link_ages(Some(chunk), newer);
+        self.dirty += dirty;
+    }
+
+    /// Takes a chunk from the dirty ones, and says where it stood.
+    pub(super) fn forget_dirty(&mut self, chunk: FreeChunk, dirty: usize) -> Age {
+        self.dirty -= dirty;
+        let older = chunk.older();
+        self.link_ages(older, chunk.newer());
+        Age::After(older, chunk.since())
+    }
+
+    /// Makes two chunks, or the ends of the list, neighbours in it.
+    fn link_ages(&mut self, older: Option<FreeChunk>, newer: Option<FreeChunk>) {
+        match older {
+            Some(older) => older.set_newer(newer),
+            None => self.oldest = newer,
+        }
+        match newer {
+            Some(newer) => newer.set_older(older),
+            None => self.newest = older,
+        }
+    }
+
+    /// Releases a segment in which nothing has been in use for a while, if it is not the last.
+    #[cold]
+    #[inline(never)]
+    fn release_old_segments(&mut self) {
+        let (clock, page) = (self.clock, self.page);
+        let mut slices = 1;
+        self.release_segments(|segment, memory, dirty| {
+            if clock.wrapping_sub(segment.since) < AGE || slices == 0 {
+                return false;
+            }
+            // What is resident goes first, so that releasing takes no time.
+            slices -= 1;
+            *dirty -= segment.purge(SLICE, page, memory);
+            segment.resident == 0
+        });
+    }
+
+    /// Releases the segments in which nothing is in use and of which `may_go` says so, but for the last one.
+    pub(super) fn release_segments(&mut self, mut may_go: impl FnMut(&mut Segment, &mut M, &mut usize) -> bool) {
+        let mut kept = None;
+        let mut next = self.segments;
+        while let Some(mut at) = next {
+            // SAFETY: as in `purge_some`.
+            let segment = unsafe { at.as_mut() };
+            next = segment.next;
+            let last = kept.is_none() && next.is_none();
+            if segment.top == 0 && !last && may_go(segment, &mut self.memory, &mut self.dirty) {
+                self.release_segment(kept, at);
+            } else {
+                kept = Some(at);
+            }
+        }
+    }
+}
