@@ -146,12 +146,15 @@ OTHERS := aarch64-apple-darwin x86_64-pc-windows-gnu
 others:
 	@$(if $(STANDARD),,$(PORT_CARGO) check --quiet -p rt0 -Zbuild-std=core $(OTHERS:%=--target %))
 
-# For the tests: dist/<port>/pie/<program>, static-PIEs. A standard target's programs are never.
-pie: $(if $(STANDARD),,$(patsubst %,pie-%,$(filter-out linux_arm,$(PORT))))
+# For the tests: dist/<port>/pie/<program>, static-PIEs, and dist/<port>/relr/limits, one whose relocations are packed.
+pie: $(if $(STANDARD),,$(PORT:%=pie-%))
 pie-%:
-	@mkdir -p dist/$*/pie
+	@mkdir -p dist/$*/pie dist/$*/relr
 	@RUSTFLAGS=-Crelocation-model=pie $(call port_cargo,$*,build) --target-dir target/pie
 	@cd target/pie/$*/release && cp -u $(PROGRAMS) $(CURDIR)/dist/$*/pie/
+	@RUSTFLAGS=-Crelocation-model=pie $(call port_cargo,$*,rustc) --quiet --target-dir target/pie \
+		-p rt0-examples --bin limits -- -Clink-arg=-zpack-relative-relocs
+	@cp -u target/pie/$*/release/limits dist/$*/relr/
 
 # Clippy sees the host's port; the compiler's own warnings count on every port.
 lint: $(PORT:%=warnings-%)

@@ -162,8 +162,6 @@ cfg_if::cfg_if! {
     } else if #[cfg(all(target_os = "freebsd", target_arch = "x86_64"))] {
         #[path = "../arch/freebsd_amd64/mod.rs"]
         mod port;
-    } else {
-        compile_error!("rt0 has no port for this CPU under this kernel; PORTING.md says what one needs");
     }
 }
 

@@ -34,7 +34,7 @@ pub mod memlimit;
 pub mod plan;
 
 cfg_if::cfg_if! {
-    if #[cfg(any(target_os = "linux", target_os = "freebsd"))] {
+    if #[cfg(rt0_port)] {
         mod arch;
         pub mod heap;
         pub mod io;
@@ -59,7 +59,13 @@ cfg_if::cfg_if! {
         pub fn address_space_limit() -> Option<u64> {
             arena::source().limit()
         }
+    } else if #[cfg(any(target_os = "linux", target_os = "freebsd"))] {
+        // The rules alone would be wrong here: this kernel enforces a limit that nothing would read.
+        compile_error!("rt0 has no port for this CPU under this kernel: there are linux_386, linux_amd64, linux_arm, \
+            freebsd_386 and freebsd_amd64, and PORTING.md says what a new one takes");
     } else {
+        mod no_port;
+
         /// The soft limit of this process's address space: none. This operating system does not enforce one.
         pub fn address_space_limit() -> Option<u64> {
             None

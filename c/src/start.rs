@@ -16,7 +16,7 @@ pub type rt0_main = Option<unsafe extern "C" fn(argc: c_int, argv: *mut *mut c_c
 pub unsafe extern "C" fn rt0_start(stack: *const usize, program: rt0_main) -> ! {
     // SAFETY: `_start` alone calls this, with the kernel's stack.
     unsafe {
-        rt0::start::run(stack, |args| match program {
+        rt0::start::run_without_script(stack, |args| match program {
             // The kernel's array is the program's to write to, as C has it.
             Some(program) => program(args.len() as c_int, args.argv().cast_mut().cast(), args.envp().cast_mut().cast()),
             None => 2,

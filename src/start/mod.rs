@@ -3,12 +3,15 @@
 use core::fmt::Write;
 
 mod args;
+mod headers;
 mod relocate;
 
 use crate::io;
 use crate::sys;
 
 pub use args::{Args, Strings, args, env};
+#[doc(hidden)]
+pub use relocate::Image;
 
 /// Makes the program: `_start`, which calls the function given, and a panic handler.
 ///
@@ -33,25 +36,38 @@ pub use args::{Args, Strings, args, env};
 /// With a heap, `entry!(main, heap = HEAP)` reserves its arena before `main` and ends the process in the same way if
 /// nothing fits. Without that the first allocation reserves it, and fails.
 ///
+/// `entry!(main, arena = options, heap = HEAP)` does both, the arena first: its options have to leave something for
+/// the heap ([`Options::cap`](crate::arena::Options::cap), [`Options::allowance`](crate::arena::Options::allowance)).
+///
 /// The panic handler prints message and place on fd 2 and exits with 2. `panic_handler = none` at the end leaves it
 /// to the program.
+///
+/// In a test harness (`cfg(test)`), whose start is std's, all of this is left out. A harness cannot be linked as the
+/// program is: say `test = false` and `bench = false` for it in `Cargo.toml`, and keep what is to be tested in a library.
 #[macro_export]
 macro_rules! entry {
-    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? , panic_handler = none) => {
+    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? , panic_handler = none $(,)?) => {
+        #[cfg(not(test))]
         const _: () = {
-            unsafe extern "C" fn start(stack: *const usize) -> ! {
-                // SAFETY: this is called by `_start` alone, with the stack that the kernel made.
-                unsafe { $crate::__run!(stack, $main $(, arena = $options)? $(, heap = $heap)?) }
+            unsafe extern "C" fn start(stack: *const usize, image: *const $crate::start::Image) -> ! {
+                // SAFETY: this is called by `_start` alone, with the stack that the kernel made and the linker script's
+                // table.
+                unsafe { $crate::start::run(stack, image, $crate::__program!($main $(, arena = $options)? $(, heap = $heap)?)) }
             }
             $crate::__entry_point!(start);
             $crate::__abi_note!();
             $crate::__memory_functions!(#[unsafe(no_mangle)]);
             $crate::__unwinder!();
         };
+        #[cfg(test)]
+        const _: () = {
+            let _ = $crate::__program!($main $(, arena = $options)? $(, heap = $heap)?);
+        };
     };
-    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)?) => {
+    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(,)?) => {
         $crate::entry!($main $(, arena = $options)? $(, heap = $heap)?, panic_handler = none);
 
+        #[cfg(not(test))]
         #[panic_handler]
         fn panic(info: &::core::panic::PanicInfo<'_>) -> ! {
             $crate::start::panic(info)
@@ -59,23 +75,40 @@ macro_rules! entry {
     };
 }
 
+/// What comes between the start and `main`: a function from [`Args`] to an exit status.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __run {
-    ($stack:ident, $main:path) => {
-        $crate::start::run($stack, |args| $crate::start::Main::run($main, args))
+macro_rules! __program {
+    ($main:path) => {
+        |args| $crate::start::Main::run($main, args)
     };
-    ($stack:ident, $main:path, arena = $options:path) => {
-        $crate::start::run($stack, |args| $crate::start::run_with_arena(args, $options(args), $main))
+    ($main:path, arena = $options:path) => {
+        |args| {
+            $crate::start::run_with_arena(args, $options(args), |args, arena| {
+                $crate::start::MainWithArena::run($main, args, arena)
+            })
+        }
     };
-    ($stack:ident, $main:path, heap = $heap:path) => {
-        $crate::start::run($stack, |args| $crate::start::run_with_heap($heap.reserve(), args, $main))
+    ($main:path, heap = $heap:path) => {
+        |args| $crate::start::run_with_heap($heap.reserve(), || $crate::start::Main::run($main, args))
+    };
+    ($main:path, arena = $options:path, heap = $heap:path) => {
+        |args| {
+            $crate::start::run_with_arena(args, $options(args), |args, arena| {
+                $crate::start::run_with_heap($heap.reserve(), || $crate::start::MainWithArena::run($main, args, arena))
+            })
+        }
     };
 }
 
 /// A function that a program can begin with: [`entry!`](crate::entry) takes one.
 ///
 /// `Arguments` only tells the two shapes apart, with and without [`Args`].
+#[diagnostic::on_unimplemented(
+    message = "a program of rt0 cannot begin with `{Self}`",
+    label = "this is no `main` of rt0's",
+    note = "`main` takes nothing or `rt0::Args`, and returns `()`, `i32` or `!`"
+)]
 pub trait Main<Arguments> {
     /// Calls it and makes an exit status of what it returns.
     fn run(self, args: Args) -> i32;
@@ -95,7 +128,30 @@ impl<F: FnOnce(Args) -> T, T: Termination> Main<(Args,)> for F {
     }
 }
 
+/// A function that a program can begin with if it is handed an arena: `entry!(main, arena = options)`.
+#[diagnostic::on_unimplemented(
+    message = "a program of rt0 that is handed an arena cannot begin with `{Self}`",
+    label = "this is no `main` of rt0's with an arena",
+    note = "with `arena = options`, `main` takes `rt0::Args` and `rt0::arena::Arena`, and returns `()`, `i32` or `!`"
+)]
+pub trait MainWithArena<Arguments> {
+    /// Calls it and makes an exit status of what it returns.
+    fn run(self, args: Args, arena: crate::arena::Arena) -> i32;
+}
+
+impl<F: FnOnce(Args, crate::arena::Arena) -> T, T: Termination> MainWithArena<(Args, crate::arena::Arena)> for F {
+    #[inline(always)]
+    fn run(self, args: Args, arena: crate::arena::Arena) -> i32 {
+        self(args, arena).status()
+    }
+}
+
 /// What `main` can return.
+#[diagnostic::on_unimplemented(
+    message = "`main` cannot return `{Self}`",
+    label = "a `main` that returns `{Self}`",
+    note = "`main` returns `()` (exit status 0), `i32` (the exit status) or `!`"
+)]
 pub trait Termination {
     /// The exit status that it stands for.
     fn status(self) -> i32;
@@ -135,14 +191,30 @@ impl Termination for Never {
 ///
 /// # Safety
 ///
+/// Called once, first, with the stack that the kernel made for this program and the table of its linker script.
+#[doc(hidden)]
+#[inline(always)]
+pub unsafe fn run(stack: *const usize, image: *const Image, program: impl FnOnce(Args) -> i32) -> ! {
+    // SAFETY: `image` is the linker script's table, and nothing has been relocated yet.
+    unsafe { relocate::relocate(image) };
+    // SAFETY: `stack` is the kernel's, which nobody changes or frees.
+    let args = unsafe { Args::from_initial_stack(stack) };
+    args.initial_stack().publish();
+    sys::exit(program(args))
+}
+
+/// [`run`] in a program that was not linked by rt0's linker script: a program in C.
+///
+/// # Safety
+///
 /// Called once, first, with the stack that the kernel made for this program.
 #[doc(hidden)]
 #[inline(always)]
-pub unsafe fn run(stack: *const usize, program: impl FnOnce(Args) -> i32) -> ! {
-    // SAFETY: this function's contract says that `stack` is the initial stack.
+pub unsafe fn run_without_script(stack: *const usize, program: impl FnOnce(Args) -> i32) -> ! {
+    // SAFETY: `stack` is the kernel's, which nobody changes or frees.
     let args = unsafe { Args::from_initial_stack(stack) };
-    // SAFETY: this function's contract says that this is the first call, with the initial stack.
-    unsafe { relocate::relocate(args.initial_stack()) };
+    // SAFETY: it is the kernel's stack, and nothing has been relocated yet.
+    unsafe { headers::relocate(args.initial_stack()) };
     args.initial_stack().publish();
     sys::exit(program(args))
 }
@@ -150,13 +222,13 @@ pub unsafe fn run(stack: *const usize, program: impl FnOnce(Args) -> i32) -> ! {
 /// Reserves the arena and runs `main` with it.
 #[doc(hidden)]
 #[inline(always)]
-pub fn run_with_arena<T: Termination>(
+pub fn run_with_arena(
     args: Args,
     options: crate::arena::Options,
-    main: impl FnOnce(Args, crate::arena::Arena) -> T,
+    main: impl FnOnce(Args, crate::arena::Arena) -> i32,
 ) -> i32 {
     match crate::arena::mallocinit(&options) {
-        Ok(arena) => main(args, arena).status(),
+        Ok(arena) => main(args, arena),
         Err(failure) => refuse(&failure),
     }
 }
@@ -164,9 +236,9 @@ pub fn run_with_arena<T: Termination>(
 /// Runs `main` if the heap has its arena.
 #[doc(hidden)]
 #[inline(always)]
-pub fn run_with_heap<A>(reserved: Result<(), crate::arena::ArenaError>, args: Args, main: impl Main<A>) -> i32 {
+pub fn run_with_heap(reserved: Result<(), crate::arena::ArenaError>, main: impl FnOnce() -> i32) -> i32 {
     match reserved {
-        Ok(()) => main.run(args),
+        Ok(()) => main(),
         Err(failure) => refuse(&failure),
     }
 }

@@ -1,83 +1,136 @@
 //! Relocation of a static-PIE by itself.
 //!
 //! Until it is done, nothing here may use an address that the linker stored in memory: no static that holds a
-//! pointer, no table of functions, no formatted text. Locals, and calls (which are relative), are all there is.
+//! pointer, no table of functions, no formatted text. Locals, constants that are bytes, and calls (which are relative)
+//! are all there is.
+
+use core::ptr::with_exposed_provenance_mut;
 
 use crate::arch::{Current, Port};
-use crate::os::initial_stack::{AT_PHDR, AT_PHNUM, InitialStack};
 use crate::sys;
 
-/// Size of the file header, bytes (System V gABI, "ELF Header"); linkers put the program headers right behind it.
-const EHDR: usize = if size_of::<usize>() == 8 { 64 } else { 52 };
+/// What `linker/rt0.ld` says of the image. The last three are distances in bytes from this table.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Image {
+    /// The address that this table was linked for.
+    linked_at: u32,
+    /// Of the first relocation.
+    relocations: i32,
+    /// Of what is behind the last of them, where packed ones begin.
+    packed: i32,
+    /// Of what is behind the last packed one.
+    end: i32,
+}
 
-/// A program header in words (System V gABI, "Program Header"). The two layouts differ in where the flags are, but
-/// in both the type is the low half of the first word, the file offset the second word, the address the third.
-type Phdr = [usize; if size_of::<usize>() == 8 { 7 } else { 8 }];
+/// A relocation in words: where, what and, with `RELA`, the addend (System V gABI, "Relocation").
+pub(super) type Relocation = [usize; if Current::RELA { 3 } else { 2 }];
 
-const PT_LOAD: u32 = 1;
-const PT_DYNAMIC: u32 = 2;
-const PT_INTERP: u32 = 3;
-
-/// Tags of the dynamic section: where the relocations are and how many bytes of them (System V gABI, "Dynamic
-/// Section").
-const DT_NULL: usize = 0;
-const DT_TABLE: usize = if Current::RELA { 7 } else { 17 };
-const DT_TABLE_SIZE: usize = if Current::RELA { 8 } else { 18 };
-
-/// A relocation in words: where, what and, with `RELA`, the addend.
-type Relocation = [usize; if Current::RELA { 3 } else { 2 }];
-
-/// Adds the load address wherever the linker asked for it. A program without a dynamic section asked for nothing.
+/// Adds the distance between where the image was linked to be and where it is, wherever the linker asked for it. A
+/// program that cannot be moved asked for nothing.
 ///
 /// # Safety
 ///
-/// Called once, first, with the stack that the kernel made for this program.
+/// Called once, first, with the table of this program's linker script.
 #[inline(always)]
-pub(crate) unsafe fn relocate(stack: InitialStack) {
-    let (Some(phdrs), Some(count)) = (stack.auxv(AT_PHDR), stack.auxv(AT_PHNUM)) else { return };
-    let (mut bias, mut dynamic) = (0, None);
-    for index in 0..count {
-        // SAFETY: the kernel says that `count` headers are mapped at `phdrs`.
-        let header = unsafe { &*core::ptr::with_exposed_provenance::<Phdr>(phdrs).add(index) };
-        match header[0] as u32 {
-            PT_LOAD if header[1] == 0 => bias = phdrs.wrapping_sub(EHDR).wrapping_sub(header[2]),
-            // A dynamic linker has been there before, and what it relocated it may have made read-only.
-            PT_INTERP => return,
-            PT_DYNAMIC => dynamic = Some(header[2]),
-            _ => {}
-        }
+pub(crate) unsafe fn relocate(image: *const Image) {
+    // SAFETY: the table is part of the image, aligned to 4 bytes by the script.
+    let Image { linked_at, relocations, packed, end } = unsafe { *image };
+    if relocations == end {
+        return;
     }
-    let Some(dynamic) = dynamic else { return };
-    let at = |address: usize| core::ptr::with_exposed_provenance_mut::<usize>(bias.wrapping_add(address));
-
-    let (mut table, mut size) = (0, 0);
-    let mut entry = at(dynamic).cast::<[usize; 2]>();
-    loop {
-        // SAFETY: the dynamic section is mapped and ends with DT_NULL, where this stops.
-        match unsafe { *entry } {
-            [DT_NULL, _] => break,
-            [DT_TABLE, address] => table = address,
-            [DT_TABLE_SIZE, bytes] => size = bytes,
-            _ => {}
-        }
-        // SAFETY: this was not DT_NULL, so another entry follows.
-        entry = unsafe { entry.add(1) };
+    let bias = image.addr().wrapping_sub(linked_at as usize);
+    // SAFETY: the script measured the distances, in the image that it laid out.
+    unsafe {
+        apply(image.byte_offset(relocations as isize).cast(), image.byte_offset(packed as isize).cast(), bias);
+        apply_packed(image.byte_offset(packed as isize).cast(), image.byte_offset(end as isize).cast(), bias);
     }
+}
 
-    for index in 0..size / size_of::<Relocation>() {
-        // SAFETY: the section says that there are `size` bytes of them.
-        let relocation = unsafe { *at(table).cast::<Relocation>().add(index) };
-        // The type is the low byte of the second word with 32-bit words, the low half with 64-bit ones; its values
-        // are below 256 on every port.
-        if relocation[1] & 0xff != Current::R_RELATIVE {
-            // Nothing without symbols and without a dynamic linker has another kind.
-            sys::exit(2);
+/// Applies the relocations from `next` to `end`.
+///
+/// # Safety
+///
+/// A linker made them for this image, which is `bias` bytes above the place that it was linked for.
+pub(super) unsafe fn apply(mut next: *const Relocation, end: *const Relocation, bias: usize) {
+    while next < end {
+        // SAFETY: this is not the end, so a relocation is here.
+        let relocation = unsafe { *next };
+        let [place, what, ..] = relocation;
+        // The type without a symbol: nothing that is linked statically refers to one by name.
+        if what != Current::R_RELATIVE {
+            refuse(what, place);
         }
-        let place = at(relocation[0]);
+        let word = with_exposed_provenance_mut::<usize>(bias.wrapping_add(place));
         // SAFETY: the linker made this word for us to relocate, and it is writable.
         unsafe {
-            let addend = if Current::RELA { relocation[relocation.len() - 1] } else { *place };
-            *place = bias.wrapping_add(addend);
+            let addend = if Current::RELA { relocation[relocation.len() - 1] } else { word.read_unaligned() };
+            word.write_unaligned(bias.wrapping_add(addend));
         }
+        // SAFETY: the next one, or the end.
+        next = unsafe { next.add(1) };
     }
+}
+
+/// Applies the packed relocations from `next` to `end`: an even word is the address of a word to relocate; in an odd
+/// one each bit but the lowest stands for one of the words that follow (System V gABI, "Relative Relocation Table").
+///
+/// # Safety
+///
+/// A linker made them for this image, which is `bias` bytes above the place that it was linked for.
+pub(super) unsafe fn apply_packed(mut next: *const usize, end: *const usize, bias: usize) {
+    let mut place = with_exposed_provenance_mut::<usize>(0);
+    while next < end {
+        // SAFETY: this is not the end, so an entry is here.
+        let entry = unsafe { *next };
+        let (first, mut bits) = match entry & 1 {
+            0 => (with_exposed_provenance_mut(bias.wrapping_add(entry)), 1),
+            _ => (place, entry >> 1),
+        };
+        let mut word = first;
+        while bits != 0 {
+            if bits & 1 != 0 {
+                // SAFETY: the linker made this word for us to relocate; it is aligned and writable.
+                unsafe { *word = bias.wrapping_add(*word) };
+            }
+            word = word.wrapping_add(1);
+            bits >>= 1;
+        }
+        place = first.wrapping_add(if entry & 1 == 0 { 1 } else { usize::BITS as usize - 1 });
+        // SAFETY: the next one, or the end.
+        next = unsafe { next.add(1) };
+    }
+}
+
+/// Says on fd 2 which relocation is not one that can be applied here, and ends the process with status 2.
+#[cold]
+fn refuse(what: usize, place: usize) -> ! {
+    // The type is the low byte with 32-bit words and the low half with 64-bit ones (System V gABI, `ELF32_R_TYPE`,
+    // `ELF64_R_TYPE`).
+    let kind = what & if size_of::<usize>() == 8 { u32::MAX as usize } else { 0xff };
+    say(b"rt0: relocation type 0x");
+    say(&hexadecimal(kind));
+    say(b" at 0x");
+    say(&hexadecimal(place));
+    say(b" is unknown\n");
+    sys::exit(2)
+}
+
+/// Writes to fd 2. What cannot be written is lost: there is nobody to tell.
+#[inline(never)]
+fn say(text: &[u8]) {
+    let _ = sys::write(2, text);
+}
+
+/// The digits of `number`, all that a word can have.
+#[inline(never)]
+fn hexadecimal(mut number: usize) -> [u8; 2 * size_of::<usize>()] {
+    let mut digits = [0; 2 * size_of::<usize>()];
+    for digit in digits.iter_mut().rev() {
+        let value = (number & 0xf) as u8;
+        *digit = if value < 10 { b'0' + value } else { b'a' - 10 + value };
+        number >>= 4;
+    }
+    digits
 }

@@ -2,12 +2,13 @@
 
 use anyhow::{Context, Result, ensure};
 use object::elf::*;
-use object::read::elf::{Dyn, ElfFile, ElfFile32, ElfFile64, FileHeader, ProgramHeader, SectionHeader, Sym};
-use object::{Endianness, FileKind};
+use object::read::elf::{ElfFile, ElfFile32, ElfFile64, FileHeader, ProgramHeader, SectionHeader, Sym};
+use object::{Endianness, FileKind, Object, ObjectSection};
 use rt0_tests::port::{Port, chosen};
-use rt0_tests::run::job::{End, Job};
+use rt0_tests::run::job::{End, Job, Outcome};
 use rt0_tests::run::machine::Machine;
 use rt0_tests::run::make::{make, root};
+use rt0_tests::run::qemu::linux::Kernel;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,8 +27,6 @@ struct Program {
     segments: Vec<Segment>,
     /// The notes in PT_NOTE segments: where the segment ends in the file, the note's name and its type.
     notes: Vec<(u64, String, u32)>,
-    /// The tags of the dynamic section.
-    dynamic: Vec<u64>,
     sections: Vec<Section>,
     /// The symbols' names and values.
     symbols: Vec<(String, u64)>,
@@ -86,9 +85,6 @@ impl Program {
                     let name = String::from_utf8_lossy(note.name()).into_owned();
                     program.notes.push((end, name, note.n_type(endian)));
                 }
-            }
-            if let Some(entries) = segment.dynamic(endian, data)? {
-                program.dynamic.extend(entries.iter().map(|entry| entry.d_tag(endian).into()));
             }
         }
         for section in file.elf_section_table().iter() {
@@ -152,7 +148,7 @@ impl Program {
 
         // It is static: no other file has to be loaded, and `_start` does all the setting up.
         ensure!(self.of_kind(PT_INTERP).next().is_none(), "it wants a dynamic linker");
-        ensure!(!self.dynamic.contains(&u64::from(DT_NEEDED)), "it wants a library");
+        ensure!(self.of_kind(PT_DYNAMIC).next().is_none(), "it has a dynamic section, which nobody reads");
         ensure!(self.of_kind(PT_TLS).next().is_none(), "it wants thread-local storage");
         let never_called =
             |section: &&Section| [SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY].contains(&section.kind);
@@ -219,10 +215,6 @@ fn every_program_is_what_its_kernel_wants() -> Result<()> {
                 let program = Program::read(file)?;
                 program.check(port)?;
                 ensure!(program.kind == ET_EXEC, "type {}, no ET_EXEC", program.kind);
-                ensure!(
-                    program.of_kind(PT_DYNAMIC).next().is_none(),
-                    "a dynamic section in a program that is not moved"
-                );
                 let base = program.of_kind(PT_LOAD).map(|segment| segment.address).min();
                 ensure!(base == Some(image_base(port)?), "the image is at {base:x?}");
                 anyhow::Ok(())
@@ -268,6 +260,43 @@ fn a_heap_costs_less_than_12_kib() -> Result<()> {
     Ok(())
 }
 
+/// What runs programs of `port` here.
+fn machine(port: Port) -> Machine {
+    match port {
+        Port::linux_386 | Port::linux_amd64 => Machine::Native,
+        Port::linux_arm => Machine::Linux(Kernel::Armhf),
+        Port::freebsd_386 | Port::freebsd_amd64 => Machine::Runner,
+    }
+}
+
+/// What a program printed, without what differs from kind to kind: how large the image is, and with it what is left for
+/// the arena. What it says of its image has to be what the file says.
+fn comparable(outcome: &Outcome, file: &Path) -> Result<(End, Vec<String>)> {
+    if let Some(image) = outcome.output.lines().find_map(|line| line.strip_prefix("image=")) {
+        let there = Program::read(file)?.image();
+        ensure!(image.parse() == Ok(there), "{}: an image of {there} bytes, it says {image}", file.display());
+    }
+    let differs = ["base", "image", "footprint", "headroom", "arena", "bitmap"];
+    let same = |line: &&str| line.split_once('=').is_none_or(|(key, _)| !differs.contains(&key));
+    Ok((outcome.end.clone(), outcome.output.lines().filter(same).map(String::from).collect()))
+}
+
+/// `file` with another type in its first relocation, and the place that it is for. A word of the section is a place, the
+/// next one the type (System V gABI, "Relocation").
+fn with_unknown_relocation(file: &Path, kind: u8) -> Result<(Vec<u8>, u64)> {
+    let mut data = fs::read(file)?;
+    let (at, place) = {
+        let elf = object::File::parse(&*data)?;
+        let section = elf.section_by_name(".rela.dyn").or(elf.section_by_name(".rel.dyn")).context("no relocations")?;
+        let (start, _) = section.file_range().context("no relocations in the file")?;
+        let word = if elf.is_64() { 8 } else { 4 };
+        let bytes = &section.data()?[..word];
+        (start as usize + word, bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+    };
+    data[at] = kind;
+    Ok((data, place))
+}
+
 #[test]
 fn a_static_pie_says_the_same() -> Result<()> {
     let toolchain = fs::read_to_string(root().join("target/toolchain.mk")).context("see `make dist`")?;
@@ -275,48 +304,64 @@ fn a_static_pie_says_the_same() -> Result<()> {
         println!("not run: the toolchain found does not build core, and prebuilt targets are linked with -no-pie");
         return Ok(());
     }
-    let ports = [Port::linux_386, Port::linux_amd64, Port::freebsd_386, Port::freebsd_amd64];
+    let ports = chosen(&Port::ALL);
     make("pie", &ports)?;
+    let scratch = tempfile::tempdir()?;
     for port in ports {
         for (name, file) in programs(port, "pie")? {
             let check = || {
                 let program = Program::read(&file)?;
                 program.check(port)?;
                 ensure!(program.kind == ET_DYN, "type {}, no ET_DYN", program.kind);
-                ensure!(program.of_kind(PT_DYNAMIC).count() == 1, "no dynamic section");
                 anyhow::Ok(())
             };
             check().with_context(|| format!("{port}: {name} as a static-PIE"))?;
         }
-        let run = |folder: &str, name: &str, arg: &str, limit: Option<u64>| -> Result<(End, Vec<String>)> {
-            let file = root().join(format!("dist/{port}/{folder}/{name}"));
-            let machine = if port.is_freebsd() { Machine::Runner } else { Machine::Native };
-            let job = Job::new(name, &file, &[arg]).limited(limit);
-            let outcome = machine.run(&root().join("dist"), &[job], 60, &mut |_| ())?.remove(0);
-            // The program must report the image's size that the file has.
-            if let Some(image) = outcome.output.lines().find_map(|line| line.strip_prefix("image=")) {
-                let there = Program::read(&file)?.image();
-                ensure!(
-                    image.parse() == Ok(there),
-                    "{port}: {folder}/{name} has an image of {there} bytes, it says {image}"
-                );
-            }
-            // The size of the image differs between the kinds of a program, and with it what is left for the arena.
-            let differs = ["base", "image", "footprint", "headroom", "arena", "bitmap"];
-            let same = |line: &&str| line.split_once('=').is_none_or(|(key, _)| !differs.contains(&key));
-            Ok((outcome.end, outcome.output.lines().filter(same).map(String::from).collect()))
-        };
+        let file = |kind: &str, name: &str| root().join(format!("dist/{port}/{kind}/{name}"));
+        let packed = Program::read(&file("relr", "limits"))?;
+        packed.check(port)?;
+        let has = |kind| packed.sections.iter().any(|section| section.kind == kind && section.size != 0);
+        ensure!(has(SHT_RELR), "{port}: relr/limits has no packed relocations");
+
+        // The same jobs for each kind, and last a program with a relocation that nobody knows.
         let limit = Some(64 << 20);
-        for (name, arg, limit) in [
-            ("hello", "", None),
-            ("limits", "--policy=fit", None),
-            ("limits", "--no-bitmap", limit),
-            ("limits", "--no", None),
-        ] {
-            let (fixed, moved) = (run("bin", name, arg, limit)?, run("pie", name, arg, limit)?);
-            ensure!(fixed == moved, "{port}: {name} {arg}: {fixed:?}, as a static-PIE {moved:?}");
-            println!("{port}: {name} {arg}: the same as a static-PIE, {}, {} lines", moved.0, moved.1.len());
+        let cases: [(&str, &[&str], Option<u64>); 4] = [
+            ("hello", &[], None),
+            ("limits", &["--policy=fit"], None),
+            ("limits", &["--no-bitmap"], limit),
+            ("limits", &["--no"], None),
+        ];
+        let kinds = ["bin", "pie", "relr"];
+        let of_kind = |kind| cases.iter().filter(move |(name, ..)| kind != "relr" || *name == "limits");
+        let mut jobs = Vec::new();
+        for kind in kinds {
+            for (name, args, limit) in of_kind(kind) {
+                jobs.push(Job::new(format!("{}", jobs.len()), file(kind, name), args).limited(*limit));
+            }
         }
+        let (unknown, place) = with_unknown_relocation(&file("pie", "limits"), 0x2a)?;
+        let patched = scratch.path().join(format!("{port}-limits"));
+        fs::copy(file("pie", "limits"), &patched)?;
+        fs::write(&patched, unknown)?;
+        jobs.push(Job::new("unknown", &patched, &[]));
+        let mut outcomes = machine(port).run(&root().join("dist"), &jobs, 60, &mut |_| ())?.into_iter();
+
+        let mut fixed = Vec::new();
+        for kind in kinds {
+            for (name, args, _) in of_kind(kind) {
+                let said = comparable(&outcomes.next().context("an outcome for each job")?, &file(kind, name))?;
+                let shown = (*name, *args, said);
+                match kind {
+                    "bin" => fixed.push(shown),
+                    _ => ensure!(fixed.contains(&shown), "{port}: {kind}: {shown:?}, and none of {fixed:?}"),
+                }
+            }
+        }
+        let digits = port.bits() as usize / 4;
+        let line = format!("rt0: relocation type 0x{:0digits$x} at 0x{place:0digits$x} is unknown\n", 0x2a);
+        let unknown = outcomes.next().context("an outcome for each job")?;
+        ensure!(unknown.end == End::Exit(2) && unknown.output == line, "{port}: {unknown:?}, and not {line:?}");
+        println!("{port}: {} jobs, the same as a static-PIE and with packed relocations", jobs.len());
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 //!
 //! They trust nothing but the place of the initial stack, which Linux hands over in rsp and FreeBSD in rdi: the frame
 //! chain ends here, the direction flag is as every function expects it, and the stack is aligned to 16 bytes at the
-//! call (System V ABI, AMD64 supplement, "The Stack Frame"). `$start` gets the initial stack as its argument.
+//! call (System V ABI, AMD64 supplement, "The Stack Frame"). `$start` gets the initial stack and the linker script's table,
+//! where that is now, as its arguments.
 
 /// The instruction that puts the address of the initial stack into rdi.
 #[cfg(target_os = "linux")]
@@ -36,6 +37,7 @@ macro_rules! __entry_point {
                 "xor ebp, ebp",  // the outermost frame has no caller
                 "cld",
                 $crate::__initial_stack!(),
+                "lea rsi, [rip + __rt0_linker_script]",
                 "and rsp, -16",
                 "call {start}",
                 "ud2",

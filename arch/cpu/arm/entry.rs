@@ -1,8 +1,8 @@
 //! The first instructions of a process on ARM.
 //!
 //! They trust nothing but sp, which points to the initial stack: the frame chain ends here, and the stack is aligned to
-//! 8 bytes at the call (AAPCS, "Stack constraints at a public interface"). `$start` gets the initial stack as its
-//! argument.
+//! 8 bytes at the call (AAPCS, "Stack constraints at a public interface"). `$start` gets the initial stack and the linker
+//! script's table, where that is now, as its arguments.
 
 /// Defines `_start`.
 #[doc(hidden)]
@@ -19,8 +19,14 @@ macro_rules! __entry_point {
                 "mov r0, sp",
                 "bic r1, r0, #7",
                 "mov sp, r1",
+                "adr r1, 2f",   // relative to pc, in ARM and in Thumb code
+                "ldr r2, [r1]",
+                "add r1, r1, r2",
                 "bl {start}",
                 "udf #0",
+                ".p2align 2",
+                "2:",
+                ".word __rt0_linker_script - 2b",
                 start = sym $start,
             )
         }

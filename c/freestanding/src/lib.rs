@@ -36,6 +36,12 @@ unsafe extern "C" fn begin(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut 
     }
 }
 
+/// The table that rt0's own linker script would write, which `_start` refers to. A C program is linked by its compiler's
+/// script, and `rt0_start` finds its relocations by the program headers.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals, reason = "a linker's name")]
+static __rt0_linker_script: [u32; 4] = [0; 4];
+
 rt0::__entry_point!(start);
 rt0::__abi_note!();
 rt0::__memory_functions!(#[unsafe(no_mangle)] #[allow(missing_docs, reason = "C's own")]);
