@@ -38,7 +38,7 @@ unsafe extern "C" fn begin(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut 
 
 rt0::__entry_point!(start);
 rt0::__abi_note!();
-rt0::__memory_functions!();
+rt0::__memory_functions!(#[unsafe(no_mangle)]);
 rt0::__unwinder!();
 
 /// What ARM's compilers name in their tables for unwinding ("Exception Handling ABI for the Arm Architecture", "Default
