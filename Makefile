@@ -26,7 +26,7 @@ help:
 	@echo 'make test            every test, on every port that can run; sets up what it needs'
 	@echo 'make sweep           every limit of the specification on every port (half an hour)'
 	@echo 'make mutants         break stubs, lock and threads on purpose and see the tests turn red'
-	@echo 'make bench           the heap and the start, measured beside others'
+	@echo 'make bench           the heap, the start and the memory functions, measured beside others'
 	@echo 'make bench-worst     the patterns that hurt allocators, with the bounds that rt0 has to hold'
 	@echo 'make sanitize        what runs on the host, under AddressSanitizer and valgrind'
 	@echo 'make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU'
@@ -112,6 +112,8 @@ bench: dist-linux_amd64
 	@cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench -- $(BENCH)
 	@echo
 	@cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench --bin startup
+	@echo
+	@cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench --bin memory
 
 # BENCH='--only=PATTERN,... --against=rt0,mimalloc3 --rounds=N' picks; BENCH=--list says what the patterns are.
 bench-worst:

@@ -30,6 +30,8 @@ struct Program {
     sections: Vec<Section>,
     /// The symbols' names and values.
     symbols: Vec<(String, u64)>,
+    /// The functions' names and sizes.
+    functions: Vec<(String, u64)>,
 }
 
 #[derive(Debug)]
@@ -97,6 +99,9 @@ impl Program {
         let symbols = file.elf_symbol_table();
         for symbol in symbols.iter() {
             let name = String::from_utf8_lossy(symbol.name(endian, symbols.strings())?).into_owned();
+            if symbol.st_type() == STT_FUNC {
+                program.functions.push((name.clone(), symbol.st_size(endian).into()));
+            }
             program.symbols.push((name, symbol.st_value(endian).into()));
         }
         Ok(program)
@@ -242,6 +247,26 @@ fn hello_is_under_1_kib_and_has_nothing_of_a_heap() -> Result<()> {
         }
         // A program with an arena has such names, so this test can find them.
         ensure!(read("limits")?.has_symbol_like("arena").is_some(), "{port}: limits has no symbol of its own");
+    }
+    Ok(())
+}
+
+#[test]
+fn memory_functions_are_small_and_not_there_if_nothing_calls_them() -> Result<()> {
+    let names = ["memcpy", "memmove", "memset", "memcmp", "bcmp", "strlen"];
+    for port in chosen(&Port::ALL) {
+        let dist = root().join("dist");
+        let sizes = |program| -> Result<Vec<u64>> {
+            let program = Program::read(&port.program(&dist, program)).context("see `make dist`")?;
+            let here = program.functions.iter().filter(|(name, _)| names.contains(&&**name));
+            Ok(here.map(|(_, size)| *size).collect())
+        };
+        let all = sizes("memory")?;
+        ensure!(all.len() == names.len(), "{port}: memory has {} of the memory functions", all.len());
+        let size: u64 = all.iter().sum();
+        println!("{port}: the memory functions are {size} bytes");
+        ensure!((256..1536).contains(&size), "{port}: the memory functions are {size} bytes");
+        ensure!(sizes("hello")?.is_empty(), "{port}: hello has memory functions and calls none");
     }
     Ok(())
 }

@@ -15,6 +15,11 @@ proptest! {
     fn initial_stack(data in prop::collection::vec(any::<u8>(), 0..600)) {
         fuzz::initial_stack(&data);
     }
+
+    #[test]
+    fn memory(data in prop::collection::vec(any::<u8>(), 0..600)) {
+        fuzz::memory(&data);
+    }
 }
 
 #[test]

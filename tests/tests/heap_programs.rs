@@ -1,4 +1,5 @@
-//! What programs with a heap have to show on every port, on the machines here that enforce their limits.
+//! What programs with a heap, and the memory functions, have to show on every port, on the machines here that enforce
+//! their limits.
 
 use rt0_tests::check::suite::Suite;
 use rt0_tests::port::chosen;
@@ -15,6 +16,7 @@ fn show_on(machine: &Machine) {
     let (mut suite, dist) = (Suite::default(), default_dist());
     for port in chosen(machine.ports()) {
         suite.add_heap(port, &dist).unwrap();
+        suite.add_memory(port, &dist).unwrap();
     }
     if suite.jobs.is_empty() {
         return;

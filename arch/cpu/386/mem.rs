@@ -335,6 +335,8 @@ macro_rules! __memory_functions {
 
                 // 0 to 15: the lowest bit of eax is that of the first byte that differs, or the end's
                 "4:",
+                "test ebx, ebx",
+                "jz 5f",
                 "mov eax, edx",                   // 16 bytes from here: all on one page?
                 "and eax, 4095",
                 "cmp eax, 4080",

@@ -35,6 +35,9 @@ const LOCK: &str = "src/lock.rs";
 const THREAD: &str = "src/thread.rs";
 const ENTRY_AMD64: &str = "arch/cpu/amd64/entry.rs";
 const ENTRY_386: &str = "arch/cpu/386/entry.rs";
+const MEMORY_AMD64: &str = "arch/cpu/amd64/mem.rs";
+const MEMORY_386: &str = "arch/cpu/386/mem.rs";
+const MEMORY_ARM: &str = "arch/cpu/arm/mem.rs";
 
 const KEEPS: &str = "every_typed_call_keeps_its_registers_and_tells_errors_from_results";
 const ENTRY: &str = "hello_and_limits_run_from_every_entry_state";
@@ -297,6 +300,65 @@ const MUTANTS: &[Mutant] = &[
         file: "src/os/freebsd/thread.rs",
         edits: &[("syscall(nr::THR_EXIT, [state.as_ptr().into()])", "syscall(nr::THR_EXIT, [0usize.into()])")],
         seen_by: HEAP_ON_FREEBSD,
+    },
+    Mutant {
+        name: "memmove upward whatever overlaps",
+        port: Port::linux_amd64,
+        file: MEMORY_AMD64,
+        edits: &[("\"jb 9f\"", "\"nop\"")],
+        seen_by: HEAP_ON_X86,
+    },
+    Mutant {
+        name: "memcpy's rep one word short",
+        port: Port::linux_amd64,
+        file: MEMORY_AMD64,
+        edits: &[("\"inc rcx\",\n                \"rep movsq\"", "\"rep movsq\"")],
+        seen_by: HEAP_ON_X86,
+    },
+    Mutant {
+        name: "memcmp reads across a page's end",
+        port: Port::linux_amd64,
+        file: MEMORY_AMD64,
+        edits: &[("\"jnz 8f\"", "\"nop\"")],
+        seen_by: HEAP_ON_X86,
+    },
+    Mutant {
+        name: "strlen counts a NUL before the string",
+        port: Port::freebsd_amd64,
+        file: MEMORY_AMD64,
+        edits: &[("\"shr rdx, cl\",\n                \"shl rdx, cl\",", "")],
+        seen_by: HEAP_ON_FREEBSD,
+    },
+    Mutant {
+        name: "memcmp looks at bytes behind the end",
+        port: Port::linux_386,
+        file: MEMORY_386,
+        edits: &[("\"bts eax, ebx\"", "\"bts eax, 15\"")],
+        seen_by: HEAP_ON_X86,
+    },
+    Mutant {
+        name: "memset's rep one word short",
+        port: Port::freebsd_386,
+        file: MEMORY_386,
+        edits: &[("\"inc ecx\",\n                \"rep stosd\"", "\"rep stosd\"")],
+        seen_by: HEAP_ON_FREEBSD,
+    },
+    Mutant {
+        name: "memcpy leaves out a last halfword",
+        port: Port::linux_arm,
+        file: MEMORY_ARM,
+        edits: &[(
+            "\"strhcs r12, [r3], #2\",\n                \"ldrbmi r12, [r1]\"",
+            "\"addcs r3, r3, #2\",\n                \"ldrbmi r12, [r1]\"",
+        )],
+        seen_by: HEAP_ON_ARM,
+    },
+    Mutant {
+        name: "memmove upward whatever overlaps",
+        port: Port::linux_arm,
+        file: MEMORY_ARM,
+        edits: &[("\"bhs {memcpy}\"", "\"b {memcpy}\"")],
+        seen_by: HEAP_ON_ARM,
     },
 ];
 

@@ -8,6 +8,11 @@ use rt0::{Args, plan};
 
 use crate::check::specification::{as_document, check_plan, document, document_sizes, specified_plan};
 
+/// The memory functions as functions of this module: the program itself keeps its libc's.
+mod ours {
+    rt0::__memory_functions!();
+}
+
 /// Takes numbers and strings from the bytes; when those are used up, they are zero and empty.
 struct Input<'a>(&'a [u8]);
 
@@ -92,5 +97,66 @@ pub fn initial_stack(data: &[u8]) {
     for kind in 1..=255 {
         let first = auxv.iter().find(|[found, _]| *found == kind).map(|[_, value]| *value);
         assert_eq!(read.auxv(kind), first, "auxv entry {kind}");
+    }
+}
+
+/// Calls of the memory functions, on two ranges, each compared with what the standard library does.
+pub fn memory(data: &[u8]) {
+    const SIZE: usize = 8192;
+    /// Bytes on either side that `memcmp`, `bcmp` and `strlen` may read; nothing may write them.
+    const AROUND: usize = 64;
+    let fresh: Vec<u8> = (0..SIZE + 2 * AROUND).map(|at| ((at * 167) >> 3) as u8).collect();
+    let (mut x, mut y) = (fresh.clone(), fresh);
+    let mut input = Input(data);
+    while !input.0.is_empty() {
+        let [function, low, high] = input.bytes();
+        let len = input.number() as usize % (SIZE / 2);
+        let [a, b] = [(); 2].map(|()| AROUND + input.number() as usize % (SIZE / 2));
+        match function % 5 {
+            0 | 1 => {
+                let (from, copy): (_, unsafe extern "C" fn(*mut u8, *const u8, usize) -> *mut u8) = match function % 5 {
+                    0 => (y[b..].as_ptr(), ours::memcpy),
+                    _ => (x[b..].as_ptr(), ours::memmove),
+                };
+                let mut expected = x.clone();
+                // SAFETY: `a + len` and `b + len` are within the vectors; memcpy's ranges are in two of them.
+                let returned = unsafe {
+                    expected[a..].as_mut_ptr().copy_from(from, len);
+                    copy(x[a..].as_mut_ptr(), from, len)
+                };
+                assert_eq!(returned, x[a..].as_mut_ptr());
+                assert!(x == expected, "{len} bytes from {b} to {a}");
+            }
+            2 => {
+                let mut expected = x.clone();
+                expected[a..a + len].fill(low);
+                // Only the lowest byte of the argument counts.
+                let byte = i32::from(low) | i32::from(high) << 8;
+                // SAFETY: `a + len` is within the vector.
+                let returned = unsafe { ours::memset(x[a..].as_mut_ptr(), byte, len) };
+                assert_eq!(returned, x[a..].as_mut_ptr());
+                assert!(x == expected, "{len} bytes at {a}");
+            }
+            3 => {
+                // Alike, but perhaps for one byte.
+                let range = b..b + len;
+                y[range.clone()].copy_from_slice(&x[a..a + len]);
+                if let Some(byte) = y[range.clone()].get_mut(usize::from(low)) {
+                    *byte = high;
+                }
+                let (p, q) = (&x[a..a + len], &y[range]);
+                // SAFETY: both slices have `len` bytes.
+                let (order, differs) =
+                    unsafe { (ours::memcmp(p.as_ptr(), q.as_ptr(), len), ours::bcmp(p.as_ptr(), q.as_ptr(), len)) };
+                assert_eq!(order.cmp(&0), p.cmp(q), "{len} bytes at {a} and {b}");
+                assert_eq!(differs != 0, p != q, "{len} bytes at {a} and {b}");
+            }
+            _ => {
+                x[a + len] = 0;
+                let expected = x[a..].iter().position(|&byte| byte == 0).expect("a NUL was written");
+                // SAFETY: a NUL follows within the vector.
+                assert_eq!(unsafe { ours::strlen(x[a..].as_ptr().cast()) }, expected, "at {a}");
+            }
+        }
     }
 }

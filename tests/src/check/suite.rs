@@ -130,6 +130,15 @@ impl Suite {
         Ok(())
     }
 
+    /// Adds what `port` has to show of its memory functions: that they do what loops over single bytes do.
+    pub fn add_memory(&mut self, port: Port, dist: &Path) -> Result<()> {
+        let [memory] = programs(port, dist, ["memory"])?;
+        let right = ["memcpy", "memmove", "overlap", "memset", "memcmp", "bcmp", "strlen"];
+        let output = right.map(|name| format!("{name}=ok\n")).concat();
+        self.one(Job::new(format!("{port}/memory"), &memory, &[]), Part::Exactly(End::Exit(0), output));
+        Ok(())
+    }
+
     fn one(&mut self, job: Job, part: Part) {
         self.jobs.push(job);
         self.parts.push(part);
