@@ -330,15 +330,8 @@ fn clamp(bytes: u64) -> usize {
 /// `policy` is null or points to as many bytes as its `size` says.
 unsafe fn read_policy(policy: *const rt0_heap_policy) -> Option<rt0_heap_policy> {
     const KNOWN: usize = size_of::<rt0_heap_policy>();
-    let mut read = rt0_heap_policy {
-        size: KNOWN,
-        flags: 0,
-        reserved: 0,
-        allowance: 0,
-        cap: 0,
-        purge_threshold: 0,
-        huge_from: 0,
-    };
+    let mut read =
+        rt0_heap_policy { size: KNOWN, flags: 0, reserved: 0, allowance: 0, cap: 0, purge_threshold: 0, huge_from: 0 };
     if policy.is_null() {
         return Some(read);
     }

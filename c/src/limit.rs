@@ -195,7 +195,8 @@ pub unsafe extern "C" fn rt0_limit(bytes: *mut u64) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rt0_failure_line(decision: *const rt0_decision, buffer: *mut c_char, size: usize) -> usize {
     // SAFETY: the caller says that it is null or a structure; one of this library's size has all fields.
-    let failed = !decision.is_null() && unsafe { (*decision).size == size_of::<rt0_decision>() && (*decision).failed == 1 };
+    let failed =
+        !decision.is_null() && unsafe { (*decision).size == size_of::<rt0_decision>() && (*decision).failed == 1 };
     if !failed {
         return 0;
     }

@@ -190,7 +190,8 @@ pub unsafe extern "C" fn rt0_write_all(fd: c_int, bytes: *const c_void, size: us
     let mut done = 0;
     while done < size {
         // SAFETY: the kernel reads at most what is left of the bytes.
-        let written = unsafe { sys::syscall(nr::WRITE, [fd.into(), bytes.wrapping_byte_add(done).into(), (size - done).into()]) };
+        let written =
+            unsafe { sys::syscall(nr::WRITE, [fd.into(), bytes.wrapping_byte_add(done).into(), (size - done).into()]) };
         match written {
             Ok(0) => return negated(Errno::EIO),
             Ok(taken) => done += taken,

@@ -19,7 +19,8 @@ pub struct rt0_thread {
     pub private_words: [usize; 4],
 }
 
-const _: () = assert!(size_of::<Thread>() <= size_of::<rt0_thread>() && align_of::<Thread>() <= align_of::<rt0_thread>());
+const _: () =
+    assert!(size_of::<Thread>() <= size_of::<rt0_thread>() && align_of::<Thread>() <= align_of::<rt0_thread>());
 
 /// What lies at the top of the stack that the caller gave, above what rt0 keeps there.
 #[repr(C, align(16))]
