@@ -372,7 +372,7 @@ fn table(args: Args) {
             println!("{key}=exists");
         });
     }
-    child("stack-7-mib", &|| println!("stack-7-mib={}", use_stack(7 << 20) / (7 << 20)));
+    child("stack-3-mib", &|| println!("stack-3-mib={}", use_stack(3 << 20) / (3 << 20)));
     child("stack-9-mib", &|| println!("stack-9-mib={}", use_stack(9 << 20) / (9 << 20)));
 }
 

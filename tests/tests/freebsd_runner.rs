@@ -321,6 +321,40 @@ fn after_an_error_nothing_more_is_written() {
     }
 }
 
+/// No kernel says that its pages have such a size, and who divides by it must not believe it.
+#[test]
+fn a_page_size_that_is_none_is_not_believed() {
+    for port in chosen(&PORTS) {
+        for page_size in [0, 1000, 4097, 12288] {
+            let limits = lawful(port, "limits", &[], &Options { page_size, ..limited(64 * MIB) });
+            assert_eq!((limits.end.clone(), limits.value("page")), (End::Exit(0), Some("4096".into())), "{limits:?}");
+        }
+    }
+}
+
+/// The kernel puts the program's path above all other strings: one that fills a page costs a page.
+#[test]
+fn the_program_path_counts_in_the_footprint() {
+    const LENGTH: usize = 4090; // PATH_MAX is 4096, and the page also has `struct ps_strings`
+    for port in chosen(&PORTS) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut path = folder.path().canonicalize().unwrap();
+        while path.as_os_str().len() < LENGTH - 450 {
+            path.push("d".repeat(200));
+        }
+        path.push("d".repeat((LENGTH - path.as_os_str().len()) / 2 - 1));
+        std::fs::create_dir_all(&path).unwrap();
+        path.push("p".repeat(LENGTH - path.as_os_str().len() - 1));
+        std::fs::copy(program(port, "limits"), &path).unwrap();
+        let footprint = |file: &Path| {
+            let options = Options { argument_0: Some(b"limits".to_vec()), ..limited(64 * MIB) };
+            let outcome = run(file, &[], &options).unwrap();
+            outcome.value("footprint").unwrap_or_else(|| panic!("{outcome:?}")).parse::<u64>().unwrap()
+        };
+        assert_eq!(footprint(&path), footprint(&program(port, "limits")) + 4096, "{port}");
+    }
+}
+
 #[test]
 fn an_unknown_call_is_sigsys() {
     for port in chosen(&PORTS) {

@@ -220,7 +220,7 @@ fn start(kernel: &mut Kernel, context: Context, image: &Image, base: u64, string
         (at::PHDR, image.headers + base),
         (at::PHENT, image.header_size),
         (at::PHNUM, image.header_count),
-        (at::PAGESZ, PAGE),
+        (at::PAGESZ, options.page_size),
         (at::FLAGS, 0),
         (at::ENTRY, image.entry + base),
         (at::BASE, base),

@@ -28,6 +28,8 @@ pub struct Options {
     pub environment: Vec<Vec<u8>>,
     /// Leave AT_PAGESZ out.
     pub no_page_size: bool,
+    /// AT_PAGESZ, where it is there.
+    pub page_size: u64,
     /// AT_OSRELDATE: the kernel's `__FreeBSD_version`. Below 1100000 the kernel answers as 10.4 does, from 1200000 on it
     /// has getrandom.
     pub osreldate: u32,
@@ -75,6 +77,7 @@ impl Default for Options {
             no_arguments: false,
             environment: Vec::new(),
             no_page_size: false,
+            page_size: 4096,
             osreldate: Options::RELEASE_11_1,
             i386_kernel: false,
             faults: Vec::new(),

@@ -110,8 +110,12 @@ pub(super) fn mmap(kernel: &mut Kernel, context: Context, arguments: &Arguments)
         let from = if hint == 0 || heap.contains(&hint) { search } else { hint };
         let found = process.space.find(from, size, align);
         let found = found.or_else(|| if from > search { process.space.find(search, size, align) } else { None });
-        let fits = |address: &u64| flags & map::IN_32_BITS == 0 || address + size <= MAP_32BIT_END;
-        let found = found.filter(fits).or_else(|| process.space.find(PAGE, size, align).filter(fits));
+        let found = if flags & map::IN_32_BITS == 0 {
+            found
+        } else {
+            let fits = |address: &u64| address + size <= MAP_32BIT_END;
+            found.filter(fits).or_else(|| process.space.find(PAGE, size, align).filter(fits))
+        };
         found.ok_or(Errno::ENOMEM)?
     };
     if !anonymous && !guard {
