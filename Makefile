@@ -132,7 +132,7 @@ sanitize:
 mutants: dist
 	@cargo run --quiet -p rt0-tests --bin mutants
 
-test-freebsd: dist
+test-freebsd: dist-freebsd_386 dist-freebsd_amd64
 	@$(if $(KERNEL),tools/install $(TEST_PACKAGES))
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/kernels freebsd $(KERNEL)

@@ -25,7 +25,10 @@ usage: probe calls               every typed call, and the registers they keep
        probe stack BYTES         uses so much stack
        probe number NUMBER       makes the system call NUMBER without arguments
        probe flags FLAGS         mmap of one page with these flags
-       probe rlimit RESOURCE     getrlimit";
+       probe rlimit RESOURCE     getrlimit
+       probe table               what FreeBSD's kernels differ in, a line for each question (FreeBSD)
+       probe env NAME            the value of the variable NAME
+       probe print FD            prints 600 bytes in three pieces, and says what came of it by its status";
 
 const PAGE: usize = 4096;
 
@@ -42,6 +45,12 @@ fn main(args: Args) -> i32 {
         ("stack", Some(Some(bytes))) => println!("stack={}", use_stack(bytes)),
         ("number", Some(Some(number))) => report("number", number_without_arguments(number)),
         ("flags", Some(Some(flags))) => report("flags", map(PAGE, PROT_NONE, flags as i32).map(drop)),
+        ("table", None) => table(args),
+        ("env", Some(_)) => match args.get(2).and_then(|name| rt0::env(name.to_str().unwrap_or_default())) {
+            Some(value) => println!("env={value:?}"),
+            None => println!("env=none"),
+        },
+        ("print", Some(Some(fd))) => return print(fd as i32),
         ("rlimit", Some(Some(resource))) => match sys::getrlimit(resource as i32) {
             Ok(limit) => println!("soft={:?} hard={:?}", limit.soft, limit.hard),
             Err(errno) => println!("rlimit={errno}"),
@@ -283,6 +292,122 @@ fn touch() {
     // SAFETY: a fault is what this is for: the page is mapped, and gives no access.
     let value = unsafe { base.read_volatile() };
     println!("touch={value}");
+}
+
+/// Writes more than a buffer holds: 0 if the kernel took it, the errno's number if not.
+fn print(fd: i32) -> i32 {
+    match rt0::io::Fd(fd).write_fmt(format_args!("{:a<200}{:b<200}{:c<200}", "", "", "")) {
+        Ok(()) => 0,
+        Err(errno) => i32::from(errno.raw()),
+    }
+}
+
+#[cfg(not(target_os = "freebsd"))]
+fn table(_: Args) {
+    println!("table=no such thing");
+}
+
+/// Asks what `tests/src/check/freebsd_answers.rs` has the answers to, in its order.
+#[cfg(target_os = "freebsd")]
+fn table(args: Args) {
+    use rt0::sys::nr;
+    const TIMEKEEP: usize = 22;
+    for (key, kind) in [("canarylen", 17), ("pagesizeslen", 21), ("stackprot", 23)] {
+        match args.auxv(kind) {
+            Some(value) => println!("{key}={value}"),
+            None => println!("{key}=absent"),
+        }
+    }
+    for (key, kind) in [("timekeep", TIMEKEEP), ("hwcap", 25)] {
+        println!("{key}={}", if args.auxv(kind).is_some() { "present" } else { "absent" });
+    }
+    if let Ok(stack) = sys::getrlimit(sys::RLIMIT_STACK) {
+        println!("stack-soft={}\nstack-hard={}", stack.soft.unwrap_or(0) >> 20, stack.hard.unwrap_or(0) >> 20);
+    }
+    if let Ok(data) = sys::getrlimit(sys::RLIMIT_DATA) {
+        println!("data-soft={}", data.soft.unwrap_or(0) >> 20);
+    }
+    for resource in 5..=8 {
+        let finite = sys::getrlimit(resource).is_ok_and(|limit| limit.soft.is_some());
+        println!("rlimit-{resource}={}", if finite { "finite" } else { "infinite" });
+    }
+    for (key, flags) in [
+        ("map-0x20", MAP_PRIVATE | MAP_ANON | 0x20),
+        ("map-0x40", MAP_PRIVATE | MAP_ANON | 0x40),
+        ("map-32bit", MAP_PRIVATE | MAP_ANON | 0x8_0000),
+        ("map-aligned-16", MAP_PRIVATE | MAP_ANON | 16 << 24),
+        ("map-aligned-40", MAP_PRIVATE | MAP_ANON | 40 << 24),
+        ("map-aligned-70", MAP_PRIVATE | MAP_ANON | 70 << 24),
+    ] {
+        report(key, map(PAGE, PROT_NONE, flags).map(drop));
+    }
+    println!("map-hint={}", hint());
+    let Ok(base) = map(PAGE, PROT_READ, MAP_PRIVATE | MAP_ANON) else { return println!("no memory") };
+    // SAFETY: the range is empty.
+    report("mprotect-nothing", unsafe { sys::mprotect(base, 0, PROT_READ) });
+    let mut byte = 0u8;
+    // SAFETY: of no page there is nothing to answer; the byte is there all the same.
+    let incore = unsafe { sys::syscall(nr::MINCORE, [base.into(), 0usize.into(), (&raw mut byte).into()]) }.map(drop);
+    report("mincore-nothing", incore);
+    for (key, number) in [
+        ("thr_exit", nr::THR_EXIT),
+        ("thr_new-null", nr::THR_NEW),
+        ("_umtx_op-0", nr::UMTX_OP),
+        ("getrandom", nr::GETRANDOM),
+    ] {
+        child(key, &|| report(key, number_without_arguments(number)));
+    }
+    for (key, number) in [
+        ("link", 9),
+        ("getuid", 24),
+        ("ktrace", 45),
+        ("sbrk", 69),
+        ("setpriority", 96),
+        ("getrusage", 117),
+        ("rename", 128),
+        ("stat", 188),
+    ] {
+        child(key, &|| {
+            let _ = number_without_arguments(number);
+            println!("{key}=exists");
+        });
+    }
+    child("stack-3-mib", &|| println!("stack-3-mib={}", use_stack(3 << 20) / (3 << 20)));
+    child("stack-9-mib", &|| println!("stack-9-mib={}", use_stack(9 << 20) / (9 << 20)));
+}
+
+/// Does something in a child, and prints the signal if one ends it.
+#[cfg(target_os = "freebsd")]
+fn child(key: &str, work: &dyn Fn()) {
+    // SAFETY: this process has one thread, so no lock is held by another.
+    match unsafe { sys::fork() } {
+        Ok(0) => {
+            work();
+            sys::exit(0)
+        }
+        Ok(child) => {
+            if let Some(signal) = sys::wait4(child, 0).ok().and_then(|(_, status)| status.signaled()) {
+                println!("{key}=signal {signal}");
+            }
+        }
+        Err(errno) => println!("{key}=no child: {errno}"),
+    }
+}
+
+/// Whether a hint in the text is moved to where a mapping without a hint goes.
+#[cfg(target_os = "freebsd")]
+fn hint() -> &'static str {
+    let at = |hint: *mut u8| {
+        // SAFETY: without MAP_FIXED the kernel picks unused address space.
+        let base = unsafe { sys::mmap(hint, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANON, -1, 0) };
+        base.map(|base| {
+            unmap(base, PAGE);
+            base.addr()
+        })
+    };
+    let text = ((hint as fn() -> &'static str as usize) + PAGE) & !(PAGE - 1);
+    let hinted = at(ptr::without_provenance_mut(text));
+    if hinted.is_ok() && hinted == at(ptr::null_mut()) { "moved" } else { "taken" }
 }
 
 /// Uses at least `bytes` of stack, page by page.

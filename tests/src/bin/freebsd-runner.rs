@@ -27,7 +27,8 @@ usage: freebsd-runner [OPTION...] PROGRAM [ARGUMENT...]
   --argc0                     no arguments, argc is 0
   --env=NAME=VALUE            a variable of the environment, which is empty otherwise
   --no-pagesz                 no AT_PAGESZ
-  --osreldate=NUMBER          AT_OSRELDATE (default: 1101001)
+  --kernel=10.4|11.1          the release whose answers are given (default: 11.1)
+  --osreldate=NUMBER          AT_OSRELDATE, which --kernel sets too
   --i386-kernel               3 GiB of addresses for a 386 program, not 4
   --holes=COUNT:BYTES         leave only COUNT free ranges of BYTES each
   --fail=CALL:NTH:EFFECT      the NTH call (`3`, or `3+` for all from the third on) has another effect: an errno's name or
@@ -128,6 +129,13 @@ fn set(options: &mut Options, name: &str, value: &str) -> Result<()> {
         "arg0" => options.argument_0 = Some(value.as_bytes().to_vec()),
         "env" => options.environment.push(value.as_bytes().to_vec()),
         "osreldate" => options.osreldate = number(value)?.try_into().context("__FreeBSD_version has 32 bits")?,
+        "kernel" => {
+            options.osreldate = match value {
+                "10.4" => Options::RELEASE_10_4,
+                "11.1" => Options::RELEASE_11_1,
+                _ => bail!("there are 10.4 and 11.1"),
+            }
+        }
         "holes" => {
             let (count, size) = value.split_once(':').context("give COUNT:BYTES")?;
             options.holes = Some(Holes { count: number(count)?, size: number(size)?.next_multiple_of(4096) });

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use lexopt::prelude::*;
+use rt0_tests::check::freebsd_answers::Column;
 use rt0_tests::check::suite::Suite;
 use rt0_tests::check::sweep::Extent;
 use rt0_tests::port::Port;
@@ -192,7 +193,16 @@ fn run_suite(machine: &Machine, ports: &[String], options: &Options) -> Result<E
     let own: Vec<String> = machine.ports().iter().map(ToString::to_string).collect();
     let ports = if ports.is_empty() { &own } else { ports };
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));
-    let suite = suite_of(ports, options, seed)?;
+    let mut suite = suite_of(ports, options, seed)?;
+    if let Machine::FreeBsd(kernel) = machine {
+        for name in ports {
+            let port = name.parse::<Port>().map_err(|error| anyhow!(error))?;
+            match Column::of(&kernel.version, kernel.cpu == freebsd::Cpu::I386, port.bits()) {
+                Some(column) => suite.add_answers(port, &options.dist, column)?,
+                None => println!("{machine}: no answers to {port} are recorded"),
+            }
+        }
+    }
     if let Some(port) = ports.iter().find(|port| !own.contains(port)) {
         bail!("{port} does not run on {machine}");
     }

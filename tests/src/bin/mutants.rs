@@ -39,10 +39,18 @@ const MEMORY_AMD64: &str = "arch/cpu/amd64/mem.rs";
 const MEMORY_386: &str = "arch/cpu/386/mem.rs";
 const MEMORY_ARM: &str = "arch/cpu/arm/mem.rs";
 
+const ARGS: &str = "src/start/args.rs";
+const INITIAL_STACK: &str = "src/os/initial_stack.rs";
+const IO: &str = "src/io.rs";
+
 const KEEPS: &str = "every_typed_call_keeps_its_registers_and_tells_errors_from_results";
 const ENTRY: &str = "hello_and_limits_run_from_every_entry_state";
 const BEFORE_MAIN: &str = "the_calls_before_main_are_getrlimit_and_mmap";
 const FITS: &str = "the_arena_fits_every_limit";
+const VARIABLE: &str = "a_variable_is_found_by_its_whole_name";
+const PAGE_SIZE: &str = "a_page_size_that_is_none_is_not_believed";
+const PATH: &str = "the_program_path_counts_in_the_footprint";
+const WRITES: &str = "after_an_error_nothing_more_is_written";
 const NOTE: &str = "the_note_and_the_osabi_byte_count";
 const UNALIGNED: &str = "mmap_answers_an_unaligned_address";
 const HEAP_ON_X86: &str = "linux_386_and_linux_amd64_on_this_machine";
@@ -359,6 +367,41 @@ const MUTANTS: &[Mutant] = &[
         file: MEMORY_ARM,
         edits: &[("\"bhs {memcpy}\"", "\"b {memcpy}\"")],
         seen_by: HEAP_ON_ARM,
+    },
+    Mutant {
+        name: "env: a name that another begins with",
+        port: Port::freebsd_amd64,
+        file: ARGS,
+        edits: &[("?.strip_prefix(b\"=\")?;", "?;")],
+        seen_by: VARIABLE,
+    },
+    Mutant {
+        name: "believes any page size",
+        port: Port::freebsd_386,
+        file: INITIAL_STACK,
+        edits: &[(".filter(|size| size.is_power_of_two())", "")],
+        seen_by: PAGE_SIZE,
+    },
+    Mutant {
+        name: "the program's path is not counted",
+        port: Port::freebsd_amd64,
+        file: INITIAL_STACK,
+        edits: &[("arrays.chain(path)", "arrays.chain(path.filter(|_| false))")],
+        seen_by: PATH,
+    },
+    Mutant {
+        name: "writes for ever what the kernel does not take",
+        port: Port::freebsd_amd64,
+        file: IO,
+        edits: &[("Ok(0) => return Err(Errno::EIO),", "Ok(0) => {}")],
+        seen_by: WRITES,
+    },
+    Mutant {
+        name: "writes on after an error",
+        port: Port::freebsd_386,
+        file: IO,
+        edits: &[("if self.result.is_ok() {", "if self.result.is_ok() || true {")],
+        seen_by: WRITES,
     },
 ];
 

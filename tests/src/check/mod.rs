@@ -7,6 +7,7 @@
 //! - [`heap_model`]: a model that watches a heap, and the memory with a limit that the heap stands on
 //! - [`fuzz`]: the bodies of the fuzz targets; they use [`specification`]
 
+pub mod freebsd_answers;
 pub mod fuzz;
 pub mod heap_model;
 pub mod specification;

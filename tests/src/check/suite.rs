@@ -1,5 +1,6 @@
 //! What every port has to show on every machine that can enforce its limits.
 
+use crate::check::freebsd_answers::{self, Column};
 use crate::check::sweep::{self, Extent, Report, Run};
 use crate::port::Port;
 use crate::run::job::{End, Job, Outcome};
@@ -38,12 +39,19 @@ enum Part {
     Filling { limit: u64, block: u64, percent: u64 },
     /// One job with this many threads on one heap; see [`check_threads`].
     Threads { number: u64, limit: Option<u64> },
+    /// `probe table` on a kernel whose answers are recorded.
+    Answers(Column),
 }
 
 impl Part {
     fn jobs(&self) -> usize {
         match self {
-            Part::Exactly(..) | Part::Saying(..) | Part::Refused | Part::Filling { .. } | Part::Threads { .. } => 1,
+            Part::Exactly(..)
+            | Part::Saying(..)
+            | Part::Refused
+            | Part::Filling { .. }
+            | Part::Threads { .. }
+            | Part::Answers(_) => 1,
             Part::Tight(pairs) => 2 * pairs,
             Part::Sweep(runs) => runs.len(),
         }
@@ -139,6 +147,13 @@ impl Suite {
         Ok(())
     }
 
+    /// Adds the questions whose answers are recorded for FreeBSD's kernels.
+    pub fn add_answers(&mut self, port: Port, dist: &Path, column: Column) -> Result<()> {
+        let [probe] = programs(port, dist, ["probe"])?;
+        self.one(Job::new(format!("{port}/answers"), probe, &["table"]), Part::Answers(column));
+        Ok(())
+    }
+
     fn one(&mut self, job: Job, part: Part) {
         self.jobs.push(job);
         self.parts.push(part);
@@ -177,6 +192,10 @@ impl Suite {
                 Part::Sweep(runs) => broken.extend(sweep::check_all(runs, these)),
                 Part::Filling { limit, block, percent } => {
                     expect_ok(check_filling(&these[0], *limit, *block, *percent), &these[0], &mut broken);
+                }
+                Part::Answers(column) => {
+                    let differences = freebsd_answers::differences(*column, &these[0].output);
+                    broken.extend(differences.iter().map(|difference| format!("{}: {difference}", these[0].name)));
                 }
                 Part::Threads { number, limit } => {
                     expect_ok(check_threads(&these[0], *number, *limit), &these[0], &mut broken);

@@ -40,7 +40,7 @@ impl Job {
 /// RLIMIT_STACK, soft and hard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stack {
-    /// As it is on the machine (8 MiB on Linux, 512 MiB on FreeBSD/amd64).
+    /// As it is on the machine (8 MiB on Linux and FreeBSD, soft).
     Inherited,
     /// Raised to the hard limit, which is usually none; Linux then places mappings from low addresses upwards.
     Unlimited,

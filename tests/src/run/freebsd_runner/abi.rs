@@ -61,9 +61,11 @@ impl Errno {
     pub(super) const ENOEXEC: Errno = Errno(8);
     pub(super) const ENOMEM: Errno = Errno(12);
     pub(super) const EFAULT: Errno = Errno(14);
+    pub(super) const EBADF: Errno = Errno(9);
     pub(super) const EINVAL: Errno = Errno(22);
     pub(super) const ENOTTY: Errno = Errno(25);
     pub(super) const EAGAIN: Errno = Errno(35);
+    pub(super) const EOPNOTSUPP: Errno = Errno(45);
     pub(super) const ENOSYS: Errno = Errno(78);
 
     /// The errno of this name.
@@ -154,8 +156,8 @@ pub(super) mod at {
     pub(crate) const NCPUS: u64 = 19;
     pub(crate) const PAGESIZES: u64 = 20;
     pub(crate) const PAGESIZESLEN: u64 = 21;
+    pub(crate) const TIMEKEEP: u64 = 22;
     pub(crate) const STACKPROT: u64 = 23;
-    pub(crate) const HWCAP: u64 = 25;
 }
 
 /// mmap's flags, `sys/sys/mman.h`.
@@ -163,6 +165,8 @@ pub(super) mod map {
     pub(crate) const SHARED: u64 = 0x1;
     pub(crate) const PRIVATE: u64 = 0x2;
     pub(crate) const FIXED: u64 = 0x10;
+    /// `MAP_RESERVED0020` and `MAP_RESERVED0040`: ignored.
+    pub(crate) const IGNORED: u64 = 0x20 | 0x40;
     pub(crate) const HASSEMAPHORE: u64 = 0x200;
     pub(crate) const STACK: u64 = 0x400;
     pub(crate) const NOSYNC: u64 = 0x800;
@@ -171,6 +175,8 @@ pub(super) mod map {
     pub(crate) const EXCL: u64 = 0x4000;
     pub(crate) const NOCORE: u64 = 0x2_0000;
     pub(crate) const PREFAULT_READ: u64 = 0x4_0000;
+    /// On amd64 kernels only: below 2 GiB, also for 386 programs.
+    pub(crate) const IN_32_BITS: u64 = 0x8_0000;
     pub(crate) const ALIGNMENT: u64 = 0xff00_0000;
     pub(crate) const ALIGNMENT_SHIFT: u64 = 24;
     /// `MAP_ALIGNED_SUPER`: aligned for a superpage.
@@ -181,6 +187,10 @@ pub(super) mod map {
 pub(super) mod rlimit {
     pub(crate) const DATA: usize = 2;
     pub(crate) const STACK: usize = 3;
+    pub(crate) const RSS: usize = 5;
+    pub(crate) const MEMLOCK: usize = 6;
+    pub(crate) const NPROC: usize = 7;
+    pub(crate) const NOFILE: usize = 8;
     /// `RLIMIT_VMEM`, which is `RLIMIT_AS`.
     pub(crate) const AS: usize = 10;
     /// `RLIM_NLIMITS`.

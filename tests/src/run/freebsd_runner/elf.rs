@@ -60,10 +60,21 @@ impl Image {
         }
     }
 
-    /// First page of the data segment: `vm_daddr`. The largest executable segment is the text, the last other one the
-    /// data (`__elfN(load_sections)`).
+    /// First page of the text segment: `vm_taddr`.
+    #[must_use]
+    pub(super) fn text_start(&self) -> u64 {
+        self.text_and_data().0.map_or(0, |segment| segment.start)
+    }
+
+    /// First page of the data segment: `vm_daddr`.
     #[must_use]
     pub(super) fn data_start(&self) -> u64 {
+        let (text, data) = self.text_and_data();
+        data.or(text).map_or(0, |segment| segment.start)
+    }
+
+    /// The largest executable segment is the text, the last other one the data (`__elfN(load_sections)`).
+    fn text_and_data(&self) -> (Option<Segment>, Option<Segment>) {
         let size = |segment: &Segment| segment.end - segment.start;
         let mut text: Option<Segment> = None;
         let mut data: Option<Segment> = None;
@@ -74,7 +85,7 @@ impl Image {
                 data = Some(*segment);
             }
         }
-        data.or(text).map_or(0, |segment| segment.start)
+        (text, data)
     }
 
     /// The first and the last address of the whole program, as linked.

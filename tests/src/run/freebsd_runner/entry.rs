@@ -11,6 +11,7 @@ use super::abi::{at, rlimit};
 use super::elf::{Image, PAGE};
 use super::kernel::{Context, GADGET, Kernel, Limit, Process, STACK_STEP};
 use super::linux;
+use super::options::Options;
 use crate::run::tracer::launch::mappings;
 use crate::run::tracer::poison;
 use crate::run::tracer::space::{Kind, Space};
@@ -35,12 +36,37 @@ fn end_of_addresses(class: Class, i386_kernel: bool) -> u64 {
     }
 }
 
-/// The kernel's own hard limits: RLIMIT_DATA (`maxdsiz`) and RLIMIT_STACK (`maxssiz`).
-fn kernel_limits(class: Class) -> (u64, u64) {
+/// The kernel's own hard limits: RLIMIT_DATA (`maxdsiz`) and RLIMIT_STACK (`maxssiz`). The sizes of the stack are what
+/// kernels answered. [run]
+fn kernel_limits(class: Class, options: &Options) -> (u64, u64) {
     match class {
         Class::Bits32 => (512 << 20, 64 << 20),
-        Class::Bits64 => (32 << 30, 512 << 20),
+        Class::Bits64 if options.is_10() => (32 << 30, 512 << 20),
+        Class::Bits64 => (32 << 30, 1 << 30),
     }
+}
+
+/// The limits of the first process (`sys/kern/init_main.c`, `proc0_init`), where no option says otherwise.
+fn first_limits(class: Class, options: &Options) -> [Limit; rlimit::COUNT] {
+    /// What the machine that is played has: the memory of the kernels in QEMU, and numbers that are usual there.
+    const MEMORY: i64 = 1 << 30;
+    const PROCESSES: i64 = 6_656;
+    const FILES: i64 = 31_000;
+    let same = |value| Limit { soft: value, hard: value };
+    let (data, stack) = kernel_limits(class, options);
+    // `dfldsiz` of an i386 kernel, and `dflssiz` of all. [run]
+    let data_soft = if options.i386_kernel { 128 << 20 } else { data };
+    let stack_soft = 8 << 20;
+    let mut limits = [Limit::INFINITE; rlimit::COUNT];
+    limits[rlimit::AS] = options.limit_as;
+    let kernels = |soft: u64, hard: u64| Limit { soft: soft.cast_signed(), hard: hard.cast_signed() };
+    limits[rlimit::DATA] = options.limit_data.unwrap_or(kernels(data_soft, data));
+    limits[rlimit::STACK] = options.limit_stack.unwrap_or(kernels(stack_soft, stack));
+    limits[rlimit::RSS] = same(MEMORY);
+    limits[rlimit::MEMLOCK] = Limit { soft: MEMORY / 3, hard: MEMORY };
+    limits[rlimit::NPROC] = same(PROCESSES);
+    limits[rlimit::NOFILE] = same(FILES);
+    limits
 }
 
 /// The strings that a program is started with.
@@ -70,22 +96,14 @@ pub(super) fn execute(kernel: &mut Kernel, tracee: Tracee, old: Option<&Process>
 /// The process in the kernel's accounts.
 fn new_process(kernel: &Kernel, class: Class, image: &Image, base: u64, old: Option<&Process>) -> Result<Process> {
     let options = kernel.options;
-    let (data, stack) = kernel_limits(class);
+    let (data, stack) = kernel_limits(class, options);
     let end = end_of_addresses(class, options.i386_kernel);
     let stack_top = end - PAGE;
-    let limits = old.map_or_else(
-        || {
-            let mut limits = [Limit::INFINITE; rlimit::COUNT];
-            limits[rlimit::AS] = options.limit_as;
-            limits[rlimit::DATA] = options.limit_data.unwrap_or(Limit::INFINITE);
-            limits[rlimit::STACK] = options.limit_stack.unwrap_or(Limit::INFINITE);
-            limits
-        },
-        |old| old.limits,
-    );
+    let limits = old.map_or_else(|| first_limits(class, options), |old| old.limits);
     let mut process = Process {
         space: Space::new(PAGE..end),
         limits,
+        text_start: image.text_start() + base,
         data_start: image.data_start() + base,
         stack_top,
         has_note: image.osrel.is_some(),
@@ -105,9 +123,15 @@ fn new_process(kernel: &Kernel, class: Class, image: &Image, base: u64, old: Opt
     space.insert(stack_top - stack..stack_top, Kind::StackGap);
     let first = STACK_STEP.min(process.limits[rlimit::STACK].bytes().next_multiple_of(PAGE));
     space.insert(stack_top - first..stack_top, Kind::Stack);
-    let (size, limit) = (space.size(), process.limits[rlimit::AS].bytes());
-    if size > limit {
-        bail!("ENOMEM: the program, its stack and the shared page are {size} bytes, and RLIMIT_AS is {limit}");
+    // `exec_new_vmspace` (`sys/kern/kern_exec.c`) checks shared page and stack, `__elfN(load_sections)` the segments; no
+    // one checks the sum, so a program can have more than its limit from the start. [run]
+    let limit = process.limits[rlimit::AS].bytes();
+    let of_the_kernel = PAGE + first;
+    let of_the_program: u64 = image.segments.iter().map(|segment| segment.end - segment.start).sum();
+    for (what, size) in [("stack and the shared page", of_the_kernel), ("segments", of_the_program)] {
+        if size > limit {
+            bail!("ENOMEM: the {what} are {size} bytes, and RLIMIT_AS is {limit}");
+        }
     }
     if let Some(holes) = options.holes {
         let mut from = process.search_start();
@@ -167,7 +191,8 @@ fn start(kernel: &mut Kernel, context: Context, image: &Image, base: u64, string
     let Context { tracee, class, .. } = context;
     let options = kernel.options;
     let process = kernel.process(context);
-    let mut top = process.stack_top - 4 * class.word() as u64; // struct ps_strings
+    let stack_top = process.stack_top;
+    let mut top = stack_top - 4 * class.word() as u64; // struct ps_strings
     let mut put = |bytes: &[u8]| -> Result<u64> {
         top -= bytes.len() as u64;
         tracee.write(top, bytes).ok().context("the initial stack does not fit")?;
@@ -180,32 +205,35 @@ fn start(kernel: &mut Kernel, context: Context, image: &Image, base: u64, string
     let environment = strings.environment.iter().map(|string| put_string(string)).collect::<Result<_>>()?;
     let arguments = strings.arguments.iter().map(|string| put_string(string)).collect::<Result<_>>()?;
     top &= !15;
-    let canary = top - 64;
-    tracee.write(canary, &[0x5a; 64]).ok().context("the initial stack does not fit")?;
-    let sizes = canary - 16;
+    // An i386 kernel's canary has 32 bytes, its stacks can be executed, and it has two sizes of page, not three. [run]
+    let native_386 = class == Class::Bits32 && options.i386_kernel;
+    let canary_length = if native_386 { 32 } else { 64 };
+    let page_sizes: &[u64] = if native_386 { &[PAGE, 2 << 20] } else { &[PAGE, 2 << 20, 1 << 30] };
+    let canary = top - canary_length;
+    tracee.write(canary, &[0x5a; 64][..canary_length as usize]).ok().context("the initial stack does not fit")?;
     let mut size_list = Vec::new();
-    class.push(&mut size_list, PAGE);
-    class.push(&mut size_list, 2 << 20);
+    page_sizes.iter().for_each(|size| class.push(&mut size_list, *size));
+    let sizes = (canary - size_list.len() as u64) & !15;
     tracee.write(sizes, &size_list).ok().context("the initial stack does not fit")?;
 
     let mut auxiliary = vec![
         (at::PHDR, image.headers + base),
         (at::PHENT, image.header_size),
         (at::PHNUM, image.header_count),
-        (at::PAGESZ, PAGE),
+        (at::PAGESZ, options.page_size),
         (at::FLAGS, 0),
         (at::ENTRY, image.entry + base),
         (at::BASE, base),
         (at::EXECPATH, execution_path),
         (at::OSRELDATE, u64::from(options.osreldate)),
         (at::CANARY, canary),
-        (at::CANARYLEN, 64),
+        (at::CANARYLEN, canary_length),
         (at::NCPUS, 2),
         (at::PAGESIZES, sizes),
-        (at::PAGESIZESLEN, 2 * class.word() as u64),
-        (at::STACKPROT, 3),
-        // This number is a pointer to random bytes on Linux, and a set of CPU features on FreeBSD.
-        (at::HWCAP, poison::value(class, 30)),
+        (at::PAGESIZESLEN, size_list.len() as u64),
+        // The clock's page lies in the shared one, which Linux has no pages for here.
+        (at::TIMEKEEP, stack_top + PAGE / 2),
+        (at::STACKPROT, if native_386 { 7 } else { 3 }),
     ];
     auxiliary.retain(|(kind, _)| !(options.no_page_size && *kind == at::PAGESZ));
     let block = Block { arguments, environment, auxiliary }.bytes(class);

@@ -121,6 +121,8 @@ pub(super) struct Process {
     pub space: Space,
     /// Its limits, by resource.
     pub limits: [Limit; rlimit::COUNT],
+    /// First page of the text segment, `vm_taddr`.
+    pub text_start: u64,
     /// First page of the data segment, `vm_daddr`.
     pub data_start: u64,
     /// Highest address of the stack, exclusive.

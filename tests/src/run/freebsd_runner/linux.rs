@@ -32,6 +32,7 @@ linux_calls! {
     EXIT = 60, 1;
     WAIT4 = 61, 114;
     KILL = 62, 37;
+    GETUID = 102, 199;
     GETPPID = 110, 64;
     SETSID = 112, 66;
     FUTEX = 202, 240;

@@ -11,9 +11,11 @@ pub struct Options {
     pub launch: Launch,
     /// RLIMIT_AS.
     pub limit_as: Limit,
-    /// RLIMIT_DATA; `None` means the kernel's own, 32 GiB for a 64-bit program and 512 MiB for a 32-bit one.
+    /// RLIMIT_DATA; `None` means the kernel's own: 32 GiB for a 64-bit program, 512 MiB for a 32-bit one, of which an
+    /// i386 kernel grants 128 MiB (soft).
     pub limit_data: Option<Limit>,
-    /// RLIMIT_STACK; `None` means the kernel's own, 512 MiB and 64 MiB.
+    /// RLIMIT_STACK; `None` means the kernel's own: 8 MiB (soft), and at most 64 MiB for a 32-bit program, for a 64-bit
+    /// one 1 GiB on 11.1 and 512 MiB on 10.4 (hard).
     pub limit_stack: Option<Limit>,
     /// The address of the initial block mod 16: 0, 4, 8 or 12 for a 32-bit program. For a 64-bit one it is 0 or 8, to
     /// which others are rounded down; rsp is 8 mod 16, so it points 8 bytes below the block or to it.
@@ -26,7 +28,10 @@ pub struct Options {
     pub environment: Vec<Vec<u8>>,
     /// Leave AT_PAGESZ out.
     pub no_page_size: bool,
-    /// AT_OSRELDATE: the kernel's `__FreeBSD_version`.
+    /// AT_PAGESZ, where it is there.
+    pub page_size: u64,
+    /// AT_OSRELDATE: the kernel's `__FreeBSD_version`. Below 1100000 the kernel answers as 10.4 does, from 1200000 on it
+    /// has getrandom.
     pub osreldate: u32,
     /// Run a 32-bit program as an i386 kernel does, with 3 GiB of addresses, instead of as an amd64 one, with 4 GiB.
     pub i386_kernel: bool,
@@ -47,6 +52,19 @@ pub struct Holes {
     pub size: u64,
 }
 
+impl Options {
+    /// `__FreeBSD_version` of 10.4-RELEASE.
+    pub const RELEASE_10_4: u32 = 1_004_000;
+    /// `__FreeBSD_version` of 11.1-RELEASE.
+    pub const RELEASE_11_1: u32 = 1_101_001;
+
+    /// Whether the kernel that is played is one of FreeBSD 10.
+    #[must_use]
+    pub fn is_10(&self) -> bool {
+        self.osreldate < 1_100_000
+    }
+}
+
 impl Default for Options {
     fn default() -> Options {
         Options {
@@ -59,7 +77,8 @@ impl Default for Options {
             no_arguments: false,
             environment: Vec::new(),
             no_page_size: false,
-            osreldate: 1_101_001,
+            page_size: 4096,
+            osreldate: Options::RELEASE_11_1,
             i386_kernel: false,
             faults: Vec::new(),
             holes: None,

@@ -137,7 +137,9 @@ impl Run<'_> {
         if let Err(reason) = entry::execute(&mut self.kernel, root, None, strings) {
             ptrace::kill(root.0)?;
             waitpid(root.0, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD))?;
-            return Ok(End::Refused(format!("{reason:#}")));
+            // The old program is gone by then, so the kernel kills the process (`exec_fail_dealloc`, SIGABRT). [run]
+            self.crash = Some(format!("{reason:#}"));
+            return Ok(End::Signal("SIGABRT".into()));
         }
         self.threads.insert(root, Thread { context, phase: Phase::Outside });
         gone_is_fine(root.resume(None))?;
@@ -216,7 +218,7 @@ impl Run<'_> {
             );
             self.kernel.violation(context, text);
         }
-        let row = calls::lookup(number);
+        let row = calls::lookup(number, self.kernel.options.osreldate);
         let effect = row.and_then(|row| self.kernel.faults.next(row.name));
         let arguments = Arguments::fetch(context, &registers);
         let taken = match (&arguments, row) {
@@ -236,7 +238,8 @@ impl Run<'_> {
             }
         };
         let row = row.unwrap_or(&UNKNOWN);
-        if row.name.ends_with("exit") {
+        // A call that does not return is recorded here, all others when they do.
+        if row.name.ends_with("exit") && !matches!(step, Step::Answer(_)) {
             self.record(context, row, taken.clone(), Ok([0, 0]));
         }
         let pending = |next| Pending { row, arguments: taken, registers: Box::new(registers), next, strings };

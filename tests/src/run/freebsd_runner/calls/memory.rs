@@ -11,7 +11,7 @@ use crate::run::tracer::faults::Effect;
 use crate::run::tracer::space::Kind;
 use crate::run::tracer::tracee::Class;
 
-/// All of mmap's flags; any other bit is EINVAL.
+/// All of mmap's flags but those that only some kernels take; any other bit is EINVAL.
 const KNOWN_FLAGS: u64 = map::SHARED
     | map::PRIVATE
     | map::FIXED
@@ -21,6 +21,7 @@ const KNOWN_FLAGS: u64 = map::SHARED
     | map::ANON
     | map::GUARD
     | map::EXCL
+    | map::IGNORED
     | map::NOCORE
     | map::PREFAULT_READ
     | map::ALIGNMENT;
@@ -29,6 +30,9 @@ const KNOWN_FLAGS: u64 = map::SHARED
 const LINUX_FLAGS: u64 = 0x20 | 0x10_0000;
 
 const PROT_ALL: u64 = 7;
+
+/// `MAP_32BIT_MAX_ADDR` (`sys/sys/mman.h`).
+const MAP_32BIT_END: u64 = 1 << 31;
 
 /// `kern_mmap`.
 pub(super) fn mmap(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
@@ -49,13 +53,14 @@ pub(super) fn mmap(kernel: &mut Kernel, context: Context, arguments: &Arguments)
         }
         flags |= map::ANON;
     }
+    let of_the_cpu = if kernel.options.i386_kernel { 0 } else { map::IN_32_BITS };
     let anonymous = flags & map::ANON != 0;
     let guard = flags & map::GUARD != 0;
     let fixed = flags & map::FIXED != 0;
     let guard_flags = map::FIXED | map::GUARD | map::EXCL | map::ALIGNMENT;
     let wrong = length == 0
         || anonymous && (fd != -1 || offset != 0)
-        || flags & !KNOWN_FLAGS != 0
+        || flags & !(KNOWN_FLAGS | of_the_cpu) != 0
         || flags & (map::EXCL | map::FIXED) == map::EXCL
         || flags & (map::SHARED | map::PRIVATE) == map::SHARED | map::PRIVATE
         || protection & !PROT_ALL != 0
@@ -67,7 +72,10 @@ pub(super) fn mmap(kernel: &mut Kernel, context: Context, arguments: &Arguments)
     let size =
         length.checked_add(page_offset).and_then(|size| size.checked_next_multiple_of(PAGE)).ok_or(Errno::ENOMEM)?;
     let size = if context.class == Class::Bits32 && size >> 32 != 0 { return Err(Errno::ENOMEM) } else { size };
-    let align = alignment(context.class, flags)?;
+    let align = alignment(kernel.options.i386_kernel, flags)?;
+    if !anonymous && !guard && fd < 0 {
+        return Err(Errno::EBADF);
+    }
 
     let process = kernel.process(context);
     let limit = process.limits[rlimit::AS].bytes();
@@ -96,11 +104,18 @@ pub(super) fn mmap(kernel: &mut Kernel, context: Context, arguments: &Arguments)
     } else {
         charge(process.space.size(), size, limit)?;
         let search = process.search_start();
-        let heap = process.data_start..search;
+        // A hint where the heap of brk might grow, or among the segments, is no hint (`kern_mmap`). [run]
+        let heap = process.text_start.next_multiple_of(PAGE)..search;
         let hint = hint.next_multiple_of(PAGE);
         let from = if hint == 0 || heap.contains(&hint) { search } else { hint };
         let found = process.space.find(from, size, align);
         let found = found.or_else(|| if from > search { process.space.find(search, size, align) } else { None });
+        let found = if flags & map::IN_32_BITS == 0 {
+            found
+        } else {
+            let fits = |address: &u64| address + size <= MAP_32BIT_END;
+            found.filter(fits).or_else(|| process.space.find(PAGE, size, align).filter(fits))
+        };
         found.ok_or(Errno::ENOMEM)?
     };
     if !anonymous && !guard {
@@ -121,13 +136,15 @@ fn charge(held: u64, size: u64, limit: u64) -> Result<(), Errno> {
     if held.saturating_add(size) > limit { Err(Errno::ENOMEM) } else { Ok(()) }
 }
 
-/// The alignment that MAP_ALIGNED(n) asks for.
-fn alignment(class: Class, flags: u64) -> Result<u64, Errno> {
+/// The alignment that MAP_ALIGNED(n) asks for: n is below the bits of the kernel's pointers, not of the program's
+/// (`kern_mmap`), so a 386 program under an amd64 kernel can ask for one that nothing has. [run]
+fn alignment(i386_kernel: bool, flags: u64) -> Result<u64, Errno> {
+    let bits_of_a_pointer = if i386_kernel { 32 } else { 64 };
     match flags & map::ALIGNMENT {
         0 => Ok(PAGE),
         map::ALIGNED_SUPER => Ok(2 << 20),
         bits => match bits >> map::ALIGNMENT_SHIFT {
-            shift if shift >= 12 && shift < class.word() as u64 * 8 => Ok(1 << shift),
+            shift if shift >= 12 && shift < bits_of_a_pointer => Ok(1 << shift),
             _ => Err(Errno::EINVAL),
         },
     }
@@ -228,6 +245,10 @@ pub(super) fn mprotect(kernel: &mut Kernel, context: Context, arguments: &Argume
     if protection & !PROT_ALL != 0 {
         return Err(Errno::EINVAL);
     }
+    // Of nothing there is nothing to protect, wherever that is (`vm_map_protect`). [run]
+    if arguments.word(1) == 0 {
+        return Ok(Step::value(0));
+    }
     let range = pages(kernel, context, arguments)?;
     foreign(kernel, context, "mprotect", &range, &[Kind::Mapping, Kind::Guard, Kind::Image])?;
     Ok(protect(backed(kernel, context, range), protection))
@@ -281,6 +302,9 @@ pub(super) fn madvise(kernel: &mut Kernel, context: Context, arguments: &Argumen
 
 /// `kern_mincore`, which sets no bit here but MINCORE_INCORE (1).
 pub(super) fn mincore(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+    if arguments.word(1) == 0 {
+        return Ok(Step::value(0)); // [run]
+    }
     let range = pages(kernel, context, arguments)?;
     let parts = backed(kernel, context, range.clone());
     if parts != [range.clone()] {

@@ -47,24 +47,35 @@ pub(super) const TABLE: &[Row] = &[
     row(5, "open", 3, files::open),
     row(6, "close", 1, files::close),
     row(7, "wait4", 4, process::wait4),
+    row(9, "link", 2, process::faults),
+    unplayed(12, "chdir"),
     row(20, "getpid", 0, process::getpid),
+    row(24, "getuid", 0, process::getuid),
+    unplayed(28, "sendmsg"),
     row(37, "kill", 2, process::kill),
     row(39, "getppid", 0, process::getppid),
     row(36, "sync", 0, process::nothing),
     row(41, "dup", 1, files::dup),
+    row(45, "ktrace", 4, process::faults),
     row(54, "ioctl", 3, files::ioctl),
     row(55, "reboot", 1, process::refused),
     row(59, "execve", 3, process::execve),
+    row(69, "sbrk", 1, process::unsupported),
     row(73, "munmap", 2, memory::munmap),
     row(74, "mprotect", 3, memory::mprotect),
     row(75, "madvise", 3, memory::madvise),
     row(78, "mincore", 3, memory::mincore),
     row(90, "dup2", 2, files::dup2),
     unplayed(92, "fcntl"),
+    row(96, "setpriority", 3, process::nothing),
     unplayed(116, "gettimeofday"),
+    row(117, "getrusage", 2, process::getrusage),
+    row(128, "rename", 2, process::faults),
     row(147, "setsid", 0, process::setsid),
     unplayed(165, "sysarch"),
     unplayed(183, "seteuid"),
+    row(188, "stat", 2, process::faults),
+    unplayed(192, "fpathconf"),
     row(194, "getrlimit", 2, process::getrlimit),
     row(195, "setrlimit", 2, process::setrlimit),
     row(202, "__sysctl", 6, process::sysctl),
@@ -86,10 +97,12 @@ pub(super) const TABLE: &[Row] = &[
     row(563, "getrandom", 3, process::getrandom),
 ];
 
-/// The row of a number.
+/// The row of a number, if a kernel of this `__FreeBSD_version` has it.
 #[must_use]
-pub(super) fn lookup(number: u64) -> Option<&'static Row> {
-    TABLE.iter().find(|row| row.number == number)
+pub(super) fn lookup(number: u64, osreldate: u32) -> Option<&'static Row> {
+    // getrandom came with FreeBSD 12; before, it is SIGSYS. [run]
+    let since = |row: &&Row| row.name != "getrandom" || osreldate >= 1_200_000;
+    TABLE.iter().find(|row| row.number == number).filter(since)
 }
 
 /// A call's arguments, as the kernel fetches them (`cpu_fetch_syscall_args`): from registers and then the stack in a
@@ -164,8 +177,9 @@ mod tests {
         for row in TABLE {
             assert_eq!(TABLE.iter().filter(|other| other.number == row.number).count(), 1, "{}", row.name);
         }
-        assert_eq!(lookup(477).map(|row| row.name), Some("mmap"));
-        assert_eq!(lookup(9).map(|row| row.name), None);
+        let name = |number, osreldate| lookup(number, osreldate).map(|row| row.name);
+        assert_eq!([name(477, 1_101_001), name(11, 1_101_001)], [Some("mmap"), None]);
+        assert_eq!([name(563, 1_101_001), name(563, 1_200_000)], [None, Some("getrandom")]);
     }
 
     #[test]

@@ -97,6 +97,32 @@ pub(super) fn refused(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step,
     Err(Errno::EPERM)
 }
 
+/// A call that is played only for a null pointer as its first argument, which the kernel cannot read or write.
+pub(super) fn faults(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+    pointer(kernel, context, arguments.word(0))
+}
+
+/// `getrusage`, whose second argument is the pointer.
+pub(super) fn getrusage(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+    pointer(kernel, context, arguments.word(1))
+}
+
+fn pointer(kernel: &mut Kernel, context: Context, address: u64) -> Result<Step, Errno> {
+    if address != 0 {
+        kernel.violation(context, "the runner plays this call for a null pointer alone");
+    }
+    Err(Errno::EFAULT)
+}
+
+/// `sys_sbrk`, which amd64 and i386 kernels have and do not support (`sys/vm/vm_mmap.c`).
+pub(super) fn unsupported(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
+    Err(Errno::EOPNOTSUPP)
+}
+
+pub(super) fn getuid(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
+    Ok(Step::linux(linux::GETUID, [0; 6]))
+}
+
 /// The resource that the call names.
 fn resource(arguments: &Arguments) -> Result<usize, Errno> {
     usize::try_from(arguments.int(0)).ok().filter(|index| *index < rlimit::COUNT).ok_or(Errno::EINVAL)

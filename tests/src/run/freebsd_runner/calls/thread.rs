@@ -88,15 +88,20 @@ pub(super) fn new(kernel: &mut Kernel, context: Context, arguments: &Arguments) 
         kernel.violation(context, "thr_new: the runner only plays a function, an argument and a stack");
         return Err(Errno::EINVAL);
     }
-    kernel.starting.insert(tracee, Start { function, argument, stack_end: stack + size });
+    // Without a stack the thread would die of its first push; a real kernel faults on it where it is made.
+    if function == 0 || stack.wrapping_add(size) < 16 {
+        return Err(Errno::EFAULT);
+    }
+    kernel.starting.insert(tracee, Start { function, argument, stack_end: stack.wrapping_add(size) });
     Ok(Step::linux_then(linux::CLONE, [FLAGS, 0, 0, 0, 0, 0], |_, _, _| Step::value(0)))
 }
 
 /// `sys_thr_exit`: the word at `state` becomes 1, and threads that wait for it are woken (`kern_umtx_wake`, not
-/// private).
+/// private). To the only thread of a process the call returns 0 (`kern_thr_exit`). [run]
 pub(super) fn exit(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let state = arguments.word(0);
-    let leave = Step::linux(linux::EXIT, [0; 6]);
+    let threads = std::fs::read_dir(format!("/proc/{}/task", context.process)).map_or(1, Iterator::count);
+    let leave = if threads == 1 { Step::value(0) } else { Step::linux(linux::EXIT, [0; 6]) };
     if state == 0 {
         return Ok(leave);
     }
@@ -115,6 +120,8 @@ const FUTEX_WAKE: u64 = 129;
 
 /// `UMTX_OP_WAIT` (2, a `long`), `UMTX_OP_WAIT_UINT_PRIVATE` (15) and `UMTX_OP_WAKE_PRIVATE` (16). If the
 /// word has not the expected value, the wait returns 0 at once (`do_wait`); a wake does not return how many it woke.
+/// A real kernel rounds a timeout up to ticks of its clock (`tstohz`: 1 ms becomes 2 ms at 1000 Hz and 20 ms at 100 Hz
+/// [run]); here it is as long as it says, so that tests do not wait.
 pub(super) fn umtx_op(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let (object, value) = (arguments.word(0), arguments.word(2));
     let timeout = arguments.word(4);
@@ -140,6 +147,9 @@ pub(super) fn umtx_op(kernel: &mut Kernel, context: Context, arguments: &Argumen
                 }),
             ))
         }
+        // UMTX_OP_LOCK of FreeBSD 10 (`do_lock_umtx`), which later kernels do not have any more. [run]
+        0 if object == 0 => Err(if kernel.options.is_10() { Errno::EFAULT } else { Errno::EOPNOTSUPP }),
+        0 if !kernel.options.is_10() => Err(Errno::EOPNOTSUPP),
         16 => Ok(Step::linux_then(linux::FUTEX, [object, FUTEX_WAKE, value, 0, 0, 0], |_, _, _| Step::value(0))),
         other => {
             let plays = "the runner plays 2 and 15 (wait) and 16 (wake)";
