@@ -85,10 +85,10 @@ pub const TABLE: &[Row] = &[
     row("map-aligned-40", [None, Some(EINVAL), None, Some("ENOMEM (12)"), Some(EINVAL)], "sys/vm/vm_mmap.c, kern_mmap"),
     same("map-aligned-70", EINVAL, "sys/vm/vm_mmap.c, kern_mmap"),
     same("map-hint", "moved", "[run]"),
-    same("mprotect-nothing", "ok", "[run]"),
-    same("mincore-nothing", "ok", "[run]"),
+    same("mprotect-nothing", "ok", "sys/vm/vm_map.c, vm_map_protect"),
+    same("mincore-nothing", "ok", "sys/vm/vm_mmap.c, kern_mincore"),
     same("thr_exit", "ok", "[run]"),
-    same("thr_new-null", "EFAULT (14)", "[run]"),
+    same("thr_new-null", "EFAULT (14)", "sys/kern/kern_thr.c, sys_thr_new: copyin"),
     row(
         "_umtx_op-0",
         [

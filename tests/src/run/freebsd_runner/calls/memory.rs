@@ -245,7 +245,7 @@ pub(super) fn mprotect(kernel: &mut Kernel, context: Context, arguments: &Argume
     if protection & !PROT_ALL != 0 {
         return Err(Errno::EINVAL);
     }
-    // Of nothing there is nothing to protect, wherever that is (`vm_map_protect`). [run]
+    // Of nothing there is nothing to protect, wherever that is (`vm_map_protect`).
     if arguments.word(1) == 0 {
         return Ok(Step::value(0));
     }
@@ -303,7 +303,7 @@ pub(super) fn madvise(kernel: &mut Kernel, context: Context, arguments: &Argumen
 /// `kern_mincore`, which sets no bit here but MINCORE_INCORE (1).
 pub(super) fn mincore(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     if arguments.word(1) == 0 {
-        return Ok(Step::value(0)); // [run]
+        return Ok(Step::value(0));
     }
     let range = pages(kernel, context, arguments)?;
     let parts = backed(kernel, context, range.clone());

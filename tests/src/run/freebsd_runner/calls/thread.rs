@@ -88,7 +88,7 @@ pub(super) fn new(kernel: &mut Kernel, context: Context, arguments: &Arguments) 
         kernel.violation(context, "thr_new: the runner only plays a function, an argument and a stack");
         return Err(Errno::EINVAL);
     }
-    // Without a stack the thread would die of its first push; a real kernel faults on it where it is made.
+    // What a real kernel makes of a thread without a function or a stack is not recorded; the runner makes none.
     if function == 0 || stack.wrapping_add(size) < 16 {
         return Err(Errno::EFAULT);
     }
