@@ -17,7 +17,7 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help run test sweep mutants sanitize tools bench bench-worst test-freebsd dist library header layouts others pie \
+.PHONY: help run test sweep mutants sanitize tools bench bench-worst test-freebsd dist library header guests guests-hosted layouts others pie \
 	lint clean
 .DEFAULT_GOAL := help
 
@@ -32,6 +32,7 @@ help:
 	@echo 'make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU'
 	@echo 'make dist            dist/<port>/bin/<program>, for: $(PROGRAMS)'
 	@echo 'make library         dist/<port>/lib/librt0.a and dist/include/rt0.h, for C; make dist makes them too'
+	@echo 'make guests          Lua and SQLite on rt0, without a C library: dist/<port>/guests/'
 	@echo 'make header          include/rt0.h anew, from c/src'
 	@echo 'make lint            format, clippy, and no warning on any port'
 	@echo 'make clean           remove what was built'
@@ -83,6 +84,8 @@ library-%:
 # include/rt0.h, from the comments and signatures in c/src. A test says whether it is current.
 header:
 	@RT0_WRITE_HEADER=1 cargo test --quiet -p rt0-tests --test c_header
+
+include examples/guests/guests.mk
 
 run:
 	@tools/install $(if $(filter linux_arm,$(PORT)),$(RUN_PACKAGES))

@@ -23,6 +23,7 @@
 
 pub mod error;
 pub mod heap;
+mod layout;
 pub mod limit;
 pub mod malloc;
 pub mod space;
