@@ -3,7 +3,7 @@
 #
 # The guests' own sources are those of two packages (examples/guests/sources), which cargo fetches; nothing is changed.
 
-GUEST_PACKAGES := clang-22 lld-22 musl-tools
+GUEST_PACKAGES := clang-22 lld-22 musl-tools sqlite3
 GUEST_CC := clang-22
 GUEST_CFLAGS := -std=c11 -O2 -ffunction-sections -fno-asynchronous-unwind-tables
 
@@ -44,7 +44,7 @@ guests-%: library-%
 	@sqlite='$(SQLITE)' && $(call guest_cc,$*,$(SQLITE_OPTIONS) -DSQLITE_ZERO_MALLOC=1 -I$$sqlite $G/sqlite/main.c \
 		$G/sqlite/vfs.c $$sqlite/sqlite3.c,sqlite)
 
-# lua-glibc and lua-musl are static, with the C library's malloc; lua-rt0 is under glibc with a heap of rt0's.
+# lua-glibc and lua-musl are static, with the C library's malloc; lua-dynamic is for another malloc, preloaded; lua-rt0 is under glibc with a heap of rt0's.
 guests-hosted: library-linux_amd64
 	@tools/install $(GUEST_PACKAGES)
 	@mkdir -p dist/hosted
@@ -55,5 +55,11 @@ guests-hosted: library-linux_amd64
 			$${4:-$$rt0} -o dist/hosted/sqlite-$$3; \
 	} && \
 	build $(GUEST_CC) '-static -DGUEST_MALLOC' glibc '' && \
+	build $(GUEST_CC) '-DGUEST_MALLOC' dynamic '' && \
 	build musl-gcc '-static -DGUEST_MALLOC' musl '' && \
 	build $(GUEST_CC) '' rt0 "$$rt0"
+
+# Both guests on each, measured in one interleaved run. BENCH=ROUNDS.
+bench-guests: guests-linux_amd64 guests-hosted
+	@tools/install libmimalloc2.0
+	@cargo run --quiet --profile bench --package rt0-bench --no-default-features --target-dir target/bench --bin guests -- $(BENCH)
