@@ -14,10 +14,10 @@ STANDARD_freebsd_amd64 := x86_64-unknown-freebsd
 
 # Debian's packages that running and testing need beside a Rust toolchain.
 RUN_PACKAGES := qemu-system-arm
-TEST_PACKAGES := $(RUN_PACKAGES) qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
+TEST_PACKAGES := $(RUN_PACKAGES) clang-22 lld-22 musl-tools sqlite3 qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help run test sweep mutants sanitize tools bench bench-worst test-freebsd dist library header layouts others pie \
+.PHONY: help run test sweep mutants sanitize tools bench bench-worst test-freebsd dist library header guests guests-hosted bench-guests layouts others pie \
 	lint clean
 .DEFAULT_GOAL := help
 
@@ -32,6 +32,8 @@ help:
 	@echo 'make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU'
 	@echo 'make dist            dist/<port>/bin/<program>, for: $(PROGRAMS)'
 	@echo 'make library         dist/<port>/lib/librt0.a and dist/include/rt0.h, for C; make dist makes them too'
+	@echo 'make guests          Lua and SQLite on rt0, without a C library: dist/<port>/guests/'
+	@echo 'make bench-guests    both measured beside glibc, musl and mimalloc'
 	@echo 'make header          include/rt0.h anew, from c/src'
 	@echo 'make lint            format, clippy, and no warning on any port'
 	@echo 'make clean           remove what was built'
@@ -84,6 +86,8 @@ library-%:
 header:
 	@RT0_WRITE_HEADER=1 cargo test --quiet -p rt0-tests --test c_header
 
+include examples/guests/guests.mk
+
 run:
 	@tools/install $(if $(filter linux_arm,$(PORT)),$(RUN_PACKAGES))
 	@cargo build --quiet -p rt0-tests --bins
@@ -94,7 +98,7 @@ tools:
 	@tools/install $(TEST_PACKAGES)
 
 # The closing line counts the tests of all suites and the runs of all ports.
-test: lint dist layouts others pie
+test: lint dist layouts others pie guests guests-hosted
 	@tools/install $(TEST_PACKAGES)
 	@cargo build --quiet -p rt0-tests --bins
 	@{ RT0_REQUIRE_ALL=1 RT0_PORTS="$(PORT)" cargo test --no-fail-fast -p rt0 -p rt0-tests; tests=$$?; \

@@ -260,9 +260,6 @@ struct rt0_heap_stats {
   size_t segments;
 };
 
-// A program: `main`.
-typedef int (*rt0_main)(int argc, char **argv, char **envp);
-
 // A soft and a hard resource limit, bytes; `RT0_NONE` is the kernel's infinity.
 struct rt0_rlimit {
   // What the kernel enforces.
@@ -574,15 +571,6 @@ int rt0_reset(void *base,
 // The range is one that the caller has reserved, and nobody uses it any more.
 int rt0_release(void *base,
                 size_t size);
-
-// Relocates the program, remembers the initial stack, calls `program` and exits with its status: what `_start` does in a
-// program without a libc. Nothing else calls it.
-//
-// Required of the caller:
-//
-// Called once, first, with the stack that the kernel made for this program.
-void rt0_start(const size_t *stack,
-               rt0_main program) __attribute__((noreturn));
 
 // The value of the environment variable `name`; null if there is none, if `name` is null, and in a hosted program, whose
 // libc has it.

@@ -5,7 +5,7 @@
 //!
 //! - Errors are values. A function that answers an `int` or an `intptr_t` answers the kernel's error number, negated;
 //!   one that answers a pointer answers null. Nothing ends the process but `rt0_exit`.
-//! - Nothing is printed, and no global is written but by `rt0_start`, which `_start` calls.
+//! - Nothing is printed, and no global is written but by `_start`.
 //! - A null pointer, a size that no object can have and an alignment that is no power of two are errors, not undefined.
 //!
 //! | file | what |
@@ -16,19 +16,22 @@
 //! | `space` | address space: reserve, commit, reset, release |
 //! | `sys` | system calls, typed and raw |
 //! | `thread` | threads and a lock |
-//! | `start` | arguments, environment, auxiliary vector; where `_start` goes |
+//! | `start` | environment, auxiliary vector |
 
 #![no_std]
 #![allow(non_camel_case_types, reason = "these are the names that C sees")]
 
 pub mod error;
 pub mod heap;
+mod layout;
 pub mod limit;
 pub mod malloc;
 pub mod space;
 pub mod start;
 pub mod sys;
 pub mod thread;
+
+pub use rt0_c_start::rt0_start;
 
 /// A panic is a mistake of this library: nothing that a caller passes leads to one.
 #[panic_handler]

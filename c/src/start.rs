@@ -1,28 +1,7 @@
-//! What a program is given: arguments, environment, auxiliary vector; and where `_start` goes.
+//! What a program is given beside its arguments: environment and auxiliary vector.
 
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr;
-
-/// A program: `main`.
-pub type rt0_main = Option<unsafe extern "C" fn(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut c_char) -> c_int>;
-
-/// Relocates the program, remembers the initial stack, calls `program` and exits with its status: what `_start` does in a
-/// program without a libc. Nothing else calls it.
-///
-/// # Safety
-///
-/// Called once, first, with the stack that the kernel made for this program.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rt0_start(stack: *const usize, program: rt0_main) -> ! {
-    // SAFETY: `_start` alone calls this, with the kernel's stack.
-    unsafe {
-        rt0::start::run_without_script(stack, |args| match program {
-            // The kernel's array is the program's to write to, as C has it.
-            Some(program) => program(args.len() as c_int, args.argv().cast_mut().cast(), args.envp().cast_mut().cast()),
-            None => 2,
-        })
-    }
-}
 
 /// The value of the environment variable `name`; null if there is none, if `name` is null, and in a hosted program, whose
 /// libc has it.

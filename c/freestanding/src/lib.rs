@@ -5,6 +5,7 @@
 //! index names nothing of it but `_start`.
 
 #![no_std]
+#![allow(missing_docs, reason = "the functions that rt0's macros make")]
 
 use core::ffi::{c_char, c_int};
 

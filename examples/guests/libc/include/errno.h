@@ -2,7 +2,7 @@
 #ifndef GUEST_ERRNO_H
 #define GUEST_ERRNO_H
 extern int errno;
-/* The numbers that are the same on Linux and FreeBSD (include/uapi/asm-generic/errno-base.h; sys/sys/errno.h). */
+/* The same on Linux and FreeBSD, but for EAGAIN (include/uapi/asm-generic/errno-base.h; sys/sys/errno.h). */
 #define EPERM 1
 #define ENOENT 2
 #define EINTR 4
@@ -17,6 +17,11 @@ extern int errno;
 #define EINVAL 22
 #define EMFILE 24
 #define ENOSPC 28
+#if defined(__FreeBSD__)
+#define EAGAIN 35
+#else
+#define EAGAIN 11
+#endif
 #define EDOM 33
 #define ERANGE 34
 #endif

@@ -59,6 +59,7 @@ impl Errno {
     pub(super) const ENOENT: Errno = Errno(2);
     pub(super) const ESRCH: Errno = Errno(3);
     pub(super) const ENOEXEC: Errno = Errno(8);
+    pub(super) const EBADF: Errno = Errno(9);
     pub(super) const ENOMEM: Errno = Errno(12);
     pub(super) const EFAULT: Errno = Errno(14);
     pub(super) const EBADF: Errno = Errno(9);

@@ -19,6 +19,9 @@ linux_calls! {
     MPROTECT = 10, 125;
     MUNMAP = 11, 91;
     MREMAP = 25, 163;
+    PREAD = 17, 180;
+    PWRITE = 18, 181;
+    ACCESS = 21, 33;
     SCHED_YIELD = 24, 158;
     MINCORE = 27, 218;
     MADVISE = 28, 219;
@@ -32,6 +35,9 @@ linux_calls! {
     EXIT = 60, 1;
     WAIT4 = 61, 114;
     KILL = 62, 37;
+    FSYNC = 74, 118;
+    FTRUNCATE = 77, 194;
+    UNLINK = 87, 10;
     GETUID = 102, 199;
     GETPPID = 110, 64;
     SETSID = 112, 66;

@@ -1,0 +1,170 @@
+//! Lua and SQLite on rt0 without a C library, on rt0 under glibc, on glibc, musl and mimalloc: processor time, peak of resident
+//! memory, start, size, and the smallest `ulimit -v` under which each starts and does a small job.
+//!
+//! `make bench-guests` builds them. Each run is a process of its own; all variants of a workload run in turn, round after round,
+//! and the table has the medians.
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+/// Rounds of the interleaved run, unless an argument says otherwise.
+const ROUNDS: usize = 7;
+
+/// Variants: a name, the program for a guest, what is preloaded.
+const VARIANTS: [(&str, &str, Option<&str>); 5] = [
+    ("rt0", "dist/linux_amd64/guests/GUEST", None),
+    ("rt0 under glibc", "dist/hosted/GUEST-rt0", None),
+    ("glibc", "dist/hosted/GUEST-glibc", None),
+    ("musl", "dist/hosted/GUEST-musl", None),
+    ("mimalloc", "dist/hosted/GUEST-dynamic", Some("libmimalloc.so.2")),
+];
+
+/// Workloads: guest, name, arguments, what is read from stdin.
+const WORKLOADS: [(&str, &str, &[&str], Option<&str>); 5] = [
+    ("lua", "binary-trees", &["examples/guests/lua/bench/binary-trees.lua"], None),
+    ("lua", "strings", &["examples/guests/lua/bench/strings.lua"], None),
+    ("lua", "n-body", &["examples/guests/lua/bench/n-body.lua"], None),
+    ("lua", "tables", &["examples/guests/lua/bench/tables.lua"], None),
+    ("sqlite", "speed", &[":memory:"], Some("examples/guests/sqlite/bench/speed.sql")),
+];
+
+/// A small job of each guest, and whether its output is right.
+const SMALL: [(&str, &[&str], &str); 2] = [
+    ("lua", &["-e", "local t = {} for i = 1, 100 do t[i] = {i} end print(#t)"], "100\n"),
+    ("sqlite", &[":memory:", "create table t(a); insert into t values(1), (2); select sum(a) from t"], "3\n"),
+];
+
+/// What a process cost.
+struct Cost {
+    /// User and system time, microseconds.
+    time: u64,
+    /// Peak of resident memory, KiB.
+    peak: u64,
+    output: Vec<u8>,
+}
+
+fn command(guest: &str, (_, program, preload): (&str, &str, Option<&str>)) -> Command {
+    let mut command = Command::new(PathBuf::from(program.replace("GUEST", guest)));
+    if let Some(library) = preload {
+        command.env("LD_PRELOAD", library);
+    }
+    command
+}
+
+/// Runs a process to its end.
+fn run(mut command: Command, input: Option<&str>, limit: Option<u64>) -> Result<Option<Cost>> {
+    let input = match input {
+        Some(file) => Stdio::from(std::fs::File::open(file).with_context(|| file.to_string())?),
+        None => Stdio::null(),
+    };
+    command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::null());
+    if let Some(bytes) = limit {
+        // SAFETY: setrlimit may be called between fork and exec.
+        unsafe {
+            command.pre_exec(move || {
+                let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+                if libc::setrlimit(libc::RLIMIT_AS, &raw const limit) == 0 {
+                    Ok(())
+                } else {
+                    Err(std::io::Error::last_os_error())
+                }
+            });
+        }
+    }
+    let Ok(mut child) = command.spawn() else { return Ok(None) };
+    let mut output = Vec::new();
+    if let Some(mut stdout) = child.stdout.take() {
+        std::io::Read::read_to_end(&mut stdout, &mut output)?;
+    }
+    let pid = i32::try_from(child.id())?;
+    let (mut status, mut usage) = (0, std::mem::MaybeUninit::<libc::rusage>::zeroed());
+    // SAFETY: wait4 writes both; the child has not been waited for.
+    let waited = unsafe { libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) };
+    ensure!(waited == pid, "wait4: {}", std::io::Error::last_os_error());
+    // SAFETY: zeroes are one, and wait4 has filled it.
+    let usage = unsafe { usage.assume_init() };
+    let micros = |time: libc::timeval| time.tv_sec as u64 * 1_000_000 + time.tv_usec as u64;
+    let cost = Cost { time: micros(usage.ru_utime) + micros(usage.ru_stime), peak: usage.ru_maxrss as u64, output };
+    Ok((status == 0).then_some(cost))
+}
+
+fn median(mut values: Vec<u64>) -> u64 {
+    values.sort_unstable();
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+fn main() -> Result<()> {
+    let rounds = std::env::args().nth(1).map_or(Ok(ROUNDS), |rounds| rounds.parse())?;
+    println!("{:<14} {:<16} {:>9} {:>7} {:>9} {:>7}", "workload", "memory", "CPU ms", "/glibc", "peak KiB", "/glibc");
+    let mut ratios = vec![0.0; VARIANTS.len()];
+    for (guest, name, args, input) in WORKLOADS {
+        let mut costs: Vec<Vec<Cost>> = VARIANTS.iter().map(|_| Vec::new()).collect();
+        for _ in 0..rounds {
+            for (variant, costs) in VARIANTS.iter().zip(&mut costs) {
+                let mut command = command(guest, *variant);
+                command.args(args);
+                let cost = run(command, input, None)?;
+                costs.push(cost.with_context(|| format!("{name} on {} failed", variant.0))?);
+            }
+        }
+        let output = costs[0][0].output.clone();
+        let figures: Vec<(u64, u64)> = costs
+            .iter()
+            .map(|costs| {
+                (
+                    median(costs.iter().map(|cost| cost.time).collect()),
+                    median(costs.iter().map(|cost| cost.peak).collect()),
+                )
+            })
+            .collect();
+        for (index, (variant, (time, peak))) in VARIANTS.iter().zip(&figures).enumerate() {
+            ensure!(costs[index].iter().all(|cost| cost.output == output), "{name}: outputs differ on {}", variant.0);
+            let (of_time, of_peak) = (*time as f64 / figures[2].0 as f64, *peak as f64 / figures[2].1 as f64);
+            ratios[index] += of_time.ln() / WORKLOADS.len() as f64;
+            println!(
+                "{name:<14} {:<16} {:>9.1} {of_time:>7.2} {peak:>9} {of_peak:>7.2}",
+                variant.0,
+                *time as f64 / 1000.0
+            );
+        }
+    }
+    for (variant, ratio) in VARIANTS.iter().zip(&ratios) {
+        println!("{:<14} {:<16} {:>9} {:>7.2}", "mean", variant.0, "", ratio.exp());
+    }
+
+    println!("\n{:<8} {:<16} {:>9} {:>9} {:>14}", "guest", "memory", "start us", "file", "ulimit -v KiB");
+    for (guest, args, wanted) in SMALL {
+        for variant in VARIANTS {
+            let starts: Vec<u64> = (0..101)
+                .filter_map(|_| {
+                    let mut command = command(guest, variant);
+                    command.args(args);
+                    let begun = std::time::Instant::now();
+                    run(command, None, None).ok()??;
+                    Some(begun.elapsed().as_micros() as u64)
+                })
+                .collect();
+            let does = |pages: u64| {
+                let mut command = command(guest, variant);
+                command.args(args);
+                let cost = run(command, None, Some(pages * 4096)).ok().flatten();
+                cost.is_some_and(|cost| cost.output == wanted.as_bytes())
+            };
+            let (mut too_little, mut enough) = (1, 1 << 20);
+            while enough - too_little > 1 {
+                let middle = (enough + too_little) / 2;
+                if does(middle) {
+                    enough = middle;
+                } else {
+                    too_little = middle;
+                }
+            }
+            let size = std::fs::metadata(variant.1.replace("GUEST", guest))?.len();
+            println!("{guest:<8} {:<16} {:>9} {size:>9} {:>14}", variant.0, median(starts), enough * 4);
+        }
+    }
+    Ok(())
+}

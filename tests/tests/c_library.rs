@@ -1,0 +1,310 @@
+//! librt0.a and rt0.h as a C program meets them: the header in every dialect, the names of the archive, both ways to link, and
+//! every function rightly and wrongly, on what runs each port's programs.
+//!
+//! `make library` builds the archives; clang (which cross-compiles), gcc and musl-gcc compile the programs of `tests/c`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use object::read::archive::ArchiveFile;
+use object::{Object, ObjectSymbol};
+use rt0_tests::port::{Port, chosen};
+use rt0_tests::run::job::{End, Job};
+use rt0_tests::run::machine::Machine;
+use rt0_tests::run::make::root;
+use rt0_tests::run::qemu::linux::Kernel;
+
+const CLANG: &str = "clang-22";
+const LINKER: &str = "--ld-path=/usr/bin/ld.lld-22";
+
+/// What clang is told of a port.
+fn target(port: Port) -> &'static [&'static str] {
+    match port {
+        Port::linux_386 => &["--target=i686-unknown-linux-gnu", "-march=pentium4"],
+        Port::linux_amd64 => &["--target=x86_64-unknown-linux-gnu"],
+        Port::linux_arm => &["--target=armv7-unknown-linux-gnueabi", "-mfloat-abi=soft"],
+        Port::freebsd_386 => &["--target=i686-unknown-freebsd", "-march=pentium4"],
+        Port::freebsd_amd64 => &["--target=x86_64-unknown-freebsd"],
+    }
+}
+
+fn source(name: &str) -> PathBuf {
+    root().join("tests/c").join(name)
+}
+
+fn library(port: Port) -> PathBuf {
+    let folder = root().join("dist").join(port.to_string()).join("lib");
+    assert!(folder.join("librt0.a").exists(), "no librt0.a in {}; make library PORT={port}", folder.display());
+    folder
+}
+
+/// Runs a compiler: what it printed, and whether it succeeded.
+fn compile(compiler: &str, args: &[&str], files: &[&Path]) -> (bool, String) {
+    let mut words = compiler.split(' ');
+    let output = Command::new(words.next().unwrap())
+        .args(words)
+        .args(args)
+        .args(files)
+        .arg(format!("-I{}", root().join("include").display()))
+        .output()
+        .unwrap_or_else(|error| panic!("{compiler}: {error} (make tools installs it)"));
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn compiled(compiler: &str, args: &[&str], files: &[&Path]) {
+    let (succeeded, text) = compile(compiler, args, files);
+    assert!(succeeded && text.is_empty(), "{compiler} {args:?} {files:?}: {text}");
+}
+
+/// Links a program without a C library.
+fn freestanding(compiler: &str, port: Port, options: &[&str], name: &str, to: &Path) {
+    let library = format!("-L{}", library(port).display());
+    let to = to.to_str().unwrap();
+    let mut args = vec!["-ffreestanding", "-nostdlib", "-static", "-fno-asynchronous-unwind-tables"];
+    args.extend(["-Wl,--gc-sections", "-Wl,--build-id=none", "-o", to]);
+    args.extend(options);
+    let file = source(name);
+    let (succeeded, text) = compile(compiler, &[args, vec![file.to_str().unwrap(), &library, "-lrt0"]].concat(), &[]);
+    assert!(succeeded, "{compiler} {port} {options:?} {name}: {text}");
+}
+
+fn cross(port: Port, options: &[&str], name: &str, to: &Path) {
+    freestanding(CLANG, port, &[target(port), &[LINKER], options].concat(), name, to);
+}
+
+/// The bytes of code and data that a program has in memory.
+fn code_and_data(program: &Path) -> u64 {
+    use object::ObjectSection;
+    let data = fs::read(program).unwrap();
+    let file = object::File::parse(&*data).unwrap();
+    let names = [".text", ".rodata", ".data", ".bss", ".data.rel.ro", ".got", ".eh_frame"];
+    file.sections().filter(|section| names.iter().any(|name| section.name() == Ok(name))).map(|s| s.size()).sum()
+}
+
+#[test]
+fn the_header_is_c99_c11_and_cpp17_without_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let c = folder.path().join("a.c");
+    let cpp = folder.path().join("a.cc");
+    fs::write(&c, "#include \"rt0.h\"\n#include \"rt0.h\"\nint nothing(void);\n").unwrap();
+    fs::write(
+        &cpp,
+        "#include \"rt0.h\"\n#include \"rt0.h\"\nvoid *f(rt0_heap *h) { return rt0_heap_allocate(h, 1); }\n",
+    )
+    .unwrap();
+    let warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"];
+    for compiler in ["gcc", CLANG] {
+        for standard in ["-std=c99", "-std=c11", "-std=gnu17"] {
+            let strict = ["-Wstrict-prototypes", "-Wconversion", "-Wmissing-prototypes"];
+            compiled(compiler, &[&warnings[..], &strict, &[standard]].concat(), &[&c]);
+        }
+        for standard in ["-std=c++11", "-std=c++17"] {
+            compiled(compiler, &[&warnings[..], &["-x", "c++", standard]].concat(), &[&cpp]);
+        }
+    }
+    compiled(
+        CLANG,
+        &["-Weverything", "-Wno-c++98-compat", "-Wno-pre-c11-compat", "-Wno-padded", "-Werror", "-fsyntax-only"],
+        &[&c],
+    );
+}
+
+#[test]
+fn structures_have_the_same_layout_on_both_sides() {
+    for port in chosen(&Port::ALL) {
+        for language in [&["-std=c11"][..], &["-x", "c++", "-std=c++17"]] {
+            let freestanding = ["-ffreestanding", "-nostdlibinc", "-fsyntax-only"];
+            compiled(CLANG, &[target(port), language, &freestanding].concat(), &[&source("layout.c")]);
+        }
+    }
+}
+
+/// The functions that the header declares.
+fn declared() -> BTreeSet<String> {
+    let header = fs::read_to_string(root().join("include/rt0.h")).unwrap();
+    let code: Vec<&str> = header.lines().filter(|line| !line.starts_with("//") && !line.contains("typedef")).collect();
+    let names = code.iter().filter_map(|line| line.split_once('(')).filter_map(|(before, _)| {
+        let name = before.rsplit([' ', '*']).next()?;
+        name.starts_with("rt0_").then(|| name.to_string())
+    });
+    names.collect()
+}
+
+#[test]
+fn the_archive_defines_what_the_header_declares_and_hides_what_is_freestanding() {
+    let declared = declared();
+    assert!(declared.len() > 50, "{declared:?}");
+    for port in chosen(&Port::ALL) {
+        let data = fs::read(library(port).join("librt0.a")).unwrap();
+        let archive = ArchiveFile::parse(&*data).unwrap();
+        let index: BTreeSet<String> = archive
+            .symbols()
+            .unwrap()
+            .unwrap()
+            .map(|symbol| String::from_utf8(symbol.unwrap().name().to_vec()).unwrap())
+            .collect();
+        let mut found = Vec::new();
+        for member in archive.members() {
+            let member = member.unwrap();
+            let copy = member.data(&*data).unwrap().to_vec();
+            let file = object::File::parse(&*copy).unwrap();
+            let names: BTreeSet<String> = file
+                .symbols()
+                .filter(|symbol| symbol.is_global() && symbol.is_definition())
+                .map(|symbol| symbol.name().unwrap().to_string())
+                .collect();
+            found.push((String::from_utf8(member.name().to_vec()).unwrap(), names));
+        }
+        let [(first, functions), (second, extras)] = found.as_slice() else { panic!("{port}: {found:?}") };
+        assert_eq!((first.as_str(), second.as_str()), ("rt0.o", "freestanding.o"), "{port}");
+        // `_start` calls it; nobody else does.
+        let declared: BTreeSet<String> = declared.iter().cloned().chain(["rt0_start".into()]).collect();
+        assert_eq!(functions, &declared, "{port}");
+        let indexed: BTreeSet<String> = declared.iter().cloned().chain(["_start".into()]).collect();
+        assert_eq!(index, indexed, "{port}");
+        for name in
+            ["_start", "memcpy", "memmove", "memset", "memcmp", "strlen", "__stack_chk_fail", "__stack_chk_guard"]
+        {
+            assert!(extras.contains(name), "{port}: {name}");
+        }
+        if port.bits() == 32 {
+            let divisions: &[&str] = if port == Port::linux_arm {
+                &["__aeabi_uldivmod", "__aeabi_ldivmod", "__aeabi_dmul", "__aeabi_memcpy", "__aeabi_unwind_cpp_pr0"]
+            } else {
+                &["__udivdi3", "__divdi3", "__umoddi3", "__moddi3", "__udivmoddi4"]
+            };
+            assert!(divisions.iter().all(|name| extras.contains(*name)), "{port}");
+        }
+        let foreign =
+            extras.iter().find(|name| name.starts_with("_ZN") || name.starts_with("_R") || name.starts_with("rt0_"));
+        assert_eq!(foreign, None, "{port}");
+    }
+}
+
+#[test]
+fn hello_is_small_on_every_port_and_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    for port in chosen(&Port::ALL) {
+        let program = folder.path().join(format!("hello-{port}"));
+        cross(port, &["-Os"], "hello.c", &program);
+        let size = code_and_data(&program);
+        assert!(size < 1024, "{port}: {size} bytes");
+    }
+    for compiler in ["gcc", CLANG] {
+        for options in [
+            &["-O0"][..],
+            &["-O1"],
+            &["-O2"],
+            &["-O3"],
+            &["-O2", "-flto"],
+            &["-static-pie", "-fPIE"],
+            &["-fstack-protector-all"],
+        ] {
+            if !chosen(&[Port::linux_amd64]).is_empty() && !(compiler == CLANG && options.contains(&"-flto")) {
+                let program = folder.path().join("hello");
+                freestanding(compiler, Port::linux_amd64, options, "hello.c", &program);
+                let output = Command::new(&program).output().unwrap();
+                assert!(
+                    output.status.success() && output.stdout == b"hello, world\n",
+                    "{compiler} {options:?}: {output:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_function_answers_what_is_documented_however_it_is_called() {
+    let folder = tempfile::tempdir().unwrap();
+    let machines = [Machine::Native, Machine::Runner, Machine::Linux(Kernel::Armhf)];
+    for machine in machines {
+        let mut jobs = Vec::new();
+        for port in chosen(machine.ports()) {
+            for options in [&["-O0"][..], &["-O3"], &["-O2", "-fstack-protector-all"]] {
+                let program = folder.path().join(format!("calls-{port}-{}", jobs.len()));
+                cross(port, &[&["-std=c11", "-Wall", "-Wextra"], options].concat(), "calls.c", &program);
+                jobs.push(Job::new(format!("{port}/calls{}", jobs.len()), program, &[]));
+            }
+        }
+        if jobs.is_empty() {
+            continue;
+        }
+        for outcome in machine.run(&rt0_tests::run::machine::default_dist(), &jobs, 60, &mut |_| ()).unwrap() {
+            assert_eq!(
+                (&outcome.end, outcome.output.as_str()),
+                (&End::Exit(0), "done\n"),
+                "{machine}: {}",
+                outcome.name
+            );
+        }
+    }
+}
+
+/// `hosted.c` calls what is in `freestanding.o` too; it must be the C library's. The link map says which members came.
+#[test]
+fn a_hosted_program_keeps_its_c_library() {
+    if chosen(&[Port::linux_amd64]).is_empty() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (program, map) = (folder.path().join("hosted"), folder.path().join("map"));
+    let library = format!("-L{}", library(Port::linux_amd64).display());
+    let lld_first = format!("{CLANG} {LINKER} -Wl,--no-gc-sections -lc");
+    for compiler in ["gcc", "gcc -static", "gcc -O3 -flto", "musl-gcc", "musl-gcc -static", CLANG, &lld_first] {
+        for (file, name) in [("hosted.c", "both heaps: 0\n"), ("calls.c", "done\n")] {
+            let file = source(file);
+            let arguments =
+                ["-fno-builtin", "-o", program.to_str().unwrap(), file.to_str().unwrap(), &library, "-lrt0"];
+            let with_map = format!("-Wl,-Map,{}", map.display());
+            let (succeeded, text) = compile(compiler, &[&arguments[..], &[&with_map]].concat(), &[]);
+            assert!(succeeded, "{compiler}: {text}");
+            let map = fs::read_to_string(&map).unwrap();
+            assert!(map.contains("(rt0.o)") && !map.contains("(freestanding.o)"), "{compiler}");
+            let output = Command::new(&program).output().unwrap();
+            assert!(output.status.success(), "{compiler}: {output:?}");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), name, "{compiler}");
+        }
+    }
+    // In a C++ program.
+    let cpp = folder.path().join("hosted.cc");
+    fs::copy(source("hosted.c"), &cpp).unwrap();
+    let arguments =
+        ["-std=c++17", "-fno-exceptions", "-o", program.to_str().unwrap(), cpp.to_str().unwrap(), &library, "-lrt0"];
+    compiled("g++ -Wall -Wextra", &arguments, &[]);
+    assert!(Command::new(&program).status().unwrap().success());
+}
+
+/// What the stack protector calls when a function has written over its end.
+#[test]
+fn the_stack_protector_sees_what_it_is_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let code = folder.path().join("smash.c");
+    fs::write(
+        &code,
+        "#include \"rt0.h\"\n\
+         static void __attribute__((noinline)) smash(char *volatile to, int length) {\n\
+             char text[16]; (void)to; volatile char *at = text;\n\
+             for (int i = 0; i < length; i++) at[i] = 'x';\n\
+         }\n\
+         int main(int argc, char **argv) { smash(argv[0], argc * 40); return 0; }\n",
+    )
+    .unwrap();
+    for machine in [Machine::Native, Machine::Runner] {
+        let mut jobs = Vec::new();
+        for port in chosen(machine.ports()) {
+            let program = folder.path().join(format!("smash-{port}"));
+            let library = format!("-L{}", library(port).display());
+            let args = [LINKER, "-ffreestanding", "-nostdlib", "-static", "-O1", "-fstack-protector-all", "-o"];
+            let rest = [program.to_str().unwrap(), code.to_str().unwrap(), &library, "-lrt0"];
+            let (succeeded, text) = compile(CLANG, &[target(port), &args, &rest].concat(), &[]);
+            assert!(succeeded, "{text}");
+            jobs.push(Job::new(format!("{port}/smash"), program, &[]));
+        }
+        for outcome in machine.run(&rt0_tests::run::machine::default_dist(), &jobs, 60, &mut |_| ()).unwrap() {
+            let wanted = (End::Exit(127), "rt0: stack smashing detected\n".to_string());
+            assert_eq!((outcome.end, outcome.output), wanted, "{}", outcome.name);
+        }
+    }
+}
