@@ -112,16 +112,19 @@ sweep: dist
 	@target/debug/prove --whole $(if $(SEED),--seed=$(SEED)) $(PORT)
 
 # The first run builds the peers and records the traces. BENCH='--instructions' counts instructions too (valgrind).
+# The drivers are built without the peers, whose programs they build themselves, with flags of their own; `memory` is
+# among those.
+bench_cargo = cargo run --quiet --profile bench --package rt0-bench --no-default-features --target-dir target/bench
 bench: dist-linux_amd64
-	@cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench -- $(BENCH)
+	@$(bench_cargo) --bin rt0-bench -- $(BENCH)
 	@echo
-	@cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench --bin startup
+	@$(bench_cargo) --bin startup
 	@echo
-	@cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench --bin memory
+	@target/bench/release/memory
 
 # BENCH='--only=PATTERN,... --against=rt0,mimalloc3 --rounds=N' picks; BENCH=--list says what the patterns are.
 bench-worst:
-	@cargo run --quiet --profile bench --package rt0-bench --target-dir target/bench --bin worst -- $(BENCH)
+	@$(bench_cargo) --bin worst -- $(BENCH)
 
 # What can be tested on the host, under AddressSanitizer (in rustup's toolchains for Linux) and under valgrind.
 SANITIZED := -p rt0 -p rt0-tests --lib --test fuzz --test heap

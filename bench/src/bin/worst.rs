@@ -19,7 +19,7 @@ use rt0_bench::worst::{Outcome, Pattern, patterns};
 
 const USAGE: &str = "\
 usage: worst [--rounds=N] [--only=PATTERN,...] [--against=NAME,...] [--list]
-  --rounds=N       rounds of the interleaved run (default 5)
+  --rounds=N       rounds of the interleaved run (default 3)
   --only=...       the patterns whose names begin so
   --against=...    these allocators only
   --list           say what each pattern does, and run none";
@@ -64,8 +64,8 @@ mod bound {
     pub(super) const TIME: (f64, f64) = (3.0, 5_000.0);
     /// Times the least resident set, and bytes that are allowed.
     pub(super) const RESIDENT: (f64, f64) = (1.3, 8.0 * super::MIB);
-    /// The same after trimming, where a mebibyte is allowed because the kernel's
-    /// counters are no finer than half of one (`percpu_counter_batch` in `lib/percpu_counter.c`).
+    /// The same after trimming. A mebibyte is allowed because the kernel's counters may be
+    /// off by 32 pages a CPU for each kind of page (`percpu_counter_batch`, `lib/percpu_counter.c`).
     pub(super) const TRIMMED: (f64, f64) = (1.3, super::MIB);
 }
 
@@ -78,7 +78,7 @@ struct Options {
 
 fn options() -> Result<Options> {
     use lexopt::prelude::*;
-    let mut options = Options { rounds: 5, only: None, against: None, list: false };
+    let mut options = Options { rounds: 3, only: None, against: None, list: false };
     let list = |value: std::ffi::OsString| -> Result<Vec<String>> {
         Ok(value.string()?.split(',').map(str::to_owned).collect())
     };
@@ -133,12 +133,18 @@ impl Cell {
         (self.failed.is_none() && !self.plain.is_empty()).then(|| median(self.plain.iter().map(of).collect()))
     }
 
-    /// How long the longest call takes when nothing disturbs it: for each call the
-    /// least of all rounds, and of those the most. A call that a round does not name
-    /// took no longer there than the shortest that it names.
-    fn longest(&self) -> Option<f64> {
+    /// How long the longest call takes: for each call the median of all rounds, which
+    /// sheds the rounds in which the kernel ran something else during it, and of those
+    /// the most. A call that a round does not name took no longer there than the shortest
+    /// that it names. Threads make other calls in each round: there the least of the
+    /// rounds' longest counts.
+    fn longest(&self, threads: bool) -> Option<f64> {
         if self.failed.is_some() || self.timed.is_empty() {
             return None;
+        }
+        if threads {
+            let most = |outcome: &Outcome| outcome.longest.iter().map(|call| call.1).max();
+            return self.timed.iter().filter_map(most).min().map(|time| time as f64);
         }
         let rounds: Vec<(HashMap<u64, u64>, u64)> = self
             .timed
@@ -148,8 +154,8 @@ impl Cell {
                 (outcome.longest.iter().copied().collect(), least)
             })
             .collect();
-        let undisturbed = |call: &u64| rounds.iter().map(|(calls, least)| *calls.get(call).unwrap_or(least)).min();
-        rounds.iter().flat_map(|(calls, _)| calls.keys().filter_map(undisturbed)).max().map(|time| time as f64)
+        let usual = |call: &u64| median(rounds.iter().map(|(r, least)| *r.get(call).unwrap_or(least) as f64).collect());
+        rounds.iter().flat_map(|(calls, _)| calls.keys().map(usual)).max_by(f64::total_cmp)
     }
 }
 
@@ -232,9 +238,9 @@ fn once(program: &PathBuf, pattern: &Pattern, timed: bool) -> Result<Result<Outc
 struct Column {
     title: String,
     scale: f64,
-    /// Bytes live, in the first column; none of time.
+    /// Bytes that are live under rt0, in the first column; none for time.
     live: Option<fn(&Outcome) -> u64>,
-    value: fn(&Cell) -> Option<f64>,
+    value: fn(&Cell, &Pattern) -> Option<f64>,
     bound: fn(&Results, usize) -> Option<f64>,
 }
 
@@ -255,7 +261,7 @@ impl Results<'_> {
                 ),
                 scale: 1.0,
                 live: None,
-                value: |cell| cell.median(|o| o.time as f64 / o.calls as f64),
+                value: |cell, _| cell.median(|o| o.time as f64 / o.calls as f64),
                 bound: |results, p| {
                     results.best(p, |cell| cell.median(|o| o.time as f64 / o.calls as f64), bound::TIME)
                 },
@@ -264,9 +270,10 @@ impl Results<'_> {
                 title: "Longest call in us; bound: on the way to 2 GiB mimalloc's, or 1 ms".to_owned(),
                 scale: 1000.0,
                 live: None,
-                value: Cell::longest,
+                value: |cell, pattern| cell.longest(pattern.threads),
                 bound: |results, p| {
-                    let mimalloc = results.least(p, Cell::longest, |peer| peer.name.starts_with("mimalloc"))?;
+                    let mimalloc =
+                        results.least(p, |cell| cell.longest(false), |peer| peer.name.starts_with("mimalloc"))?;
                     results.patterns[p].growth.then_some(mimalloc.max(MILLISECOND))
                 },
             },
@@ -278,7 +285,7 @@ impl Results<'_> {
                 ),
                 scale: MIB,
                 live: Some(|o| o.peak_live),
-                value: |cell| cell.median(|o| o.resident[0] as f64),
+                value: |cell, _| cell.median(|o| o.resident[0] as f64),
                 // Under a limit each has another amount live: that counts in proportion.
                 bound: |results, p| {
                     let live = results.ours(p)?.median(|o| o.peak_live as f64)?;
@@ -290,7 +297,7 @@ impl Results<'_> {
                 title: "Resident at the end in MiB; the same bound".to_owned(),
                 scale: MIB,
                 live: Some(|o| o.live),
-                value: |cell| cell.median(|o| o.resident[1] as f64),
+                value: |cell, _| cell.median(|o| o.resident[1] as f64),
                 bound: |results, p| results.best(p, |cell| cell.median(|o| o.resident[1] as f64), bound::RESIDENT),
             },
             Column {
@@ -301,21 +308,21 @@ impl Results<'_> {
                 ),
                 scale: MIB,
                 live: Some(|o| o.live),
-                value: |cell| cell.median(|o| o.resident[2] as f64),
+                value: |cell, _| cell.median(|o| o.resident[2] as f64),
                 bound: |results, p| results.best(p, |cell| cell.median(|o| o.resident[2] as f64), bound::TRIMMED),
             },
             Column {
                 title: "Address space at the peak in MiB; no bound".to_owned(),
                 scale: MIB,
                 live: Some(|o| o.peak_live),
-                value: |cell| cell.median(|o| o.space as f64),
+                value: |cell, _| cell.median(|o| o.space as f64),
                 bound: |_, _| None,
             },
             Column {
                 title: "Requests refused that could have been served; bound: none".to_owned(),
                 scale: 1.0,
                 live: None,
-                value: |cell| cell.median(|o| o.refused as f64),
+                value: |cell, _| cell.median(|o| o.refused as f64),
                 bound: |results, p| results.patterns[p].limit.map(|_| 0.0),
             },
         ];
@@ -340,6 +347,9 @@ impl Results<'_> {
         for peer in &self.peers {
             print!(" {:>9}", peer.name);
         }
+        if column.live.is_some() {
+            print!(" {:>9}", "rt0/live");
+        }
         println!(" {:>9}", "bound");
         let number = |value: Option<f64>| match value.map(|value| value / column.scale) {
             Some(value) if value >= 1000.0 => format!("{value:.0}"),
@@ -353,19 +363,25 @@ impl Results<'_> {
                 continue;
             }
             print!("{:<16}", pattern.name);
-            if let Some(live) = column.live {
-                let of = self.cells[p].iter().find_map(|cell| cell.median(|o| live(o) as f64));
-                print!(" {:>8}", number(of));
+            let ours = self.ours(p);
+            let live = column.live.map(|live| ours.and_then(|cell| cell.median(|o| live(o) as f64)));
+            if let Some(live) = live {
+                print!(" {:>8}", number(live));
             }
             for cell in &self.cells[p] {
-                print!(" {:>9}", number((column.value)(cell)));
+                print!(" {:>9}", number((column.value)(cell, pattern)));
             }
-            let (Some(limit), Some(cell)) = (limit, self.ours(p)) else {
+            if let Some(live) = live {
+                let value = ours.and_then(|cell| (column.value)(cell, pattern));
+                let over = live.filter(|live| *live >= MIB).zip(value).map(|(live, value)| value / live);
+                print!(" {:>9}", over.map_or("-".to_owned(), |over| format!("{over:.2}")));
+            }
+            let (Some(limit), Some(cell)) = (limit, ours) else {
                 println!(" {:>9}", "-");
                 continue;
             };
             bounds += 1;
-            let value = (column.value)(cell);
+            let value = (column.value)(cell, pattern);
             let holds = value.is_some_and(|value| value <= limit);
             println!(" {:>9} {}", number(Some(limit)), if holds { "OK" } else { "NO" });
             if !holds {
@@ -392,7 +408,7 @@ impl Results<'_> {
         cells.filter(|(peer, _)| of(peer)).filter_map(|(_, cell)| value(cell)).min_by(f64::total_cmp)
     }
 
-    /// So many times the best of those that rt0 is held against, or what is allowed anyway.
+    /// The bound: a multiple of the best of those that rt0 is held against, or what is allowed anyway.
     fn best(&self, p: usize, value: impl Fn(&Cell) -> Option<f64>, (times, allowed): (f64, f64)) -> Option<f64> {
         self.least(p, value, |peer| peer.measure).map(|best| (times * best).max(allowed))
     }

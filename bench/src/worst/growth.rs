@@ -92,7 +92,7 @@ fn large(run: &mut Run) {
 fn thresholds(run: &mut Run) {
     for doubling in 0..=10 {
         for _ in 0..1_000 {
-            let block = one_page(run, (32 * KIB << doubling) + 1);
+            let block = one_page(run, ((32 * KIB) << doubling) + 1);
             run.free(block);
         }
     }

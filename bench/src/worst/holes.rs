@@ -36,7 +36,7 @@ fn aligned(run: &mut Run, size: usize, align: usize) {
     }
 }
 
-/// All are freed but the survivors, each of which came after so many others.
+/// All are freed but the survivors, one of which comes after every `every` blocks.
 fn survivors(run: &mut Run, count: usize, size: usize, every: usize, survivor: usize) {
     let mut blocks = run.table(count);
     for i in 0..count {

@@ -319,7 +319,8 @@ impl Run {
     #[inline(always)]
     fn try_resize(&mut self, block: Block, size: usize) -> Option<Block> {
         let layout = block.layout();
-        // SAFETY: as for `free`; if null comes back, the block is as it was.
+        // SAFETY: a pattern resizes what it took, with the layout kept in the block, to a
+        // size that is not zero. If null comes back, the block is as it was.
         let at = self.call(|| unsafe { realloc(block.at, layout, size) });
         if at.is_null() {
             return None;
@@ -339,7 +340,8 @@ impl Run {
     /// Takes what a thread's run has counted into this one.
     fn join(&mut self, thread: Run, number: u64) {
         self.calls += thread.calls;
-        // As if its most came while the others had what they had in the end: a bound is not needed here.
+        // The threads' peaks need not have come at one time: this takes the later threads'
+        // on top of what the earlier ones left, which is exact where they take turns.
         self.peak = self.peak.max(self.live + thread.peak);
         self.live += thread.live;
         self.refused += thread.refused;

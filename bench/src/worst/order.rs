@@ -47,7 +47,7 @@ fn long_lived(run: &mut Run) {
     }
 }
 
-/// Down to one block of so many; 0: to none.
+/// Down to one of `one_of` blocks, or to none if that is 0.
 fn sawtooth(run: &mut Run, one_of: usize) {
     let mut random = Random(0x0f0f_0f0f_1234_5678);
     let mut blocks = run.table(MIB);

@@ -48,7 +48,7 @@ fn alternating(run: &mut Run, count: usize, sizes: [usize; 2], times: usize) {
     }
 }
 
-/// Random ones of so many blocks are replaced.
+/// Random ones of `count` blocks are replaced.
 fn replaced(run: &mut Run, count: usize, size: fn(&mut Random) -> usize) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut blocks = run.table(count).filled();
