@@ -17,12 +17,14 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) clang-22 lld-22 musl-tools sqlite3 qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help run test sweep mutants sanitize tools bench bench-worst test-freebsd dist library header guests guests-hosted bench-guests layouts others pie \
+.PHONY: help new run test sweep mutants sanitize tools bench bench-worst test-freebsd dist library header guests \
+	guests-hosted bench-guests layouts others pie \
 	lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run             build each port and show what arena fits into which limit'
+	@echo 'make new NAME=FOLDER   a project of your own there, ready for cargo'
 	@echo 'make test            every test, on every port that can run; sets up what it needs'
 	@echo 'make sweep           every limit of the specification on every port (half an hour)'
 	@echo 'make mutants         break stubs, lock and threads on purpose and see the tests turn red'
@@ -92,6 +94,11 @@ run:
 	@tools/install $(if $(filter linux_arm,$(PORT)),$(RUN_PACKAGES))
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/limits-table $(PORT)
+
+# A project of one's own, from template/.
+new:
+	@$(if $(NAME),,echo 'make: say where: make new NAME=FOLDER' >&2; exit 1)
+	@tools/new "$(NAME)" $(PORT_LINKER)
 
 # What testing needs, for a machine where `make test` itself may not install it.
 tools:

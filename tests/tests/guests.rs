@@ -29,7 +29,7 @@ const LUA: [&str; 12] = [
     r#"print(math.sin(1), math.cos(1), math.tan(1), math.asin(0.5), math.acos(0.5), math.atan(1, 2), math.exp(1), math.log(10), math.log(8, 2), math.sqrt(2), 2^0.5, 10^-2)"#,
     r#"print(math.floor(-3.5), math.ceil(-3.5), math.fmod(-7, 3), math.modf(3.7), math.ult(1, -1), math.type(1), math.type(1.0), math.abs(-5), math.pi)"#,
     r#"print(("hello world"):gsub("o", "0"), ("key=value"):match("(%w+)=(%w+)"), ("abc"):byte(1, -1), ("x"):rep(5, ","), ("%d"):format(3.0), #("\u{10FFFF}"))"#,
-    r#"local t = {} for i = 1, 200 do t[i] = (i * 7919) % 211 end table.sort(t) print(table.concat(t, ",", 1, 20), select("#", table.unpack(t)), #t) print(table.concat(table.move({1,2,3}, 1, 3, 2), " "))"#,
+    r##"local t = {} for i = 1, 200 do t[i] = (i * 7919) % 211 end table.sort(t) print(table.concat(t, ",", 1, 20), select("#", table.unpack(t)), #t) print(table.concat(table.move({1,2,3}, 1, 3, 2), " "))"##,
     r#"local co = coroutine.wrap(function(a) for i = 1, 3 do a = coroutine.yield(a * i) end return "end" end) print(co(1), co(2), co(3), co(4)) print(coroutine.isyieldable(), pcall(coroutine.wrap(function() error({}) end)))"#,
     r#"print(pcall(error, "message"), pcall(error, nil), select(2, pcall(function() local x = nil; x.y = 1 end))) print(xpcall(function() error("deep") end, function(m) return m .. "!" end))"#,
     r#"for p, c in utf8.codes("aé€😀") do io.write(p, ":", c, " ") end print(utf8.len("aé€"), utf8.char(228, 8364), utf8.codepoint("€", 1)) print(load("return 1 +"), load("return 6 * 7")())"#,
@@ -102,7 +102,8 @@ fn lua_prints_what_it_prints_under_glibc_on_every_port() {
     for machine in MACHINES {
         for port in chosen(machine.ports()) {
             let lua = guest(port, "lua");
-            let jobs: Vec<_> = (0..LUA.len()).map(|i| Job::new(format!("{port}/lua/{i}"), &lua, &["-e", LUA[i]])).collect();
+            let jobs: Vec<_> =
+                (0..LUA.len()).map(|i| Job::new(format!("{port}/lua/{i}"), &lua, &["-e", LUA[i]])).collect();
             let outcomes = machine.run(&default_dist(), &jobs, PATIENCE, &mut |_| ()).unwrap();
             for (outcome, expected) in outcomes.into_iter().zip(&expected) {
                 assert_eq!((outcome.end, without_addresses(&outcome.output)), *expected, "{machine}: {}", outcome.name);
@@ -124,12 +125,17 @@ fn lua_catches_the_end_of_memory_under_every_limit() {
                 .map(|limit| Job::new(format!("{port}/full/{limit}"), &lua, &["-e", LUA_FULL]).limited(*limit))
                 .collect();
             let mut caught = 0;
-            for (outcome, limit) in machine.run(&default_dist(), &jobs, PATIENCE, &mut |_| ()).unwrap().iter().zip(&limits) {
+            for (outcome, limit) in
+                machine.run(&default_dist(), &jobs, PATIENCE, &mut |_| ()).unwrap().iter().zip(&limits)
+            {
                 let text = &outcome.output;
                 let went_on = text.contains("false\tnot enough memory\n1000\tfalse\tnot enough memory\n");
                 let refused = text.starts_with("rt0: cannot reserve arena virtual") && outcome.end == End::Exit(2);
                 let too_small = text == "lua: not enough memory\n" && matches!(outcome.end, End::Exit(1 | 2));
-                assert!(went_on && outcome.end == End::Exit(0) || (refused || too_small) && *limit < 1024 * KIB, "{machine}: {outcome:?}");
+                assert!(
+                    went_on && outcome.end == End::Exit(0) || (refused || too_small) && *limit < 1024 * KIB,
+                    "{machine}: {outcome:?}"
+                );
                 caught += usize::from(went_on);
             }
             assert!(caught > 10, "{machine} {port}: {caught}");
@@ -141,8 +147,13 @@ fn lua_catches_the_end_of_memory_under_every_limit() {
 fn lua_reads_scripts_modules_and_lines() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("module.lua"), "return {answer = 42}\n").unwrap();
-    fs::write(folder.path().join("script.lua"), "#!lua\nprint(require(\"module\").answer, arg[1], #arg)\nerror(\"at the end\")\n").unwrap();
-    let lines = "1 + 1\nx = 5\nfor i = 1, 2 do\nprint(i)\nend\nx * 2, \"two\"\nnosuch.field\nio.read()\na line\n=\n\"last\"";
+    fs::write(
+        folder.path().join("script.lua"),
+        "#!lua\nprint(require(\"module\").answer, arg[1], #arg)\nerror(\"at the end\")\n",
+    )
+    .unwrap();
+    let lines =
+        "1 + 1\nx = 5\nfor i = 1, 2 do\nprint(i)\nend\nx * 2, \"two\"\nnosuch.field\nio.read()\na line\n=\n\"last\"";
     let run = |program: &Path, args: &[&str], input: &str| {
         let mut child = Command::new(program)
             .args(args)
@@ -174,7 +185,10 @@ fn sqlite_answers_what_it_answers_under_glibc_on_every_port() {
     let words = arguments(":memory:");
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let expected = host(&hosted("sqlite-glibc"), &words);
-    assert!(expected.0 == End::Exit(1) && expected.1.contains("\nok\n") && expected.1.contains("no such column: nosuch"), "{expected:?}");
+    assert!(
+        expected.0 == End::Exit(1) && expected.1.contains("\nok\n") && expected.1.contains("no such column: nosuch"),
+        "{expected:?}"
+    );
     for machine in MACHINES {
         for port in chosen(machine.ports()) {
             // In memory, and in a file: the kernels' initramfs is one as well.
@@ -191,7 +205,8 @@ fn sqlite_answers_what_it_answers_under_glibc_on_every_port() {
                 assert_eq!((outcome.end, outcome.output), expected, "{machine} {port} {database}");
             }
             if !matches!(machine, Machine::Linux(_)) {
-                let theirs = Command::new("sqlite3").arg(&file).arg("pragma integrity_check; select count(*) from t").output();
+                let theirs =
+                    Command::new("sqlite3").arg(&file).arg("pragma integrity_check; select count(*) from t").output();
                 assert_eq!(theirs.unwrap().stdout, b"ok\n2002\n", "{port}: Debian's sqlite3 reads it");
             }
         }
@@ -205,8 +220,10 @@ fn sqlite_answers_nomem_and_goes_on() {
             let sqlite = guest(port, "sqlite");
             let limits: Vec<u64> = [2048, 2560, 3072, 4096, 8192, 16384, 65536].map(|kib| kib * KIB).to_vec();
             let words: Vec<&str> = [":memory:"].into_iter().chain(SQL_FULL).collect();
-            let jobs: Vec<_> =
-                limits.iter().map(|limit| Job::new(format!("{port}/nomem/{limit}"), &sqlite, &words).limited(*limit)).collect();
+            let jobs: Vec<_> = limits
+                .iter()
+                .map(|limit| Job::new(format!("{port}/nomem/{limit}"), &sqlite, &words).limited(*limit))
+                .collect();
             for outcome in machine.run(&default_dist(), &jobs, PATIENCE, &mut |_| ()).unwrap() {
                 let errors = outcome.output.matches("sqlite: error 7: out of memory\n").count();
                 assert_eq!(outcome.end, End::Exit(1), "{machine}: {outcome:?}");
@@ -231,7 +248,8 @@ fn a_database_survives_kill_9_in_the_midst_of_a_transaction() {
         read(&sqlite, "create table t(a integer primary key, b)");
         let (mut killed_within, mut last) = (0, 0u64);
         for round in 1..=20u64 {
-            let mut child = Command::new(&sqlite).arg(&file).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+            let mut child =
+                Command::new(&sqlite).arg(&file).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
             let mut input = child.stdin.take().unwrap();
             // A small cache, so that pages are written before the transaction's end.
             let _ = input.write_all(b"pragma cache_size = 10;\n");
@@ -246,7 +264,8 @@ fn a_database_survives_kill_9_in_the_midst_of_a_transaction() {
             child.kill().unwrap();
             child.wait().unwrap();
             killed_within += u64::from(folder.path().join("database-journal").exists());
-            let [ours, theirs] = if round % 2 == 0 { [sqlite.clone(), "sqlite3".into()] } else { ["sqlite3".into(), sqlite.clone()] };
+            let [ours, theirs] =
+                if round % 2 == 0 { [sqlite.clone(), "sqlite3".into()] } else { ["sqlite3".into(), sqlite.clone()] };
             for program in [ours, theirs] {
                 assert_eq!(read(&program, "pragma integrity_check"), "ok\n", "{port}, round {round}");
                 let count: u64 = read(&program, "select count(*) from t").trim().parse().unwrap();

@@ -62,7 +62,6 @@ impl Errno {
     pub(super) const EBADF: Errno = Errno(9);
     pub(super) const ENOMEM: Errno = Errno(12);
     pub(super) const EFAULT: Errno = Errno(14);
-    pub(super) const EBADF: Errno = Errno(9);
     pub(super) const EINVAL: Errno = Errno(22);
     pub(super) const ENOTTY: Errno = Errno(25);
     pub(super) const EAGAIN: Errno = Errno(35);

@@ -1,0 +1,131 @@
+//! A program of one's own: the project that `make new` makes of `template/` is built, run and checked elsewhere, as a user
+//! would do it, for every port whose programs run here.
+
+use anyhow::{Context, Result, ensure};
+use rt0_tests::port::{Port, chosen};
+use rt0_tests::run::job::{End, Job};
+use rt0_tests::run::machine::Machine;
+use rt0_tests::run::make::root;
+use rt0_tests::run::qemu::linux::Kernel;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A variable of `target/toolchain.mk`.
+fn toolchain(name: &str) -> Result<String> {
+    let text = fs::read_to_string(root().join("target/toolchain.mk")).context("see `make dist`")?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(":="));
+    Ok(line.unwrap_or_default().trim().into())
+}
+
+/// A project in a folder with a blank in its name, which vanishes; its dependencies are those of this repository's lock
+/// file, so that nothing has to be fetched.
+struct Project {
+    _scratch: tempfile::TempDir,
+    folder: PathBuf,
+}
+
+impl Project {
+    fn new(linker: &str) -> Result<Project> {
+        let scratch = tempfile::tempdir()?;
+        let folder = scratch.path().join("a folder/program");
+        let made = Command::new(root().join("tools/new")).arg(&folder).arg(linker).status()?;
+        ensure!(made.success(), "tools/new: {made}");
+        fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock"))?;
+        Ok(Project { _scratch: scratch, folder })
+    }
+
+    /// Runs `command` in `folder` of the project, as a shell would, and answers what it printed on both streams. What is
+    /// built stays for the next time in `target/template/` of this repository.
+    fn run(&self, folder: &str, command: &[&str]) -> Result<String> {
+        println!("{folder}: {}", command.join(" "));
+        let own = |name: &str| name.starts_with("CARGO") || ["LD_LIBRARY_PATH", "RUSTUP_TOOLCHAIN"].contains(&name);
+        let mut process = Command::new(command[0]);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(own)) {
+            process.env_remove(name);
+        }
+        let output = process
+            .args(&command[1..])
+            .current_dir(self.folder.join(folder))
+            .env("CARGO_TARGET_DIR", target())
+            .output()
+            .with_context(|| command.join(" "))?;
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        ensure!(output.status.success(), "{}: {}\n{text}", command.join(" "), output.status);
+        Ok(text)
+    }
+}
+
+fn target() -> PathBuf {
+    root().join("target/template")
+}
+
+/// The words of the program that the template is, and what it makes of them.
+const WORDS: [&str; 3] = ["pear", "fig", "apple"];
+const SORTED: &str = "fig\npear\napple\n";
+
+#[test]
+fn plain_cargo_works_for_this_machine() -> Result<()> {
+    let project = Project::new("rust-lld")?;
+    for profile in [&[][..], &["--release"]] {
+        let run = [&["cargo", "run", "--quiet"][..], profile, &["--"], &WORDS].concat();
+        let said = project.run(".", &run)?;
+        ensure!(said == SORTED, "{run:?}: {said:?}");
+    }
+    let tested = project.run(".", &["cargo", "test"])?;
+    for tests in ["words_of_one_length_are_in_the_order_of_their_bytes ... ok", "src/lib.rs - sort (line 7) ... ok"] {
+        ensure!(tested.contains(tests), "no test {tests:?} in\n{tested}");
+    }
+    project.run(".", &["cargo", "check", "--quiet", "--all-targets"])?;
+    if project.run(".", &["cargo", "clippy", "--version"]).is_ok() {
+        project.run(".", &["cargo", "clippy", "--quiet", "--all-targets", "--", "-D", "warnings"])?;
+    } else {
+        println!("not run: this toolchain has no clippy");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_targets_are_those_of_this_repository() -> Result<()> {
+    for port in Port::ALL {
+        let read = |folder: &str| fs::read_to_string(root().join(folder).join(format!("{port}.json")));
+        ensure!(
+            read("targets")? == read("template/targets")?,
+            "{port}.json in template/targets is not that in targets"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn plain_cargo_works_in_the_folder_of_targets() -> Result<()> {
+    if toolchain("STANDARD")? == "yes" {
+        println!("not run: the toolchain found does not build core");
+        return Ok(());
+    }
+    let linker = toolchain("PORT_LINKER")?;
+    let project = Project::new(if linker.is_empty() { "rust-lld" } else { &linker })?;
+    let cargo = toolchain("PORT_CARGO")?;
+    let cargo: Vec<&str> = cargo.split_whitespace().collect();
+    for port in chosen(&Port::ALL) {
+        let file = format!("{port}.json");
+        let build = [&cargo[..], &["build", "--quiet", "--release", "--target", &file]].concat();
+        project.run("targets", &build)?;
+        let program = target().join(port.to_string()).join("release/program");
+        let machine = match port {
+            Port::linux_386 | Port::linux_amd64 => Machine::Native,
+            Port::linux_arm => Machine::Linux(Kernel::Armhf),
+            Port::freebsd_386 | Port::freebsd_amd64 => Machine::Runner,
+        };
+        run_program(&machine, &program).with_context(|| port.to_string())?;
+    }
+    Ok(())
+}
+
+fn run_program(machine: &Machine, program: &Path) -> Result<()> {
+    let job = Job::new("program", program, &WORDS).limited(64 << 20);
+    let outcome = machine.run(&root().join("dist"), &[job], 60, &mut |_| ())?.remove(0);
+    ensure!(outcome.end == End::Exit(0) && outcome.output == SORTED, "{outcome:?}");
+    Ok(())
+}
