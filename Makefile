@@ -1,6 +1,19 @@
 # rt0: `make help` says what there is. PORT=<port> picks one port, or several: PORT='linux_386 linux_arm'.
 
 SHELL := /bin/bash -o pipefail
+
+ifneq ($(O),)
+# In a copy, for a checkout that cannot be written to: what is unchanged there is not built anew.
+goals := $(or $(MAKECMDGOALS),help)
+.PHONY: $(goals)
+$(goals): copy
+	@$(MAKE) --no-print-directory -C "$(O)" $@ O=
+.PHONY: copy
+copy:
+	@mkdir -p "$(O)"
+	@tar --exclude=./target --exclude=./dist --exclude=./.git --mode=u+w -cf - . | tar -C "$(O)" -xf -
+else
+
 PORTS := linux_386 linux_amd64 linux_arm freebsd_386 freebsd_amd64
 PORT ?= $(PORTS)
 PROGRAMS := $(filter-out build,$(basename $(notdir $(wildcard examples/*.rs))))
@@ -17,38 +30,58 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) clang-22 lld-22 musl-tools sqlite3 qemu-system-x86 strace makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help new run test sweep mutants sanitize tools bench bench-worst test-freebsd dist library header guests \
-	guests-hosted bench-guests layouts others pie \
-	lint clean
+.PHONY: help new run test sweep mutants sanitize tools bench bench-worst test-freebsd dist library header guests guests-hosted \
+	bench-guests layouts others pie lint clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo 'make run             build each port and show what arena fits into which limit'
-	@echo 'make new NAME=FOLDER   a project of your own there, ready for cargo'
-	@echo 'make test            every test, on every port that can run; sets up what it needs'
-	@echo 'make sweep           every limit of the specification on every port (half an hour)'
-	@echo 'make mutants         break stubs, lock and threads on purpose and see the tests turn red'
-	@echo 'make bench           the heap, the start and the memory functions, measured beside others'
-	@echo 'make bench-worst     the patterns that hurt allocators, with the bounds that rt0 has to hold'
-	@echo 'make sanitize        what runs on the host, under AddressSanitizer and valgrind'
-	@echo 'make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU'
-	@echo 'make dist            dist/<port>/bin/<program>, for: $(PROGRAMS)'
-	@echo 'make library         dist/<port>/lib/librt0.a and dist/include/rt0.h, for C; make dist makes them too'
-	@echo 'make guests          Lua and SQLite on rt0, without a C library: dist/<port>/guests/'
-	@echo 'make bench-guests    both measured beside glibc, musl and mimalloc'
-	@echo 'make header          include/rt0.h anew, from c/src'
-	@echo 'make lint            format, clippy, and no warning on any port'
-	@echo 'make clean           remove what was built'
+	@echo 'Begin with:'
+	@echo '  make run             build each port and show what arena fits into which limit (3 minutes)'
+	@echo '  make new NAME=FOLDER a project of your own there, ready for cargo (at once)'
+	@echo '  make test            every test, on every port that can run; sets up what it needs (a quarter of an hour)'
+	@echo 'More:'
+	@echo '  make dist            dist/<port>/bin/<program> (3 minutes), for: $(PROGRAMS)'
+	@echo '  make library         dist/<port>/lib/librt0.a and dist/include/rt0.h, for C; make dist makes them too'
+	@echo '  make header          include/rt0.h anew, from c/src'
+	@echo '  make bench           heap, start and memory functions, measured beside others (half an hour)'
+	@echo '  make bench-worst     the patterns that hurt allocators, with the bounds that rt0 has to hold'
+	@echo '  make guests          Lua and SQLite on rt0, without a C library: dist/<port>/guests/'
+	@echo '  make bench-guests    both measured beside glibc, musl and mimalloc'
+	@echo '  make sweep           every limit of the specification on every port (half an hour)'
+	@echo '  make mutants         break stubs, lock and threads on purpose and see the tests turn red (half an hour)'
+	@echo '  make sanitize        what runs on the host, under AddressSanitizer and valgrind (5 minutes)'
+	@echo '  make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU (5 minutes)'
+	@echo '  make lint            format, clippy, and no warning on any port'
+	@echo '  make tools           install what testing needs'
+	@echo '  make clean           remove what was built'
+	@echo 'The times are those of two idle cores, the first run longer.'
 	@echo
 	@echo 'With PORT=<port>, one or more of: $(PORTS)'
+	@echo 'With O=FOLDER, in a copy there: for a checkout that cannot be written to'
 
 unknown := $(filter-out $(PORTS),$(PORT))
 ifneq ($(unknown),)
 $(error no port is named $(unknown); there are: $(PORTS))
 endif
 
+# What can be made. A word that is none of these is refused before anything is installed or built.
+PLAIN := help clean tools header
+GOALS := $(PLAIN) new run test sweep mutants sanitize bench bench-worst test-freebsd dist library guests guests-hosted \
+	bench-guests layouts others pie lint guests-% dist-% library-% layouts-% pie-% warnings-%
+unknown := $(filter-out $(GOALS),$(MAKECMDGOALS))
+ifneq ($(unknown),)
+$(error there is no rule for $(unknown); `make help` says what there is)
+endif
+
+# Everything is built in target/ and dist/ here, whatever cargo is told elsewhere; and cargo does not know make's
+# way to share jobs between processes that are no makes.
+unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_MAKEFLAGS MAKEFLAGS
+
+ifneq ($(filter-out $(PLAIN),$(or $(MAKECMDGOALS),help)),)
+ifneq ($(shell mkdir -p target dist 2>/dev/null && test -w target -a -w dist && echo yes),yes)
+$(error nothing can be written here; `make O=FOLDER $(MAKECMDGOALS)` builds in a copy)
+endif
 # The toolchain for the ports, chosen once: `make clean`, and it is chosen anew.
-ifneq ($(filter-out help clean tools,$(or $(MAKECMDGOALS),help)),)
 include target/toolchain.mk
 endif
 target/toolchain.mk: tools/find-toolchain
@@ -68,7 +101,7 @@ dist-%:
 	@$(call has_target,$*)
 	@mkdir -p dist/$*/bin
 	@$(call port_cargo,$*,build)
-	@cd $(call out_of,$*) && cp -u $(PROGRAMS) $(CURDIR)/dist/$*/bin/
+	@cd $(call out_of,$*) && cp -u $(PROGRAMS) "$(CURDIR)/dist/$*/bin/"
 	@$(MAKE) --no-print-directory library-$*
 
 # dist/<port>/lib/librt0.a, the header and the files of pkg-config. Its code can be loaded anywhere.
@@ -79,8 +112,8 @@ library-%:
 	@RUSTFLAGS=-Crelocation-model=pic $(subst --release,--profile library,$(call port_cargo,$*,build)) --quiet \
 		-p rt0-c -p rt0-c-freestanding --target-dir target/library
 	@cd $(subst target/,target/library/,$(patsubst %release,%library,$(call out_of,$*))) && \
-		cargo run --quiet --manifest-path $(CURDIR)/tools/librt0/Cargo.toml --target-dir $(CURDIR)/target -- \
-		$(LLD) librt0_c.a librt0_c_freestanding.a $(CURDIR)/dist/$*/lib/librt0.a
+		cargo run --quiet --manifest-path "$(CURDIR)/tools/librt0/Cargo.toml" --target-dir "$(CURDIR)/target" -- \
+		$(LLD) librt0_c.a librt0_c_freestanding.a "$(CURDIR)/dist/$*/lib/librt0.a"
 	@cp -u include/rt0.h dist/include/
 	@cp -u c/rt0.pc c/rt0-freestanding.pc dist/$*/lib/pkgconfig/
 
@@ -167,7 +200,7 @@ pie: $(if $(STANDARD),,$(PORT:%=pie-%))
 pie-%:
 	@mkdir -p dist/$*/pie dist/$*/relr
 	@RUSTFLAGS=-Crelocation-model=pie $(call port_cargo,$*,build) --target-dir target/pie
-	@cd target/pie/$*/release && cp -u $(PROGRAMS) $(CURDIR)/dist/$*/pie/
+	@cd target/pie/$*/release && cp -u $(PROGRAMS) "$(CURDIR)/dist/$*/pie/"
 	@RUSTFLAGS=-Crelocation-model=pie $(call port_cargo,$*,rustc) --quiet --target-dir target/pie \
 		-p rt0-examples --bin limits -- -Clink-arg=-zpack-relative-relocs
 	@cp -u target/pie/$*/release/limits dist/$*/relr/
@@ -183,3 +216,5 @@ warnings-%:
 
 clean:
 	rm -rf target dist
+
+endif
