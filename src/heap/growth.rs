@@ -69,11 +69,10 @@ impl<M: Memory> Backend<M> {
     /// Lets a segment's top rise to `need`, and by a step more; `soon`: what comes
     /// will be written soon.
     pub(super) fn extend_segment(&mut self, segment: &mut Segment, need: usize, soon: bool) -> bool {
-        let pages = Pages {
-            huge: self.used >= self.huge_from.unwrap_or(HUGE_FROM),
-            // The first steps are left out: a small program needs a page or two.
-            now: soon && self.used >= POPULATE_FROM,
-        };
+        let huge = self.used >= self.huge_from.unwrap_or(HUGE_FROM);
+        // The first steps are left out: a small program needs a page or two. A huge page comes whole when it is first
+        // touched, faster than if it were asked for.
+        let pages = Pages { huge, now: soon && !huge && self.used >= POPULATE_FROM };
         let step = self.step();
         let (before, soft) = (segment.resident, segment.soft);
         let extended = segment.extend(need, need.saturating_add(step), pages, &mut self.memory);
