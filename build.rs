@@ -65,7 +65,8 @@ fn static_pie(target: &str) -> Result<bool, String> {
     };
     let static_crt = list("CARGO_CFG_TARGET_FEATURE", ',').iter().any(|feature| feature == "crt-static");
     let flags = list("CARGO_ENCODED_RUSTFLAGS", '\x1f');
-    let model = flags.iter().filter_map(|flag| flag.split_once("relocation-model=")).last().map(|(_, model)| model);
+    let model =
+        flags.iter().filter_map(|flag| flag.split_once("relocation-model=")).next_back().map(|(_, model)| model);
     let possible = STATIC_PIE.contains(&target);
     match model {
         Some("pie") if !possible => Err(format!(
