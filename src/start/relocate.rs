@@ -110,9 +110,9 @@ fn refuse(what: usize, place: usize) -> ! {
     // `ELF64_R_TYPE`).
     let kind = what & if size_of::<usize>() == 8 { u32::MAX as usize } else { 0xff };
     say(b"rt0: relocation type 0x");
-    say(&hexadecimal(kind));
+    say_hexadecimal(kind);
     say(b" at 0x");
-    say(&hexadecimal(place));
+    say_hexadecimal(place);
     say(b" is unknown\n");
     sys::exit(2)
 }
@@ -123,14 +123,13 @@ fn say(text: &[u8]) {
     let _ = sys::write(2, text);
 }
 
-/// The digits of `number`, all that a word can have.
+/// Writes the hexadecimal digits of `number` to fd 2, each by itself: this is seldom, and every program carries it.
 #[inline(never)]
-fn hexadecimal(mut number: usize) -> [u8; 2 * size_of::<usize>()] {
-    let mut digits = [0; 2 * size_of::<usize>()];
-    for digit in digits.iter_mut().rev() {
-        let value = (number & 0xf) as u8;
-        *digit = if value < 10 { b'0' + value } else { b'a' - 10 + value };
-        number >>= 4;
+fn say_hexadecimal(number: usize) {
+    let mut shift = usize::BITS;
+    while shift > 0 {
+        shift -= 4;
+        let value = (number >> shift & 0xf) as u8;
+        say(&[if value < 10 { b'0' + value } else { b'a' - 10 + value }]);
     }
-    digits
 }

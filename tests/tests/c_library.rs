@@ -190,7 +190,8 @@ fn hello_is_small_on_every_port_and_runs() {
         let program = folder.path().join(format!("hello-{port}"));
         cross(port, &["-Os"], "hello.c", &program);
         let size = code_and_data(&program);
-        assert!(size < 1024, "{port}: {size} bytes");
+        // Half of it relocates a static-PIE that was linked without rt0's script, and says what it cannot relocate.
+        assert!(size < 2048, "{port}: {size} bytes");
     }
     for compiler in ["gcc", CLANG] {
         for options in [
