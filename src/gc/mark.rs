@@ -217,16 +217,11 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
 
     fn drain_stack(&mut self) {
         let mut ring = [0; RING];
-        let mut turn = 0;
-        // How many turns of the ring nothing has been on the stack.
-        let mut idle = 0;
-        while idle < RING {
-            let mut edge = 0;
-            if self.top == self.bottom {
-                idle += 1;
-            } else {
-                idle = 0;
-                edge = self.pop();
+        // The oldest edge of the ring, and how many there are.
+        let (mut first, mut len) = (0, 0);
+        loop {
+            if self.top != self.bottom && len < RING {
+                let edge = self.pop();
                 if edge % GRANULE == REST {
                     let to = self.pop();
                     self.scan_words(edge - REST, to);
@@ -234,11 +229,15 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
                 }
                 prefetch(self.map.word(edge).cast());
                 prefetch(self.map.pointer(edge).as_ptr());
-            }
-            let ready = core::mem::replace(&mut ring[turn], edge);
-            turn = (turn + 1) % RING;
-            if ready != 0 {
-                self.visit(ready);
+                ring[(first + len) % RING] = edge;
+                len += 1;
+            } else if len > 0 {
+                let edge = ring[first];
+                first = (first + 1) % RING;
+                len -= 1;
+                self.visit(edge);
+            } else {
+                return;
             }
         }
     }

@@ -204,7 +204,8 @@ impl<E: Embedder> Collector<E> {
         });
         let found = found.or_else(|| {
             // Beyond the limit, as far as there is memory.
-            self.heap.limit = self.heap.space.len();
+            let need = len.saturating_add(2 * map::BLOCK);
+            self.heap.limit = self.heap.limit.max(self.heap.map.len().saturating_add(need).min(self.heap.space.len()));
             self.grow(len, code)
         });
         found.map(|at| self.heap.map.pointer(at))

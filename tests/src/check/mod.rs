@@ -8,6 +8,7 @@
 //! - [`fuzz`]: the bodies of the fuzz targets; they use [`specification`]
 
 pub mod fuzz;
+pub mod gc;
 pub mod heap_model;
 pub mod specification;
 pub mod suite;
