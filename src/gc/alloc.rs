@@ -103,6 +103,13 @@ impl Allocator {
         true
     }
 
+    /// Lets the limit be what a request needs, and a share of the heap more, so that the next ones need not raise it again.
+    pub(super) fn raise_limit(&mut self, len: usize) {
+        let now = self.map.len();
+        let need = len.saturating_add(2 * BLOCK).max(now / STEP_SHARE);
+        self.limit = self.limit.max(now.saturating_add(need).min(self.space.len()));
+    }
+
     /// Bytes of blocks that are free at the heap's end.
     fn free_at_end(&self) -> usize {
         let mut at = self.map.end();

@@ -125,6 +125,8 @@ pub struct Collector<E> {
     /// Where this thread's stack begins, if it is scanned.
     stack: Option<*const usize>,
     inhibited: usize,
+    /// How much was to be allocated after the last collection before the next.
+    room: usize,
     /// Bytes that objects hold elsewhere, and by how much those may grow before the next collection.
     external: usize,
     external_limit: usize,
@@ -150,6 +152,7 @@ impl<E: Embedder> Collector<E> {
             keep: [0; 3],
             stack: None,
             inhibited: 0,
+            room: 0,
             external: 0,
             external_limit: 0,
             stats: Stats::default(),
@@ -196,7 +199,7 @@ impl<E: Embedder> Collector<E> {
         let found = self.heap.search(len, code);
         let found = found.or_else(|| self.grow(len, code));
         let found = found.or_else(|| {
-            if self.inhibited > 0 {
+            if self.inhibited > 0 || self.too_soon() {
                 return None;
             }
             self.collect();
@@ -204,11 +207,26 @@ impl<E: Embedder> Collector<E> {
         });
         let found = found.or_else(|| {
             // Beyond the limit, as far as there is memory.
-            let need = len.saturating_add(2 * map::BLOCK);
-            self.heap.limit = self.heap.limit.max(self.heap.map.len().saturating_add(need).min(self.heap.space.len()));
+            self.heap.raise_limit(len);
             self.grow(len, code)
         });
+        let found = found.or_else(|| {
+            if self.inhibited > 0 || !self.too_soon() {
+                return None;
+            }
+            self.collect();
+            self.heap.search(len, code)
+        });
         found.map(|at| self.heap.map.pointer(at))
+    }
+
+    /// Whether less than half of what the heap was to have room for has been allocated since the last collection: what is
+    /// free is in holes that are too short, and the heap had better grow.
+    fn too_soon(&self) -> bool {
+        match self.growth {
+            Growth::Whole => false,
+            Growth::Live { .. } => self.heap.taken < self.room / 2,
+        }
     }
 
     fn grow(&mut self, len: usize, code: usize) -> Option<usize> {
@@ -280,6 +298,7 @@ impl<E: Embedder> Collector<E> {
             Growth::Whole => most,
             Growth::Live { percent, least } => (live / 100).saturating_mul(percent).max(least).min(most),
         };
+        self.room = self.heap.limit - live.min(self.heap.limit);
         self.external_limit = self.external.saturating_add(self.heap.limit);
     }
 

@@ -134,47 +134,55 @@ pub fn arrays<H: Heap>(heap: &mut H) -> usize {
                 set(array, i, i);
             }
         }
-        sum += get(array, words / 16 * 8);
+        sum += words;
         set_ref(table, slot, array);
     }
     sum
 }
 
-/// Strings of 8 to 200 bytes behind boxes of three words; new ones are made by joining parts of two others.
+/// Strings of 8 to 200 bytes behind boxes of three words: each is joined from parts of two recent ones, and every eighth is
+/// put into a table in the place of another.
 pub fn strings<H: Heap>(heap: &mut H) -> usize {
     const STRINGS: usize = 60_000;
+    const RECENT: usize = 64;
     let mut random = Random(3);
-    let table = heap.scan(STRINGS);
-    let mut sum = 0;
-    // A box: the length, the bytes, a hash.
-    let make = |heap: &mut H, len: usize| {
+    // The box: the length, and the bytes.
+    fn make<H: Heap>(heap: &mut H, len: usize) -> (Ref, *mut u8) {
         let bytes = heap.leaf(len);
         let object = heap.scan(3);
         set(object, 0, len);
         set_ref(object, 1, bytes);
-        object
-    };
-    for slot in 0..STRINGS {
-        let len = 8 + random.below(100);
-        let string = make(heap, len);
-        // SAFETY: as long as that.
-        unsafe { get_ref(string, 1).cast::<u8>().write_bytes(slot as u8, len) };
-        set_ref(table, slot, string);
+        (object, bytes.cast())
     }
-    for _ in 0..50 * STRINGS {
-        let a = get_ref(table, random.below(STRINGS));
-        let b = get_ref(table, random.below(STRINGS));
-        let (a_len, b_len) = (get(a, 0) / 2 + 4, get(b, 0) / 2 + random.below(9));
-        let b_len = b_len.min(get(b, 0));
-        let joined = make(heap, a_len + b_len);
-        let bytes = get_ref(joined, 1).cast::<u8>();
-        // SAFETY: parts of the two, one behind the other.
+    let table = heap.scan(STRINGS);
+    let recent = heap.scan(RECENT);
+    for slot in 0..STRINGS {
+        let len = 8 + random.below(192);
+        let (string, bytes) = make(heap, len);
+        // SAFETY: as long as that.
+        unsafe { bytes.write_bytes(slot as u8, len) };
+        set_ref(table, slot, string);
+        set_ref(recent, slot % RECENT, string);
+    }
+    let mut sum = 0;
+    for round in 0..100 * STRINGS {
+        let a = get_ref(recent, random.below(RECENT));
+        let b = get_ref(recent, random.below(RECENT));
+        let len = 8 + random.below(192);
+        let a_len = get(a, 0).min(len);
+        let b_len = get(b, 0).min(len - a_len);
+        let (joined, bytes) = make(heap, len);
+        // SAFETY: parts of the two, one behind the other, and then zeroes.
         unsafe {
             bytes.copy_from_nonoverlapping(get_ref(a, 1).cast(), a_len);
             bytes.add(a_len).copy_from_nonoverlapping(get_ref(b, 1).cast(), b_len);
-            sum += bytes.add(a_len).read() as usize;
+            bytes.add(a_len + b_len).write_bytes(0, len - a_len - b_len);
+            sum += bytes.add(len / 2).read() as usize;
         }
-        set_ref(table, random.below(STRINGS), joined);
+        set_ref(recent, round % RECENT, joined);
+        if round % 8 == 0 {
+            set_ref(table, random.below(STRINGS), joined);
+        }
     }
     sum
 }
@@ -325,7 +333,7 @@ pub fn binary<H: Heap>(heap: &mut H) -> usize {
 
 /// whippet's quads: trees of nodes with four references, one that lives and shorter ones that do not.
 pub fn quads<H: Heap>(heap: &mut H) -> usize {
-    const DEPTH: u32 = 8;
+    const DEPTH: u32 = 9;
     fn make<H: Heap>(heap: &mut H, depth: u32) -> Ref {
         if depth == 0 {
             return NULL;
