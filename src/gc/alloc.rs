@@ -5,7 +5,7 @@
 //! pieces that fit the cache. There is a cursor for each of three ranges of sizes, so that a request for a long object does
 //! not make the short ones pass over short holes. Large objects go where blocks are free from end to end.
 
-use super::map::{BLOCK, BLOCK_GRANULES, EDGE, GRANULE, LARGE, Map, SPAN};
+use super::map::{BLOCK, BLOCK_GRANULES, EDGE, GRANULE, LARGE, Map, shift};
 use super::space::Space;
 
 /// The longest objects of the cursors, bytes, but for the last one's, which are all that are not large.
@@ -135,8 +135,8 @@ impl Allocator {
     /// The next hole of at least `len` bytes for a cursor.
     fn refill(&mut self, which: usize, len: usize) -> bool {
         let mut scan = self.cursors[which].scan;
-        let taken = loop {
-            let Some(at) = self.map.next_hole(scan) else {
+        loop {
+            let Some((at, end)) = self.map.next_hole(scan, len, len.max(PIECE)) else {
                 self.cursors[which].scan = self.map.end();
                 return false;
             };
@@ -144,33 +144,46 @@ impl Allocator {
                 scan = owner.end;
                 continue;
             }
-            let end = self.map.next_edge(at, len.max(PIECE));
-            if end - at >= len {
-                break at..end;
-            }
-            scan = end;
-        };
-        self.map.set(taken.end, EDGE);
-        self.take(taken.start, taken.end);
-        self.cursors[which] = Cursor { at: taken.start, end: taken.end, scan: taken.end };
-        true
+            self.map.set(end, EDGE);
+            self.take(at, end);
+            self.cursors[which] = Cursor { at, end, scan: end };
+            return true;
+        }
     }
 
     /// Zeroes what is taken out of a hole, and tells its blocks.
+    #[inline(always)]
     fn take(&mut self, from: usize, to: usize) {
         let used = to.min(self.fresh).saturating_sub(from);
-        // SAFETY: free memory of the heap, committed.
-        unsafe { self.map.pointer(from).write_bytes(0, used) };
+        self.zero(from, used);
         self.fresh = self.fresh.max(to);
         self.taken += to - from;
         let mut at = from;
-        while at < to {
+        loop {
             let end = to.min((at | (BLOCK - 1)) + 1);
             // SAFETY: a block of the heap, to which nothing else refers.
             let block = unsafe { &mut *self.map.block(at) };
             block.free = block.free.saturating_sub(((end - at) / GRANULE) as u16);
             block.purged = false;
             at = end;
+            if at == to {
+                return;
+            }
+        }
+    }
+
+    /// Zeroes free memory of the heap, whole granules.
+    #[inline(always)]
+    fn zero(&mut self, from: usize, len: usize) {
+        let at = self.map.pointer(from);
+        if len <= MIDDLE {
+            for offset in (0..len).step_by(GRANULE) {
+                // SAFETY: free memory of the heap, committed. Volatile, since a call would take longer.
+                unsafe { at.add(offset).cast::<usize>().write_volatile(0) };
+            }
+        } else {
+            // SAFETY: the same.
+            unsafe { at.write_bytes(0, len) };
         }
     }
 
@@ -260,18 +273,17 @@ impl Allocator {
 impl Map {
     /// Clears the codes of `from..to`: free memory that becomes one.
     fn wipe(&mut self, from: usize, to: usize) {
-        let mut at = from;
-        while at < to {
-            let end = to.min((at | (SPAN - 1)) + 1);
-            if end - at == SPAN {
-                // SAFETY: in the map.
-                unsafe { *self.word(at) = 0 };
+        let (first, last) = (self.word(from), self.word(to));
+        let (below, above) = (!(usize::MAX << shift(from)), usize::MAX << shift(to));
+        // SAFETY: in the map.
+        unsafe {
+            if first == last {
+                *first &= below | above;
             } else {
-                for granule in (at..end).step_by(GRANULE) {
-                    self.clear(granule, 15);
-                }
+                *first &= below;
+                first.add(1).write_bytes(0, last.offset_from(first) as usize - 1);
+                *last &= above;
             }
-            at = end;
         }
     }
 }

@@ -71,7 +71,7 @@ pub(super) struct Map {
 
 /// The position of an address's code in its word.
 #[inline(always)]
-fn shift(at: usize) -> usize {
+pub(super) fn shift(at: usize) -> usize {
     at / GRANULE * 4 % BITS
 }
 
@@ -315,23 +315,40 @@ impl Map {
         found.min(start.saturating_add(most))
     }
 
-    /// The first hole that begins at `from` or above; blocks without free granules are passed over.
-    pub(super) fn next_hole(&self, from: usize) -> Option<usize> {
+    /// The first hole of at least `len` bytes that begins at `from` or above, its start and its end; of a long one the first
+    /// `most` bytes. Blocks without free granules are passed over.
+    pub(super) fn next_hole(&self, from: usize, len: usize, most: usize) -> Option<(usize, usize)> {
         let mut at = from;
         while at < self.end() {
+            let block_end = (at | (BLOCK - 1)) + 1;
             // SAFETY: in the heap.
-            unsafe {
-                if (*self.block(at)).free == 0 {
-                    at = (at | (BLOCK - 1)) + 1;
-                    continue;
-                }
-                let word = *self.word(at) & usize::MAX << shift(at);
-                let holes = word & !(word >> 3) & ONES;
-                if holes != 0 {
-                    return Some((at & !(SPAN - 1)) + holes.trailing_zeros() as usize / 4 * GRANULE);
-                }
+            if unsafe { (*self.block(at)).free } == 0 {
+                at = block_end;
+                continue;
             }
-            at = (at | (SPAN - 1)) + 1;
+            let mut mask = usize::MAX << shift(at);
+            at &= !(SPAN - 1);
+            while at < block_end {
+                // SAFETY: in the heap.
+                let word = unsafe { *self.word(at) };
+                let mut holes = word & !(word >> 3) & ONES & mask;
+                mask = usize::MAX;
+                while holes != 0 {
+                    let bit = holes.trailing_zeros() as usize;
+                    let start = at + bit / 4 * GRANULE;
+                    let above = word >> bit >> 4;
+                    let end = if above == 0 {
+                        self.next_edge(start, most)
+                    } else {
+                        start + (above.trailing_zeros() as usize / 4 + 1) * GRANULE
+                    };
+                    if end - start >= len {
+                        return Some((start, end));
+                    }
+                    holes &= holes - 1;
+                }
+                at += SPAN;
+            }
         }
         None
     }

@@ -4,7 +4,7 @@
 //! heap read in order, and after it every question (what is this word, how much is free, where) has an exact answer. What
 //! would touch the heap itself is lazy: a hole is found, and zeroed, when the allocator gets there.
 
-use super::map::{BLOCK, Block, EDGE, GRANULE, MARK, Map, ONES, SCAN, SPAN};
+use super::map::{BLOCK, BLOCK_GRANULES, Block, EDGE, GRANULE, MARK, Map, ONES, SCAN, SPAN};
 
 const TOP: u32 = usize::BITS - 4;
 
@@ -69,8 +69,17 @@ impl Map {
             let block: &mut Block = unsafe { &mut *self.block(at) };
             // SAFETY: the same.
             let first = unsafe { *self.word(at) };
+            // A block that begins inside a large object, as the next does, has no edge.
+            // SAFETY: there is an entry more than blocks.
+            let inside = block.back != 0 && unsafe { (*self.block(at + BLOCK)).back } == block.back + 1;
             if last == Last::Hole || first & EDGE != 0 {
                 block.back = 0;
+            }
+            if inside {
+                block.free = if last == Last::Live { 0 } else { BLOCK_GRANULES };
+                free += usize::from(block.free);
+                at += BLOCK;
+                continue;
             }
             let mut granules = 0;
             for span in (at..at + BLOCK).step_by(SPAN) {
