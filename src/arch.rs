@@ -169,13 +169,20 @@ cfg_if::cfg_if! {
     if #[cfg(target_arch = "x86")] {
         #[path = "../arch/cpu/386/entry.rs"]
         mod entry;
+        #[path = "../arch/cpu/386/gc.rs"]
+        mod gc;
     } else if #[cfg(target_arch = "x86_64")] {
         #[path = "../arch/cpu/amd64/entry.rs"]
         mod entry;
+        #[path = "../arch/cpu/amd64/gc.rs"]
+        mod gc;
     } else if #[cfg(target_arch = "arm")] {
         #[path = "../arch/cpu/arm/entry.rs"]
         mod entry;
+        #[path = "../arch/cpu/arm/gc.rs"]
+        mod gc;
     }
 }
 
+pub(crate) use gc::{prefetch, spill};
 pub(crate) use port::Port as Current;

@@ -562,6 +562,11 @@ impl Arena {
         &mut self.region
     }
 
+    /// The first region by itself, where no further ones are wanted.
+    pub fn into_region(self) -> Region {
+        self.region
+    }
+
     /// The first region's arena: [`Region::extent`].
     pub const fn extent(&self) -> &Extent {
         self.region.extent()

@@ -36,6 +36,7 @@ pub mod plan;
 cfg_if::cfg_if! {
     if #[cfg(rt0_port)] {
         mod arch;
+        pub mod gc;
         pub mod heap;
         pub mod io;
         pub mod lock;

@@ -9,6 +9,7 @@
 
 pub mod freebsd_answers;
 pub mod fuzz;
+pub mod gc;
 pub mod heap_model;
 pub mod specification;
 pub mod suite;

@@ -46,6 +46,8 @@ const OWN: &[(&str, &str)] = &[
     ("STACK_AT_EXEC", "measured; the sweeps of limits fail if it is too small"),
     ("RELA", "the ABI's choice; a program that is moved and says hello shows it"),
     ("EHDR", "the size of a file header; a program that is moved and says hello shows it"),
+    ("DT_RELR", "System V gABI, \"Dynamic Section\", newer than the tables"),
+    ("DT_RELRSZ", "System V gABI, \"Dynamic Section\", newer than the tables"),
     ("PAGE_SIZE_MIN", "a lower bound, not a number of the kernel's"),
     ("RUNNING", "Linux: any value but 0; FreeBSD: any but 1. Joining a thread shows it on every port"),
 ];
@@ -236,7 +238,7 @@ fn kernel_constants(port: Port) -> Result<Vec<Table>> {
 }
 
 /// The files that hold constants of a port's kernel, its CPU and of either kernel.
-fn sources(port: Port) -> [String; 8] {
+fn sources(port: Port) -> [String; 9] {
     let os = if port.is_freebsd() { "src/os/freebsd" } else { "src/os/linux" };
     [
         format!("{os}/mod.rs"),
@@ -246,6 +248,7 @@ fn sources(port: Port) -> [String; 8] {
         "src/os/initial_stack.rs".into(),
         "src/sys.rs".into(),
         "src/start/relocate.rs".into(),
+        "src/start/headers.rs".into(),
         format!("arch/{port}/mod.rs"),
     ]
 }

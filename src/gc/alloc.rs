@@ -1,0 +1,289 @@
+//! Allocation: bumping through holes.
+//!
+//! A *cursor* owns a piece of a hole, which is zeroed, and gives out objects from it one behind the other, whatever their
+//! sizes. When it is used up, the next hole that is long enough follows, in the order of addresses; a long hole is taken in
+//! pieces that fit the cache. There is a cursor for each of three ranges of sizes, so that a request for a long object does
+//! not make the short ones pass over short holes. Large objects go where blocks are free from end to end.
+
+use super::map::{BLOCK, BLOCK_GRANULES, EDGE, GRANULE, LARGE, Map, shift};
+use super::space::Space;
+
+/// The longest objects of the cursors, bytes, but for the last one's, which are all that are not large.
+const SHORT: usize = 4 * GRANULE;
+const MIDDLE: usize = 16 * GRANULE;
+const CURSORS: usize = 3;
+
+/// How much of a hole a cursor takes and zeroes at once, bytes.
+const PIECE: usize = 8192;
+
+/// By how much the heap grows at least, bytes, and as a share of what it has.
+const STEP: usize = 64 << 10;
+const STEP_SHARE: usize = 8;
+
+#[derive(Clone, Copy)]
+struct Cursor {
+    /// Where the next object begins, and the end of the piece: the same address if there is none.
+    at: usize,
+    end: usize,
+    /// Where the search for the next hole begins.
+    scan: usize,
+}
+
+/// The heap without roots and references.
+pub(super) struct Allocator {
+    pub(super) map: Map,
+    pub(super) space: Space,
+    cursors: [Cursor; CURSORS],
+    /// From here on memory is as the kernel gave it: zeroes.
+    fresh: usize,
+    /// Where the search for the next large object begins.
+    rover: usize,
+    /// Bytes of heap that may be in use before the collector has to run.
+    pub(super) limit: usize,
+    /// Bytes taken from holes since the last collection.
+    pub(super) taken: usize,
+}
+
+impl Allocator {
+    pub(super) fn new(space: Space) -> Allocator {
+        // SAFETY: the space's heap begins at a page; map and table are committed, zeroed, before the heap grows.
+        let map = unsafe { Map::new(space.base(), space.words(), space.table()) };
+        let start = map.start();
+        let cursor = Cursor { at: start, end: start, scan: start };
+        Allocator { map, space, cursors: [cursor; CURSORS], fresh: start, rover: start, limit: 0, taken: 0 }
+    }
+
+    /// `len` bytes, whole granules, for an object of the code; zeroed. `None`: no hole is long enough.
+    #[inline(always)]
+    pub(super) fn allocate(&mut self, len: usize, code: usize) -> Option<usize> {
+        let which = match len {
+            0..=SHORT => 0,
+            ..=MIDDLE => 1,
+            _ => 2,
+        };
+        let cursor = &mut self.cursors[which];
+        let at = cursor.at;
+        if len > cursor.end - at {
+            return None;
+        }
+        cursor.at = at + len;
+        self.map.place(at, len, code);
+        Some(at)
+    }
+
+    /// Finds room for `len` bytes that [`allocate`](Allocator::allocate) has not, in the heap as it is.
+    pub(super) fn search(&mut self, len: usize, code: usize) -> Option<usize> {
+        if len >= LARGE {
+            return self.large(len, code);
+        }
+        let which = usize::from(len > SHORT) + usize::from(len > MIDDLE);
+        if self.refill(which, len) { self.allocate(len, code) } else { None }
+    }
+
+    /// Lets the heap grow towards the limit, so that it has room for `len` bytes more. `false`: it cannot.
+    pub(super) fn grow(&mut self, len: usize) -> bool {
+        let now = self.map.len();
+        let most = self.limit.min(self.space.len()).saturating_sub(now) / BLOCK * BLOCK;
+        let Some(need) = len.checked_next_multiple_of(BLOCK) else { return false };
+        // A large object may begin in what is free at the end.
+        let least = need.min(BLOCK.max(need.saturating_sub(self.free_at_end())));
+        let want = need.max(STEP).max(now / STEP_SHARE / BLOCK * BLOCK).min(most);
+        if want < least {
+            return false;
+        }
+        let step = if self.space.commit(now + want) {
+            want
+        } else if self.space.commit(now + least) {
+            least
+        } else {
+            return false;
+        };
+        // SAFETY: committed just now.
+        unsafe { self.map.extend(step) };
+        true
+    }
+
+    /// Lets the limit be what a request needs, and a share of the heap more, so that the next ones need not raise it again.
+    pub(super) fn raise_limit(&mut self, len: usize) {
+        let now = self.map.len();
+        let need = len.saturating_add(2 * BLOCK).max(now / STEP_SHARE);
+        self.limit = self.limit.max(now.saturating_add(need).min(self.space.len()));
+    }
+
+    /// Bytes of blocks that are free at the heap's end.
+    fn free_at_end(&self) -> usize {
+        let mut at = self.map.end();
+        while at > self.map.start() && self.is_free(at - BLOCK) {
+            at -= BLOCK;
+        }
+        self.map.end() - at
+    }
+
+    fn is_free(&self, block: usize) -> bool {
+        // SAFETY: a block of the heap.
+        unsafe { (*self.map.block(block)).free == BLOCK_GRANULES }
+    }
+
+    /// Gives up the cursors' pieces, which stay holes, and begins anew: for the sweep.
+    pub(super) fn retire(&mut self) {
+        let start = self.map.start();
+        self.cursors = [Cursor { at: start, end: start, scan: start }; CURSORS];
+        self.rover = start;
+        self.taken = 0;
+    }
+
+    /// The next hole of at least `len` bytes for a cursor.
+    fn refill(&mut self, which: usize, len: usize) -> bool {
+        let mut scan = self.cursors[which].scan;
+        loop {
+            let Some((at, end)) = self.map.next_hole(scan, len, len.max(PIECE)) else {
+                self.cursors[which].scan = self.map.end();
+                return false;
+            };
+            if let Some(owner) = self.cursors.iter().find(|cursor| cursor.at == at && cursor.end > at) {
+                scan = owner.end;
+                continue;
+            }
+            self.map.set(end, EDGE);
+            self.take(at, end);
+            self.cursors[which] = Cursor { at, end, scan: end };
+            return true;
+        }
+    }
+
+    /// Zeroes what is taken out of a hole, and tells its blocks.
+    #[inline(always)]
+    fn take(&mut self, from: usize, to: usize) {
+        let used = to.min(self.fresh).saturating_sub(from);
+        self.zero(from, used);
+        self.fresh = self.fresh.max(to);
+        self.taken += to - from;
+        let mut at = from;
+        loop {
+            let end = to.min((at | (BLOCK - 1)) + 1);
+            // SAFETY: a block of the heap, to which nothing else refers.
+            let block = unsafe { &mut *self.map.block(at) };
+            block.free = block.free.saturating_sub(((end - at) / GRANULE) as u16);
+            block.purged = false;
+            at = end;
+            if at == to {
+                return;
+            }
+        }
+    }
+
+    /// Zeroes free memory of the heap, whole granules.
+    #[inline(always)]
+    fn zero(&mut self, from: usize, len: usize) {
+        let at = self.map.pointer(from);
+        if len <= MIDDLE {
+            for offset in (0..len).step_by(GRANULE) {
+                // SAFETY: free memory of the heap, committed. Volatile, since a call would take longer.
+                unsafe { at.add(offset).cast::<usize>().write_volatile(0) };
+            }
+        } else {
+            // SAFETY: the same.
+            unsafe { at.write_bytes(0, len) };
+        }
+    }
+
+    /// Room for a large object: among runs of free blocks the next that is long enough, with what is free around it.
+    fn large(&mut self, len: usize, code: usize) -> Option<usize> {
+        let (start, end) = (self.map.start(), self.map.end());
+        let rover = self.rover;
+        let (at, to) = match self.run(len, rover, end) {
+            Some(run) => run,
+            // A run may begin below the rover and end above it.
+            None => self.run(len, start, end)?,
+        };
+        self.rover = at + len;
+        self.take(at, at + len);
+        // Edges between holes that meet here are none any more.
+        self.map.wipe(at, at + len);
+        self.map.place(at, len, code);
+        debug_assert!(at + len <= to);
+        let first = (at - start) / BLOCK;
+        for block in first + 1..=(at + len - GRANULE - start) / BLOCK {
+            // SAFETY: a block of the heap.
+            unsafe { (*self.map.block(start + block * BLOCK)).back = (block - first) as u32 };
+        }
+        Some(at)
+    }
+
+    /// A run of free memory that holds `len` bytes, its start and end, with its first free block in `from..to`.
+    fn run(&self, len: usize, from: usize, to: usize) -> Option<(usize, usize)> {
+        let mut at = from / BLOCK * BLOCK;
+        while at < to {
+            if !self.is_free(at) {
+                at += BLOCK;
+                continue;
+            }
+            // What is free at the end of the block before.
+            let first = match self.map.before(at) {
+                Some((hole, _)) if self.map.code(at) == 0 => hole,
+                _ => at,
+            };
+            while at < self.map.end() && self.is_free(at) {
+                at += BLOCK;
+                if at - first >= len {
+                    return Some((first, at));
+                }
+            }
+            let end = if at == self.map.end() || self.map.code(at) != 0 { at } else { self.map.next_edge(at, BLOCK) };
+            if end - first >= len {
+                return Some((first, end));
+            }
+        }
+        None
+    }
+
+    /// Gives whole free pages back to the kernel, the highest first, until at most `keep` bytes of heap are resident.
+    pub(super) fn purge(&mut self, keep: usize) -> usize {
+        let (start, mut at) = (self.map.start(), self.map.end());
+        let mut resident = 0;
+        for block in 0..self.map.blocks() {
+            // SAFETY: a block of the heap.
+            resident += if unsafe { (*self.map.block(start + block * BLOCK)).purged } { 0 } else { BLOCK };
+        }
+        let before = resident;
+        while at > start && resident > keep {
+            let (end, still) = (at, resident);
+            while at > start && self.is_free(at - BLOCK) && resident > keep {
+                at -= BLOCK;
+                // SAFETY: a block of the heap, to which nothing else refers.
+                let block = unsafe { &mut *self.map.block(at) };
+                resident -= if block.purged { 0 } else { BLOCK };
+                block.purged = true;
+            }
+            if at == end {
+                at -= BLOCK;
+            } else if resident < still {
+                self.space.reset(at - start, end - start);
+            }
+        }
+        before - resident
+    }
+
+    /// Whether an address lies in a cursor's piece, whose length is still open.
+    pub(super) fn in_piece(&self, at: usize) -> bool {
+        self.cursors.iter().any(|cursor| (cursor.at..cursor.end).contains(&at))
+    }
+}
+
+impl Map {
+    /// Clears the codes of `from..to`: free memory that becomes one.
+    fn wipe(&mut self, from: usize, to: usize) {
+        let (first, last) = (self.word(from), self.word(to));
+        let (below, above) = (!(usize::MAX << shift(from)), usize::MAX << shift(to));
+        // SAFETY: in the map.
+        unsafe {
+            if first == last {
+                *first &= below | above;
+            } else {
+                *first &= below;
+                first.add(1).write_bytes(0, last.offset_from(first) as usize - 1);
+                *last &= above;
+            }
+        }
+    }
+}

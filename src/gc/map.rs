@@ -1,0 +1,349 @@
+//! The map of the heap: four bits for each granule, and a table of blocks.
+//!
+//! A *granule* is one machine word of the heap. Its four bits, a *code*, are nonzero where an object or a hole begins:
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | nothing begins here |
+//! | `EDGE` | a hole begins here: free memory up to the next edge |
+//! | `EDGE OBJECT` | an object begins here that is never scanned (a leaf) |
+//! | `EDGE OBJECT SCAN` | an object begins here whose words may be references |
+//! | ... with `MARK` | it was reached; only while the collector marks |
+//! | `OBJECT SCAN MARK`, no `EDGE` | it was reached, and waits to be scanned since the mark stack was full |
+//!
+//! No object has a header, and no length is written anywhere: an object ends where the next edge is. The codes of 16
+//! granules (8 on 32-bit ports) make one word of the map, so that the usual object is found, measured and marked by one
+//! load, and `OBJECT` is the top bit of its code, so that a count of leading zeros says where the nearest edge below an
+//! address is and, by its remainder, whether that is an object.
+//!
+//! A *block* is 4 KiB of heap. Its entry in the table shortens the ways that would be long bit by bit: to the start of a
+//! large object, to its end, over what is free and over what is full.
+
+use core::ptr::NonNull;
+
+pub(super) const WORD: usize = size_of::<usize>();
+const BITS: usize = usize::BITS as usize;
+
+/// Bytes of heap for which there is one code.
+pub const GRANULE: usize = WORD;
+/// Bytes of heap for which there is one word of the map.
+pub(super) const SPAN: usize = BITS / 4 * GRANULE;
+/// Bytes of heap for which there is one entry in the table.
+pub(super) const BLOCK: usize = 4096;
+/// Granules of a block.
+pub(super) const BLOCK_GRANULES: u16 = (BLOCK / GRANULE) as u16;
+/// Objects of this many bytes and more are large: the table says for each block that begins inside one where it begins.
+pub(super) const LARGE: usize = 2 * BLOCK;
+
+pub(super) const EDGE: usize = 1;
+pub(super) const MARK: usize = 2;
+pub(super) const SCAN: usize = 4;
+pub(super) const OBJECT: usize = 8;
+/// The lowest bit of every code of a word.
+pub(super) const ONES: usize = usize::MAX / 15;
+
+/// What the table says of a block.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(super) struct Block {
+    /// How many blocks before this one the large object begins that covers this block's first byte; 0: none does.
+    pub(super) back: u32,
+    /// While marking: the next block that holds objects which wait to be scanned, its number and 1; 0: in no list.
+    pub(super) next: u32,
+    /// Granules that are in holes and belong to no cursor.
+    pub(super) free: u16,
+    /// Whether its memory was given back to the kernel, so that there is none to give back.
+    pub(super) purged: bool,
+}
+
+/// The map of one heap: where its words are, and the range that they describe.
+#[derive(Clone, Copy)]
+pub(super) struct Map {
+    /// Where the word for address 0 would be.
+    bias: *mut usize,
+    /// The last granule of the heap, an address.
+    last: usize,
+    /// Bytes of heap, from `base` on, whole blocks.
+    len: usize,
+    table: NonNull<Block>,
+    base: NonNull<u8>,
+}
+
+/// The position of an address's code in its word.
+#[inline(always)]
+pub(super) fn shift(at: usize) -> usize {
+    at / GRANULE * 4 % BITS
+}
+
+impl Map {
+    /// The map of an empty range that begins at `base`.
+    ///
+    /// # Safety
+    ///
+    /// `base` is a multiple of a block. Before the range is made longer, `words` and `table` have zeroed entries for all
+    /// of it and for one word and one block more.
+    pub(super) unsafe fn new(base: NonNull<u8>, words: NonNull<usize>, table: NonNull<Block>) -> Map {
+        let start = base.addr().get();
+        Map { bias: words.as_ptr().wrapping_sub(start / SPAN), last: start.wrapping_sub(GRANULE), len: 0, table, base }
+    }
+
+    /// The first address of the heap.
+    #[inline(always)]
+    pub(super) fn start(&self) -> usize {
+        self.base.addr().get()
+    }
+
+    /// The address behind the heap. There is always an edge.
+    #[inline(always)]
+    pub(super) fn end(&self) -> usize {
+        self.last.wrapping_add(GRANULE)
+    }
+
+    /// Bytes of heap.
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many blocks the heap has.
+    pub(super) fn blocks(&self) -> usize {
+        self.len / BLOCK
+    }
+
+    /// Makes the heap longer by `bytes`, a multiple of a block: by a hole.
+    ///
+    /// # Safety
+    ///
+    /// Map and table are there for the new range, and zeroed.
+    pub(super) unsafe fn extend(&mut self, bytes: usize) {
+        let old = self.end();
+        self.len += bytes;
+        self.last = self.last.wrapping_add(bytes);
+        // SAFETY: inside map and table.
+        unsafe {
+            *self.word(old) = EDGE;
+            *self.word(self.end()) = EDGE;
+            for block in old / BLOCK..self.end() / BLOCK {
+                *self.block(block * BLOCK) = Block { free: BLOCK_GRANULES, purged: true, ..Block::default() };
+            }
+        }
+    }
+
+    /// Whether the word is the address of a granule of the heap: one comparison says both that it is aligned and that it
+    /// is in range.
+    #[inline(always)]
+    pub(super) fn has_granule(&self, word: usize) -> bool {
+        word.wrapping_sub(self.start()).rotate_right(GRANULE.trailing_zeros()) < self.len / GRANULE
+    }
+
+    /// The pointer to an address of the heap.
+    #[inline(always)]
+    pub(super) fn pointer(&self, at: usize) -> NonNull<u8> {
+        // SAFETY: an address of the heap is not zero.
+        unsafe { NonNull::new_unchecked(self.base.as_ptr().with_addr(at)) }
+    }
+
+    /// The word of the map with the code of `at`, which lies in the heap or is its end.
+    #[inline(always)]
+    pub(super) fn word(&self, at: usize) -> *mut usize {
+        self.bias.wrapping_add(at / SPAN)
+    }
+
+    /// The entry of the block that `at` lies in.
+    #[inline(always)]
+    pub(super) fn block(&self, at: usize) -> *mut Block {
+        self.table.as_ptr().wrapping_add((at - self.start()) / BLOCK)
+    }
+
+    /// The code of a granule of the heap.
+    #[inline(always)]
+    pub(super) fn code(&self, at: usize) -> usize {
+        // SAFETY: inside the map.
+        unsafe { *self.word(at) >> shift(at) & 15 }
+    }
+
+    /// Sets bits of the code of a granule.
+    #[inline(always)]
+    pub(super) fn set(&mut self, at: usize, bits: usize) {
+        // SAFETY: inside the map.
+        unsafe { *self.word(at) |= bits << shift(at) }
+    }
+
+    /// Clears bits of the code of a granule.
+    #[inline(always)]
+    pub(super) fn clear(&mut self, at: usize, bits: usize) {
+        // SAFETY: inside the map.
+        unsafe { *self.word(at) &= !(bits << shift(at)) }
+    }
+
+    /// Writes an object of `len` bytes where a hole begins, and a hole behind it.
+    #[inline(always)]
+    pub(super) fn place(&mut self, at: usize, len: usize, code: usize) {
+        self.set(at, code);
+        self.set(at + len, EDGE);
+    }
+
+    /// The start of the object that `word`, any word, points into; its low bits do not count.
+    #[inline(always)]
+    pub(super) fn find(&self, word: usize) -> Option<usize> {
+        let at = word & !(GRANULE - 1);
+        let from_last = self.last.wrapping_sub(at);
+        if from_last >= self.len {
+            return None;
+        }
+        // The codes up to this granule's, at the top. A bit at the bottom, which is the lowest of any code, stands for
+        // what no word of the map can say.
+        // SAFETY: `at` is in the heap.
+        let below = unsafe { *self.word(at) } << (from_last / GRANULE * 4 % BITS) | EDGE;
+        let zeros = below.leading_zeros() as usize;
+        // `OBJECT` is the top bit of a code; every other code's first bit is a lower one.
+        if !zeros.is_multiple_of(4) {
+            return self.find_further(at);
+        }
+        Some(at - zeros * GRANULE / 4)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_further(&self, at: usize) -> Option<usize> {
+        self.before(at).and_then(|(start, code)| (code & OBJECT != 0).then_some(start))
+    }
+
+    /// The nearest start at or below an address of the heap, and its code. `None` in a large hole.
+    pub(super) fn before(&self, at: usize) -> Option<(usize, usize)> {
+        let mut at = at;
+        loop {
+            // SAFETY: `at` is in the heap.
+            let below = unsafe { *self.word(at) } << (BITS - 4 - shift(at));
+            if below != 0 {
+                let granules = below.leading_zeros() as usize / 4;
+                return Some((at - granules * GRANULE, below << (granules * 4) >> (BITS - 4)));
+            }
+            // The last granule of the span below.
+            let span = at & !(SPAN - 1);
+            at = span - GRANULE;
+            if span.is_multiple_of(BLOCK) {
+                // SAFETY: both blocks are in the heap: its first granule is an edge, so that nothing leads below it.
+                let (block, below) = unsafe { (*self.block(span), *self.block(at)) };
+                match block.back as usize {
+                    0 if below.free == BLOCK_GRANULES => return None,
+                    0 | 1 => {}
+                    back => at -= (back - 1) * BLOCK,
+                }
+            }
+        }
+    }
+
+    /// The length of what begins at `start`, an edge, bytes.
+    #[inline(always)]
+    pub(super) fn len_of(&self, start: usize) -> usize {
+        // SAFETY: `start` is in the heap.
+        let above = unsafe { *self.word(start) } >> shift(start) >> 4;
+        if above == 0 {
+            return self.len_further(start);
+        }
+        // A code that waits to be scanned has no lowest bit.
+        (above.trailing_zeros() as usize / 4 + 1) * GRANULE
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn len_further(&self, start: usize) -> usize {
+        let mut at = (start | (SPAN - 1)) + 1;
+        if at.is_multiple_of(BLOCK) || self.next_span(at, (at | (BLOCK - 1)) + 1).is_err() {
+            // Over the blocks that say that they begin inside this object.
+            at = at.next_multiple_of(BLOCK) + self.covered(start) * BLOCK;
+        }
+        match self.next_span(at, self.end() + SPAN) {
+            Ok(edge) | Err(edge) => edge - start,
+        }
+    }
+
+    /// How many blocks behind the first block border above `start` begin inside the large object there, but for the last.
+    fn covered(&self, start: usize) -> usize {
+        let first = (start - self.start()) / BLOCK;
+        let inside = |n: usize| {
+            first + n < self.blocks() && {
+                // SAFETY: a block of the heap.
+                unsafe { (*self.table.as_ptr().wrapping_add(first + n)).back as usize == n }
+            }
+        };
+        // By doubling steps and then by halves: what is inside comes before what is not.
+        let mut step = 1;
+        while inside(step) {
+            step *= 2;
+        }
+        let (mut yes, mut no) = (step / 2, step);
+        while no - yes > 1 {
+            let middle = yes + (no - yes) / 2;
+            if inside(middle) { yes = middle } else { no = middle }
+        }
+        yes.saturating_sub(1)
+    }
+
+    /// The first edge in the spans from `at` on; where there is none below `to`, that is the error.
+    fn next_span(&self, at: usize, to: usize) -> Result<usize, usize> {
+        let mut at = at;
+        while at < to {
+            // SAFETY: in the heap or at its end.
+            let word = unsafe { *self.word(at) };
+            if word != 0 {
+                return Ok(at + word.trailing_zeros() as usize / 4 * GRANULE);
+            }
+            at += SPAN;
+        }
+        Err(to)
+    }
+
+    /// The first edge above `start`, or `start + most` if there is none up to there.
+    pub(super) fn next_edge(&self, start: usize, most: usize) -> usize {
+        // SAFETY: in the heap.
+        let above = unsafe { *self.word(start) } >> shift(start) >> 4;
+        let found = if above != 0 {
+            start + (above.trailing_zeros() as usize / 4 + 1) * GRANULE
+        } else {
+            match self.next_span((start | (SPAN - 1)) + 1, start.saturating_add(most).min(self.end())) {
+                Ok(at) | Err(at) => at,
+            }
+        };
+        found.min(start.saturating_add(most))
+    }
+
+    /// The first hole of at least `len` bytes that begins at `from` or above, its start and its end; of a long one the first
+    /// `most` bytes. Blocks without free granules are passed over.
+    pub(super) fn next_hole(&self, from: usize, len: usize, most: usize) -> Option<(usize, usize)> {
+        let mut at = from;
+        while at < self.end() {
+            let block_end = (at | (BLOCK - 1)) + 1;
+            // SAFETY: in the heap.
+            if unsafe { (*self.block(at)).free } == 0 {
+                at = block_end;
+                continue;
+            }
+            let mut mask = usize::MAX << shift(at);
+            at &= !(SPAN - 1);
+            while at < block_end {
+                // SAFETY: in the heap.
+                let word = unsafe { *self.word(at) };
+                let mut holes = word & !(word >> 3) & ONES & mask;
+                mask = usize::MAX;
+                while holes != 0 {
+                    let bit = holes.trailing_zeros() as usize;
+                    let start = at + bit / 4 * GRANULE;
+                    let above = word >> bit >> 4;
+                    let end = if above == 0 {
+                        self.next_edge(start, most)
+                    } else {
+                        start + (above.trailing_zeros() as usize / 4 + 1) * GRANULE
+                    };
+                    if end - start >= len {
+                        return Some((start, end));
+                    }
+                    holes &= holes - 1;
+                }
+                at += SPAN;
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,297 @@
+//! Marking: from the roots to everything that is reachable.
+//!
+//! A reference that is found is an *edge* of the graph: a word that lies in the heap's range. Edges go on the mark stack as
+//! they are, without a look at the map, and from there through a ring of a few, where each waits for its word of the map and
+//! its object to come into the cache. What leaves the ring is looked up and marked, and if that was the first time, it is
+//! scanned at once, greedily: its edges go on the stack.
+//!
+//! The mark stack is small and was committed when the heap was made. When it is full, an edge is marked at once, and its
+//! object is left to be scanned later: a bit in the map says so, and its block is put on a list. When the stack is empty
+//! the blocks of that list are looked through, and only those; no object is scanned twice. So a heap that is full to its
+//! last page completes its collection, whatever the shape of the graph, and the machine's stack is not used at all.
+
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use super::embedder::Embedder;
+use super::map::{BLOCK, EDGE, GRANULE, MARK, Map, OBJECT, ONES, SCAN, SPAN, WORD};
+use crate::arch::prefetch;
+
+/// How many edges wait for the cache.
+const RING: usize = 8;
+
+/// How many words of an object are scanned before the rest goes on the stack.
+const PART: usize = 128;
+
+/// What a part of an object on the mark stack begins with: its address and this. The word below is where it ends.
+const REST: usize = 1;
+
+/// Marks what is reachable. The embedder gets one to say what its roots are, and what an object refers to.
+pub struct Marker<'heap, E> {
+    map: Map,
+    bottom: *mut usize,
+    top: *mut usize,
+    end: *mut usize,
+    /// The first block with objects that wait to be scanned, its number and 1; 0: there is none.
+    waiting: u32,
+    heap: PhantomData<&'heap mut E>,
+}
+
+impl<'heap, E: Embedder> Marker<'heap, E> {
+    pub(super) fn new(map: Map, (stack, words): (NonNull<usize>, usize)) -> Marker<'heap, E> {
+        let bottom = stack.as_ptr();
+        Marker { map, bottom, top: bottom, end: bottom.wrapping_add(words), waiting: 0, heap: PhantomData }
+    }
+
+    /// Marks an object that the embedder knows to be one, and sees to it that it will be scanned. Whether that was the
+    /// first time.
+    ///
+    /// # Safety
+    ///
+    /// `object` is the start of an object of this heap.
+    #[inline]
+    pub unsafe fn mark(&mut self, object: NonNull<u8>) -> bool {
+        self.mark_later(object.addr().get())
+    }
+
+    /// Whether an object was reached so far.
+    ///
+    /// # Safety
+    ///
+    /// `object` is the start of an object of this heap.
+    #[inline]
+    pub unsafe fn is_marked(&self, object: NonNull<u8>) -> bool {
+        self.map.code(object.addr().get()) & MARK != 0
+    }
+
+    /// A word of an object that may be a reference, as the embedder's constants say. It is looked up when its turn comes.
+    #[inline(always)]
+    pub fn edge(&mut self, word: usize) {
+        let word = word & E::MASK;
+        let word = word.wrapping_sub(E::DISPLACEMENT);
+        if E::INTERIOR {
+            if word.wrapping_sub(self.map.start()) < self.map.len() {
+                self.push(word & !(GRANULE - 1));
+            }
+        } else if self.map.has_granule(word) {
+            self.push(word);
+        }
+    }
+
+    /// A word from anywhere that may point to any byte of an object: a root that nobody knows the type of.
+    #[inline]
+    pub fn root(&mut self, word: usize) {
+        // Untagged, and tagged as the embedder does it.
+        for word in [word, (word & E::MASK).wrapping_sub(E::DISPLACEMENT)] {
+            if let Some(object) = self.map.find(word) {
+                self.push(object);
+            }
+            if E::MASK == usize::MAX && E::DISPLACEMENT == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Whether the object at an address was reached.
+    pub(super) fn key_reached(&self, object: usize) -> bool {
+        self.map.code(object) & MARK != 0
+    }
+
+    /// Marks what a word refers to that is used as a word of an object is; whether that was the first time.
+    pub(super) fn mark_value(&mut self, word: usize) -> bool {
+        let word = (word & E::MASK).wrapping_sub(E::DISPLACEMENT);
+        let object = if E::INTERIOR || self.map.has_granule(word) { self.map.find(word) } else { None };
+        object.filter(|object| E::INTERIOR || *object == word).is_some_and(|object| self.mark_later(object))
+    }
+
+    /// All words of a range, as [`root`](Marker::root)s. Its ends are rounded inward.
+    ///
+    /// # Safety
+    ///
+    /// The range can be read.
+    pub unsafe fn roots(&mut self, from: *const usize, to: *const usize) {
+        let mut at = from.map_addr(|addr| addr.next_multiple_of(WORD));
+        while at.addr() + WORD <= to.addr() {
+            // SAFETY: the caller says that the range can be read; it is volatile since a stack is anybody's.
+            self.root(unsafe { at.read_volatile() });
+            at = at.wrapping_add(1);
+        }
+    }
+
+    /// All words of an object, as [`edge`](Marker::edge)s.
+    ///
+    /// # Safety
+    ///
+    /// `object` is the start of an object of this heap.
+    #[inline(always)]
+    pub unsafe fn words(&mut self, object: NonNull<u8>) {
+        let at = object.addr().get();
+        let len = self.map.len_of(at);
+        self.scan_words(at, at + len);
+    }
+
+    /// The length of an object, bytes.
+    ///
+    /// # Safety
+    ///
+    /// `object` is the start of an object of this heap.
+    #[inline]
+    pub unsafe fn size_of(&self, object: NonNull<u8>) -> usize {
+        self.map.len_of(object.addr().get())
+    }
+
+    #[inline(always)]
+    fn push(&mut self, edge: usize) {
+        if self.top == self.end {
+            return self.overflow(edge);
+        }
+        // SAFETY: below the stack's end.
+        unsafe { self.top.write(edge) };
+        self.top = self.top.wrapping_add(1);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn overflow(&mut self, edge: usize) {
+        if let Some(object) = self.resolve(edge) {
+            self.mark_later(object);
+        }
+    }
+
+    /// The object of an edge.
+    #[inline(always)]
+    fn resolve(&self, edge: usize) -> Option<usize> {
+        if E::INTERIOR { self.map.find(edge) } else { (self.map.code(edge) & OBJECT != 0).then_some(edge) }
+    }
+
+    /// Marks an object, which is left to be scanned; whether it was the first time.
+    fn mark_later(&mut self, at: usize) -> bool {
+        let code = self.map.code(at);
+        if code & MARK != 0 {
+            return false;
+        }
+        self.map.set(at, MARK);
+        if code & SCAN != 0 {
+            self.map.clear(at, EDGE);
+            let number = (at - self.map.start()) / BLOCK;
+            // SAFETY: a block of the heap.
+            let block = unsafe { &mut *self.map.block(at) };
+            if block.next == 0 {
+                // The last of the list leads to itself.
+                block.next = if self.waiting == 0 { number as u32 + 1 } else { self.waiting };
+                self.waiting = number as u32 + 1;
+            }
+        }
+        true
+    }
+
+    /// Scans what waits, and what is found by that, until nothing is left.
+    pub(super) fn drain(&mut self) {
+        loop {
+            self.drain_stack();
+            if self.waiting == 0 {
+                return;
+            }
+            self.scan_waiting();
+        }
+    }
+
+    /// Scans the objects that wait in the first block of the list.
+    fn scan_waiting(&mut self) {
+        let at = self.map.start() + (self.waiting - 1) as usize * BLOCK;
+        // SAFETY: a block of the heap.
+        let block = unsafe { &mut *self.map.block(at) };
+        let next = core::mem::take(&mut block.next);
+        self.waiting = if next == self.waiting { 0 } else { next };
+        for span in (at..at + BLOCK).step_by(SPAN) {
+            // SAFETY: in the heap.
+            let word = unsafe { &mut *self.map.word(span) };
+            let mut waiting = *word >> 3 & !*word & ONES;
+            *word |= waiting;
+            while waiting != 0 {
+                self.scan(span + waiting.trailing_zeros() as usize / 4 * GRANULE);
+                waiting &= waiting - 1;
+            }
+        }
+    }
+
+    fn drain_stack(&mut self) {
+        let mut ring = [0; RING];
+        // The oldest edge of the ring, and how many there are.
+        let (mut first, mut len) = (0, 0);
+        loop {
+            if self.top != self.bottom && len < RING {
+                let edge = self.pop();
+                if edge % GRANULE == REST {
+                    let to = self.pop();
+                    self.scan_words(edge - REST, to);
+                    continue;
+                }
+                prefetch(self.map.word(edge).cast());
+                prefetch(self.map.pointer(edge).as_ptr());
+                ring[(first + len) % RING] = edge;
+                len += 1;
+            } else if len > 0 {
+                let edge = ring[first];
+                first = (first + 1) % RING;
+                len -= 1;
+                self.visit(edge);
+            } else {
+                return;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn pop(&mut self) -> usize {
+        self.top = self.top.wrapping_sub(1);
+        // SAFETY: the callers have seen that there is something on the stack, or know that a word is below a `REST`.
+        unsafe { self.top.read() }
+    }
+
+    /// Marks the object of an edge, and scans it if that was the first time.
+    #[inline(always)]
+    fn visit(&mut self, edge: usize) {
+        let at = if E::INTERIOR {
+            let Some(at) = self.map.find(edge) else { return };
+            at
+        } else {
+            edge
+        };
+        let code = self.map.code(at);
+        if code & (OBJECT | MARK) == OBJECT {
+            self.map.set(at, MARK);
+            if code & SCAN != 0 {
+                self.scan(at);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn scan(&mut self, at: usize) {
+        // SAFETY: callers pass the start of an object.
+        unsafe { E::trace(self.map.pointer(at), self) };
+    }
+
+    /// The words of a range of the heap, granules; what is long goes on in parts.
+    #[inline(always)]
+    fn scan_words(&mut self, at: usize, to: usize) {
+        let mut at = at;
+        let mut to = to;
+        if to - at > PART * WORD && (self.end.addr() - self.top.addr()) / WORD >= PART {
+            let rest = at + PART * WORD;
+            self.push(to);
+            self.push(rest | REST);
+            to = rest;
+        }
+        let mut word = self.map.pointer(at).cast::<usize>();
+        while at < to {
+            // SAFETY: inside an object.
+            unsafe {
+                self.edge(word.read());
+                word = word.add(1);
+            }
+            at += WORD;
+        }
+    }
+}

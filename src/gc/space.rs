@@ -1,0 +1,169 @@
+//! The memory beneath the heap: one reservation, laid out once, committed as the heap grows.
+//!
+//! ```text
+//!   | map                | mark stack | handles | table of blocks | heap ...                    |
+//!   the arena's bitmap     the arena, from its first byte on
+//! ```
+//!
+//! This file alone knows of arenas and of the kernel. Mark stack and handles are committed at the start, so that a
+//! collection never asks the kernel for anything. The map's words and the table's entries are committed before the
+//! part of the heap that they describe.
+
+use core::ptr::NonNull;
+
+use super::map::{BLOCK, Block, SPAN, WORD};
+use crate::arena::{self, ArenaError, Options};
+use crate::os::initial_stack::page_size;
+use crate::vm::Extent;
+
+/// Bytes of mark stack: one in this many of the arena, within these bounds.
+const STACK_SHARE: usize = 256;
+const STACK_MAX: usize = 256 << 10;
+
+pub(super) struct Space {
+    /// Words for the map, from the first that describes the heap on.
+    bitmap: Extent,
+    arena: Extent,
+    page: usize,
+    layout: Layout,
+    /// Bytes of heap that are committed, with their part of map and table.
+    committed: usize,
+}
+
+/// Where the parts of the arena begin, bytes from its start.
+#[derive(Clone, Copy)]
+struct Layout {
+    handles: usize,
+    table: usize,
+    heap: usize,
+    /// Bytes of heap at most, whole blocks.
+    len: usize,
+}
+
+impl Layout {
+    /// `None`: there is no room for a block.
+    fn new(arena: usize, handles: usize, page: usize) -> Option<Layout> {
+        let stack = (arena / STACK_SHARE).clamp(1, STACK_MAX).next_multiple_of(page);
+        let table = stack.checked_add(handles.checked_mul(WORD)?.checked_next_multiple_of(page)?)?;
+        let rest = arena.checked_sub(table)?;
+        // One entry more than blocks, since the end of the heap has one.
+        let entries = rest / (BLOCK + size_of::<Block>()) + 2;
+        let heap = (table + entries * size_of::<Block>()).next_multiple_of(page.max(BLOCK));
+        let len = arena.checked_sub(heap)? / BLOCK * BLOCK;
+        (len > 0).then_some(Layout { handles: stack, table, heap, len })
+    }
+}
+
+/// Why there is no heap.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum HeapError {
+    /// There is no arena.
+    Arena(ArenaError),
+    /// There is an arena, but it is too small for a heap, or its first pages could not be committed.
+    Small,
+}
+
+impl core::fmt::Display for HeapError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            HeapError::Arena(error) => error.fmt(f),
+            HeapError::Small => f.write_str("rt0: the arena is too small for a heap that collects"),
+        }
+    }
+}
+
+impl core::error::Error for HeapError {}
+
+impl Space {
+    /// Reserves an arena as `options` say, with room for `handles`.
+    #[expect(clippy::result_large_err, reason = "there is no heap yet to put it in")]
+    pub(super) fn reserve(options: &Options, handles: usize) -> Result<Space, HeapError> {
+        let arena = arena::mallocinit(&options.bitmap(true)).map_err(HeapError::Arena)?;
+        let (bitmap, arena) = arena.into_region().into_parts();
+        let page = page_size();
+        let Some(layout) = Layout::new(arena.len(), handles, page) else {
+            return Err(Space::refuse(bitmap, arena));
+        };
+        if arena.commit(0..layout.table).is_err() || bitmap.commit(0..page).is_err() {
+            return Err(Space::refuse(bitmap, arena));
+        }
+        Ok(Space { bitmap, arena, page, layout, committed: 0 })
+    }
+
+    fn refuse(bitmap: Extent, arena: Extent) -> HeapError {
+        // What the kernel keeps stays reserved: there is nothing else to be done about it.
+        let _ = (bitmap.release(), arena.release());
+        HeapError::Small
+    }
+
+    /// Bytes of heap at most.
+    pub(super) fn len(&self) -> usize {
+        self.layout.len
+    }
+
+    /// Bytes of memory that the first `len` bytes of heap take in all, with what describes them.
+    pub(super) fn bytes_for(&self, len: usize) -> usize {
+        len + len / SPAN * WORD + len / BLOCK * size_of::<Block>() + self.layout.table
+    }
+
+    pub(super) fn base(&self) -> NonNull<u8> {
+        self.at(self.layout.heap)
+    }
+
+    pub(super) fn words(&self) -> NonNull<usize> {
+        self.bitmap.base().cast()
+    }
+
+    pub(super) fn table(&self) -> NonNull<Block> {
+        self.at(self.layout.table).cast()
+    }
+
+    /// The mark stack: its first word and how many there are.
+    pub(super) fn stack(&self) -> (NonNull<usize>, usize) {
+        (self.at(0).cast(), self.layout.handles / WORD)
+    }
+
+    /// The words for handles, and how many there are.
+    pub(super) fn handles(&self) -> (NonNull<usize>, usize) {
+        (self.at(self.layout.handles).cast(), (self.layout.table - self.layout.handles) / WORD)
+    }
+
+    fn at(&self, offset: usize) -> NonNull<u8> {
+        // SAFETY: the layout is inside the arena.
+        unsafe { self.arena.base().add(offset) }
+    }
+
+    /// Commits the first `len` bytes of heap and what describes them and the heap's end. `false`: the kernel refuses, and
+    /// the heap is as it was.
+    pub(super) fn commit(&mut self, len: usize) -> bool {
+        let Layout { table, heap, .. } = self.layout;
+        let len = len.next_multiple_of(self.page).min(self.arena.len() - heap);
+        if len <= self.committed {
+            return true;
+        }
+        let words = |len: usize| (len / SPAN + 1) * WORD;
+        let entries = |len: usize| table + (len / BLOCK + 1) * size_of::<Block>();
+        let done = self.bitmap.commit(words(self.committed)..words(len)).is_ok()
+            && self
+                .arena
+                .commit(if self.committed == 0 { table } else { entries(self.committed) }..entries(len))
+                .is_ok()
+            && self.arena.commit(heap + self.committed..heap + len).is_ok();
+        if done {
+            self.committed = len;
+        }
+        done
+    }
+
+    /// Gives the memory of the whole pages in `from..to` back, offsets into the heap.
+    pub(super) fn reset(&mut self, from: usize, to: usize) {
+        let heap = self.layout.heap;
+        self.arena.reset(heap + from..heap + to);
+    }
+
+    /// Gives everything back.
+    pub(super) fn release(self) {
+        let _ = (self.bitmap.release(), self.arena.release());
+    }
+}
