@@ -8,7 +8,7 @@
 //! | operation | worst case |
 //! |---|---|
 //! | `take` | a best fit in the bins (twice the bits of a word), or a look at each segment's top |
-//! | `take` of more than a granule's alignment | the same, after a dozen chunks were looked at |
+//! | `take` of more than a granule's alignment | the same, after 16 chunks were looked at |
 //! | `give` | at most two neighbours out of the bins, one chunk in, each in the bits of a word |
 //! | `resize` | as `give` |
 //! | `thorough` | every chunk: only for an alignment, and where the answer would be a refusal |
@@ -17,6 +17,7 @@
 //! doublings of what is reserved, newest and largest first (growth.rs). What is given
 //! back to the kernel is in purge.rs.
 
+use core::fmt::{self, Write};
 use core::ptr::NonNull;
 
 use super::bins::Bins;
@@ -25,6 +26,10 @@ use super::free_chunk::{FreeChunk, LONG};
 use super::memory::Memory;
 use super::segment::Segment;
 use crate::sys::PAGE_SIZE_MIN;
+
+/// For an aligned block, this many chunks of a length are looked at for one that lies as it has to, and this many lengths,
+/// before a chunk is taken in which it fits however that lies.
+const LOOKS: usize = 4;
 
 /// What is asked of the back end: `count` blocks of `len` bytes in a row, or as
 /// many of them as one chunk holds. More than one only with `align` a granule.
@@ -112,6 +117,20 @@ pub(super) struct Misuse {
     pub(super) what: &'static str,
 }
 
+/// `a block was freed that is not the heap's: 0x7f0012345678`, without what formatting a number costs.
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a block was freed that ")?;
+        f.write_str(self.what)?;
+        f.write_str(": 0x")?;
+        let digits = (self.address | 1).ilog2() / 4;
+        for digit in (0..=digits).rev() {
+            f.write_char(char::from(b"0123456789abcdef"[self.address >> (4 * digit) & 15]))?;
+        }
+        Ok(())
+    }
+}
+
 /// The back end.
 #[derive(Debug)]
 pub(super) struct Backend<M> {
@@ -189,24 +208,26 @@ impl<M: Memory> Backend<M> {
     fn take_chunk(&mut self, request: Request) -> Option<Blocks> {
         let Request { len, align, .. } = request;
         let chunk = if align == GRANULE {
-            self.bins.find(len)?
+            self.bins.find(len)
         } else {
             // A block that was freed lies as the next one has to; with room to move by less than the alignment, any
             // chunk will do.
-            let fits = |chunk: FreeChunk| request.place(chunk.start(), chunk.len()).is_some();
-            self.bins.find_fitting(len, fits).or_else(|| self.bins.find(len.checked_add(align - GRANULE)?))?
+            self.find_aligned(request, LOOKS).or_else(|| self.bins.find(len.checked_add(align - GRANULE)?))
         };
-        self.carve(request, chunk)
+        self.carve(request, chunk?)
     }
 
     /// Looks at every chunk for one in which an aligned block has room.
     #[cold]
-    #[inline(never)]
     pub(super) fn take_thoroughly(&mut self, request: Request) -> Option<Blocks> {
-        let fits = |chunk: FreeChunk| request.place(chunk.start(), chunk.len()).is_some();
-        let run = self.carve(request, self.bins.find_any_fitting(request.len, fits)?);
+        let run = self.carve(request, self.find_aligned(request, usize::MAX)?);
         self.peak = self.peak.max(self.out());
         run
+    }
+
+    fn find_aligned(&self, request: Request, looks: usize) -> Option<FreeChunk> {
+        let fits = |chunk: FreeChunk| request.place(chunk.start(), chunk.len()).is_some();
+        self.bins.find_fitting(request.len, looks, &fits)
     }
 
     /// Serves a request from a chunk.

@@ -93,19 +93,15 @@ impl<M: Memory> Backend<M> {
         let min = Segment::extent_for(len, page)?;
         let reserved: usize = self.segments().map(Segment::reserved).sum();
         let want = min.max(SEGMENT_MIN).max(round_up(reserved, page));
-        let extent = match self.memory.reserve(min, want) {
-            Some(extent) => extent,
-            None => {
-                self.release_unused(false);
-                match self.memory.reserve(min, min) {
-                    Some(extent) => extent,
-                    None => {
-                        self.release_unused(true);
-                        self.memory.reserve(min, min)?
-                    }
-                }
+        let mut extent = self.memory.reserve(min, want);
+        // Before the answer is no: what is in nobody's use, first whole segments, then their ends.
+        for tails in [false, true] {
+            if extent.is_none() {
+                self.release_unused(tails);
+                extent = self.memory.reserve(min, min);
             }
-        };
+        }
+        let extent = extent?;
         let mut created = match Segment::create(extent, &mut self.memory) {
             Ok(created) => created,
             Err(extent) => {
