@@ -27,30 +27,26 @@ pub(crate) fn is_noted() -> bool {
     ASKED.load(Relaxed) != 0
 }
 
-/// A part of the line: text, and perhaps a number after it.
-pub(crate) type Piece = (&'static str, Option<u64>);
-
-/// The line, in pieces: to format it would cost a small program two kilobytes of code.
+/// Says the line, in pieces, text and perhaps a number after it: to format it would cost a small program two kilobytes of
+/// code.
 #[cold]
-#[inline(never)]
-pub(crate) fn line() -> [Piece; 8] {
-    let number = |figure: &AtomicUsize| Some(figure.load(Relaxed) as u64);
+pub(crate) fn tell(say: &mut dyn FnMut(&'static str, Option<u64>)) {
     let limit = source().limit();
-    let (from, would, unit, end) = match limit {
-        Some(_) => (" (RLIMIT_AS)", "; a limit of ", " bytes would do (ulimit -v ", ")\n"),
-        None => ("none", "", "", "\n"),
-    };
-    // As much more as the block takes, and the heap's records of it, whole pages of any size.
-    let asked = ASKED.load(Relaxed);
-    let enough = limit.map(|limit| limit.saturating_add((asked + asked / 32 + 64 * 1024) as u64));
-    [
-        ("rt0: cannot reserve arena virtual address space: limit ", limit),
-        (from, None),
-        (", the heap holds ", number(&IN_USE)),
-        (" bytes of ", number(&RESERVED)),
-        (", asked for ", Some(asked as u64)),
-        (would, enough),
-        (unit, enough.map(|bytes| bytes.div_ceil(1024))),
-        (end, None),
-    ]
+    let asked = ASKED.load(Relaxed) as u64;
+    say("rt0: cannot reserve arena virtual address space: limit ", limit);
+    say(if limit.is_some() { " (RLIMIT_AS), the heap holds " } else { "none, the heap holds " }, figure(&IN_USE));
+    say(" bytes of ", figure(&RESERVED));
+    say(", asked for ", Some(asked));
+    if let Some(limit) = limit {
+        // As much more as the block takes, and the heap's records of it, whole pages of any size.
+        let enough = limit.saturating_add(asked + asked / 32 + 64 * 1024);
+        say("; a limit of ", Some(enough));
+        say(" bytes would do (ulimit -v ", Some(enough.div_ceil(1024)));
+        say(")", None);
+    }
+    say("\n", None);
+}
+
+fn figure(figure: &AtomicUsize) -> Option<u64> {
+    Some(figure.load(Relaxed) as u64)
 }

@@ -197,14 +197,6 @@ impl<M: Memory> Backend<M> {
         run
     }
 
-    /// Serves a single block from a chunk of just its length.
-    pub(super) fn take_exact(&mut self, len: usize) -> Option<NonNull<u8>> {
-        let chunk = self.bins.find(len).filter(|chunk| chunk.len() == len)?;
-        self.unlink(self.segment_of(chunk.start())?, chunk);
-        self.peak = self.peak.max(self.out());
-        Some(chunk.start())
-    }
-
     fn take_chunk(&mut self, request: Request) -> Option<Blocks> {
         let Request { len, align, .. } = request;
         let chunk = if align == GRANULE {
@@ -280,17 +272,19 @@ impl<M: Memory> Backend<M> {
     /// The `len` bytes at `at` are whole granules that the back end gave, and
     /// nobody uses them any more.
     pub(super) unsafe fn give(&mut self, at: NonNull<u8>, len: usize) {
-        let Some(segment) = self.segment_of(at) else {
-            return self.misused(at, "is not the heap's");
-        };
-        let start = segment.offset(at);
+        let segment = self.segment_of(at);
+        let start = segment.as_ref().map_or(0, |segment| segment.offset(at));
         let end = start + len;
-        if end > segment.top || !start.is_multiple_of(GRANULE) {
-            return self.misused(at, "is not a block of that layout");
-        }
-        if segment.edge(start) || segment.edge(end - GRANULE) {
-            return self.misused(at, "is free already");
-        }
+        let wrong = match &segment {
+            None => "is not the heap's",
+            Some(segment) if end > segment.top || !start.is_multiple_of(GRANULE) => "is not a block of that layout",
+            Some(segment) if segment.edge(start) || segment.edge(end - GRANULE) => "is free already",
+            Some(_) => "",
+        };
+        let Some(segment) = segment.filter(|_| wrong.is_empty()) else {
+            self.misuse.get_or_insert(Misuse { address: at.addr().get(), what: wrong });
+            return;
+        };
         let mut span = Span { start, end, dirty: len, done: 0, age: Age::New };
         if end < segment.top && segment.edge(end) {
             // SAFETY: the granule after is the edge of a chunk, so one begins here.
@@ -318,11 +312,6 @@ impl<M: Memory> Backend<M> {
         }
     }
 
-    #[cold]
-    fn misused(&mut self, at: NonNull<u8>, what: &'static str) {
-        self.misuse.get_or_insert(Misuse { address: at.addr().get(), what });
-    }
-
     /// Makes a run longer or shorter where it is. `false`, and nothing is changed,
     /// if it would have to grow and what follows it is not free. To make it shorter never fails.
     ///
@@ -338,10 +327,8 @@ impl<M: Memory> Backend<M> {
             }
             return true;
         }
-        let Some(segment) = self.segment_of(at) else {
-            self.misused(at, "is not the heap's");
-            return false;
-        };
+        // A block that is not the heap's moves, and is found out when the old one is given.
+        let Some(segment) = self.segment_of(at) else { return false };
         let start = segment.offset(at);
         let (end, new_end) = (start + old, start + new);
         if new_end <= end || new_end > segment.size() {

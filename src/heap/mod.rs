@@ -64,7 +64,7 @@ use core::ptr::{self, NonNull};
 use crate::lock::{Lock, RawMutex, Unlocked};
 
 use backend::{Backend, Blocks, Misuse, Request};
-use cache::Cache;
+use cache::{Cache, DRAIN};
 use class::SizeClass;
 use segment::Segment;
 
@@ -240,7 +240,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// segments, but for the first, in which nothing is in use.
     pub fn trim(&self) {
         self.with(|state| {
-            state.cache.flush_all(&mut state.backend);
+            state.cache.flush(&mut state.backend);
             state.backend.release_empty_segments();
             state.backend.purge_all();
         });
@@ -349,8 +349,8 @@ impl<M: Memory> State<M> {
                 return Some(run);
             }
             match effort {
-                0 => self.cache.flush_some(&mut self.backend),
-                2 => self.cache.flush_all(&mut self.backend),
+                0 => self.cache.drain(DRAIN, &mut self.backend),
+                2 => self.cache.flush(&mut self.backend),
                 // What was in the lists may have been all that kept a segment: so the heap may grow once more.
                 4 => break,
                 _ => drop(self.backend.extend(request)),

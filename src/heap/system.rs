@@ -136,13 +136,14 @@ impl SystemMemory {
         let allowance = self.allowance.unwrap_or(memlimit::default_allowance(limit));
         let left = limit.saturating_sub(self.reserved).saturating_sub(allowance);
         let most = most.min(self.reserved.max(limit / FIRST_SHARE)).min(left / 4);
-        let region = self.reserve_halving(min, round_down(most as usize, page_size()), allowance);
-        if region.is_some() || self.allowance.is_some() {
-            return region;
+        let mut region = self.reserve_halving(min, round_down(most as usize, page_size()), allowance);
+        if region.is_none() && self.allowance.is_none() {
+            let stack = stack_growth().min(allowance);
+            for guard in [stack, (limit / LAST_SHARE).max(LAST_MIN).min(stack)] {
+                region = region.or_else(|| self.reserve_halving(min, min, guard));
+            }
         }
-        let stack = stack_growth().min(allowance);
-        let last = (limit / LAST_SHARE).max(LAST_MIN).min(stack);
-        self.reserve_halving(min, min, stack).or_else(|| self.reserve_halving(min, min, last))
+        region
     }
 }
 

@@ -262,23 +262,26 @@ pub fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     // Compared from the end: that takes no function of memory.
     let of_alloc = b"alloc/src/alloc.rs".iter().rev().zip(file.as_bytes().iter().rev()).all(|(a, b)| a == b);
     if of_alloc && exhausted::is_noted() {
-        for (text, number) in exhausted::line() {
-            out.write_bytes(text.as_bytes());
-            if let Some(number) = number {
-                out.write_bytes(io::decimal(number, &mut [0; io::DECIMAL]));
-            }
-        }
+        exhausted::tell(&mut |text, number| piece(&mut out, text, number));
         let _ = out.finish();
         sys::exit(2);
     }
     out.write_bytes(b"panicked at ");
     out.write_bytes(file.as_bytes());
     for number in numbers {
-        out.write_bytes(b":");
-        out.write_bytes(io::decimal(u64::from(number), &mut [0; io::DECIMAL]));
+        piece(&mut out, ":", Some(u64::from(number)));
     }
     // What cannot be written is lost: there is nobody to tell.
     let _ = out.write_fmt(format_args!(":\n{}\n", info.message()));
     let _ = out.finish();
     sys::exit(2)
+}
+
+/// Writes text, and perhaps a number after it.
+#[inline(never)]
+fn piece(out: &mut io::Buffered, text: &str, number: Option<u64>) {
+    out.write_bytes(text.as_bytes());
+    if let Some(number) = number {
+        out.write_bytes(io::decimal(number, &mut [0; io::DECIMAL]));
+    }
 }
