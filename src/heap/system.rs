@@ -53,12 +53,29 @@ pub struct SystemMemory {
     allowance: Option<u64>,
     cap: Option<u64>,
     /// The limit, once it has been read.
-    source: Option<LimitSource>,
+    source: Late<LimitSource>,
     /// Bytes that are reserved.
     reserved: u64,
     /// What the kernel said when it refused last.
-    error: Option<ReserveError>,
-    arena: Option<InArena>,
+    error: Late<ReserveError>,
+    arena: Late<InArena>,
+}
+
+/// An `Option` whose `None` is all zeroes whatever `T` is, so that an unused heap takes no room in the program's file.
+#[derive(Clone, Copy, Debug)]
+#[repr(u32)]
+enum Late<T> {
+    None,
+    Some(T),
+}
+
+impl<T> From<Late<T>> for Option<T> {
+    fn from(late: Late<T>) -> Option<T> {
+        match late {
+            Late::None => None,
+            Late::Some(value) => Some(value),
+        }
+    }
 }
 
 /// An arena that the heap was given. Functions by pointer: a program without one does not carry them.
@@ -74,7 +91,14 @@ struct InArena {
 impl SystemMemory {
     /// Reserves nothing before it is first asked.
     pub const fn new() -> SystemMemory {
-        SystemMemory { allowance: None, cap: None, source: None, reserved: 0, error: None, arena: None }
+        SystemMemory {
+            allowance: None,
+            cap: None,
+            source: Late::None,
+            reserved: 0,
+            error: Late::None,
+            arena: Late::None,
+        }
     }
 
     /// Leaves this many bytes of the limit for stacks and other mappings, as
@@ -101,7 +125,10 @@ impl SystemMemory {
             first.or_else(|| arena.budget.reserve(min as u64, want as u64).ok())
         };
         let release = |arena: &mut InArena, extent| arena.budget.release(extent);
-        SystemMemory { arena: Some(InArena { first: Some(first), budget, reserve, release }), ..SystemMemory::new() }
+        SystemMemory {
+            arena: Late::Some(InArena { first: Some(first), budget, reserve, release }),
+            ..SystemMemory::new()
+        }
     }
 
     /// A region without a limit, or where the kernel has to leave `guard` bytes: `most` bytes, or half, and so on, at
@@ -112,7 +139,7 @@ impl SystemMemory {
         loop {
             match reserve_beside(len, guard) {
                 Ok(extent) => return Some(extent),
-                Err(error) => self.error = Some(error),
+                Err(error) => self.error = Late::Some(error),
             }
             if len == min {
                 return None;
@@ -129,7 +156,11 @@ impl SystemMemory {
             return None;
         }
         let most = (want as u64).min(capped);
-        let source = *self.source.get_or_insert_with(arena::source);
+        let source = match self.source {
+            Late::Some(source) => source,
+            Late::None => arena::source(),
+        };
+        self.source = Late::Some(source);
         let Some(limit) = source.limit().filter(|limit| *limit <= Width::CURRENT.max()) else {
             return self.reserve_halving(min, round_down(most as usize, page_size()), 0);
         };
@@ -201,7 +232,7 @@ impl<L: RawMutex> Heap<L, SystemMemory> {
                 return Ok(());
             }
             let SystemMemory { allowance, cap, error, .. } = state.backend.memory;
-            Err(ArenaError::of_region(&Options { allowance, cap, bitmap: false, ..Options::DEFAULT }, error))
+            Err(ArenaError::of_region(&Options { allowance, cap, bitmap: false, ..Options::DEFAULT }, error.into()))
         })
     }
 }
@@ -244,7 +275,7 @@ unsafe impl Memory for SystemMemory {
     #[cold]
     #[inline(never)]
     fn reserve(&mut self, min: usize, want: usize) -> Option<Extent> {
-        if let Some(arena) = &mut self.arena {
+        if let Late::Some(arena) = &mut self.arena {
             return (arena.reserve)(arena, min, want);
         }
         let extent = self.reserve_region(min, want)?;
@@ -263,7 +294,7 @@ unsafe impl Memory for SystemMemory {
     }
 
     fn release(&mut self, extent: Extent) {
-        if let Some(arena) = &mut self.arena {
+        if let Late::Some(arena) = &mut self.arena {
             return (arena.release)(arena, extent);
         }
         let len = extent.len() as u64;

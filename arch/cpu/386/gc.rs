@@ -6,6 +6,7 @@ use core::arch::naked_asm;
 /// supplement, "Registers": ebx, ebp, esi, edi) on the stack, from `stack` on. What a caller holds in other registers it
 /// has put onto the stack itself before the call.
 #[unsafe(naked)]
+#[unsafe(export_name = "rt0_spill_registers")]
 pub(crate) unsafe extern "C" fn spill(context: *mut (), scan: unsafe extern "C" fn(*mut (), *const usize)) {
     naked_asm!(
         "push ebp",
