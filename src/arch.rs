@@ -184,5 +184,5 @@ cfg_if::cfg_if! {
     }
 }
 
-pub(crate) use gc::{prefetch, spill};
+pub(crate) use gc::{kept_registers, prefetch};
 pub(crate) use port::Port as Current;

@@ -6,7 +6,7 @@ use core::ptr::{self, NonNull};
 use super::Collector;
 use super::embedder::Embedder;
 use super::mark::Marker;
-use crate::arch::spill;
+use crate::arch::kept_registers;
 use crate::os::initial_stack::{AT_PHDR, AT_PHNUM, InitialStack};
 
 /// A root that names one object: a place in the collector's own array, which is the object's as long as its scope is open.
@@ -83,19 +83,21 @@ impl<E: Embedder> Collector<E> {
 ///
 /// `base` is an address on this thread's stack, above every frame that may hold references.
 pub(super) unsafe fn stack<E: Embedder>(marker: &mut Marker<'_, E>, base: *const usize) {
-    struct Context<'m, 'h, E> {
-        marker: &'m mut Marker<'h, E>,
-        base: *const usize,
-    }
-    unsafe extern "C" fn scan<E: Embedder>(context: *mut (), stack: *const usize) {
-        // SAFETY: `spill` passes on what it is given below.
-        let context = unsafe { &mut *context.cast::<Context<'_, '_, E>>() };
-        // SAFETY: the stack from here to its base.
-        unsafe { context.marker.roots(stack, context.base) };
-    }
-    let mut context = Context { marker, base };
-    // SAFETY: the function takes this context.
-    unsafe { spill((&raw mut context).cast(), scan::<E>) };
+    let kept = kept_registers();
+    // SAFETY: `base` is above every frame that may hold references, and so above this one, which holds the registers.
+    unsafe { below(marker, &kept, base) };
+}
+
+/// Marks what the stack refers to, from this function's frame, which lies below its caller's, up to `base`.
+///
+/// # Safety
+///
+/// As for [`stack`]; `kept`, which holds registers, lies on the stack.
+#[inline(never)]
+unsafe fn below<E: Embedder>(marker: &mut Marker<'_, E>, kept: &[usize], base: *const usize) {
+    let here = core::hint::black_box(kept).len();
+    // SAFETY: from a word of this frame up to `base` all of it is this thread's stack.
+    unsafe { marker.roots(&raw const here, base) };
 }
 
 /// The writable segments of the program's image, `.data` and `.bss` among them: roots of a program that keeps references

@@ -1,32 +1,24 @@
-//! What a collector needs of x86-32: the callee-saved registers on the stack.
+//! What a collector needs of x86-32: what is in the callee-saved registers.
 
-use core::arch::naked_asm;
+use core::arch::asm;
 
-/// Calls `scan(context, stack)` with the registers that a function keeps for its caller (System V ABI, Intel386
-/// supplement, "Registers": ebx, ebp, esi, edi) on the stack, from `stack` on. What a caller holds in other registers it
-/// has put onto the stack itself before the call.
-#[unsafe(naked)]
-#[unsafe(export_name = "rt0_spill_registers")]
-pub(crate) unsafe extern "C" fn spill(context: *mut (), scan: unsafe extern "C" fn(*mut (), *const usize)) {
-    naked_asm!(
-        "push ebp",
-        "push ebx",
-        "push esi",
-        "push edi",
-        "mov eax, esp",
-        "mov ecx, [esp + 20]", // context, behind four registers and the return address
-        "mov edx, [esp + 24]", // scan
-        "push eax",            // five words and the return address; eight with two arguments: the stack is aligned
-        "push eax",
-        "push ecx",
-        "call edx",
-        "add esp, 12",
-        "pop edi",
-        "pop esi",
-        "pop ebx",
-        "pop ebp",
-        "ret",
-    )
+/// What is in the registers that a function keeps for its caller (System V ABI, Intel386 supplement, "Registers"). What
+/// a caller holds in other registers it has put onto the stack before it calls.
+#[inline(always)]
+pub(crate) fn kept_registers() -> [usize; 4] {
+    let mut kept = [0; 4];
+    // SAFETY: the registers are read, and the array has room for them.
+    unsafe {
+        asm!(
+            "mov [{at} + 0], ebx",
+            "mov [{at} + 4], ebp",
+            "mov [{at} + 8], esi",
+            "mov [{at} + 12], edi",
+            at = in(reg) kept.as_mut_ptr(),
+            options(nostack, preserves_flags),
+        );
+    }
+    kept
 }
 
 /// Nothing: the first processors of this kind have no prefetch, and asking which this is costs more than it saves.

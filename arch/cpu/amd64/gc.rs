@@ -1,33 +1,26 @@
-//! What a collector needs of amd64: the callee-saved registers on the stack, and a prefetch.
+//! What a collector needs of amd64: what is in the callee-saved registers, and a prefetch.
 
-use core::arch::{asm, naked_asm};
+use core::arch::asm;
 
-/// Calls `scan(context, stack)` with the registers that a function keeps for its caller (System V ABI, AMD64 supplement,
-/// "Registers": rbx, rbp, r12 to r15) on the stack, from `stack` on. What a caller holds in other registers it has put
-/// onto the stack itself before the call.
-#[unsafe(naked)]
-#[unsafe(export_name = "rt0_spill_registers")]
-pub(crate) unsafe extern "C" fn spill(context: *mut (), scan: unsafe extern "C" fn(*mut (), *const usize)) {
-    naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "mov rax, rsi",
-        "mov rsi, rsp",
-        "push rsi", // 7 words and the return address: the stack is aligned
-        "call rax",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
-    )
+/// What is in the registers that a function keeps for its caller (System V ABI, AMD64 supplement, "Registers"). What a
+/// caller holds in other registers it has put onto the stack before it calls.
+#[inline(always)]
+pub(crate) fn kept_registers() -> [usize; 6] {
+    let mut kept = [0; 6];
+    // SAFETY: the registers are read, and the array has room for them.
+    unsafe {
+        asm!(
+            "mov [{at} + 0], rbx",
+            "mov [{at} + 8], rbp",
+            "mov [{at} + 16], r12",
+            "mov [{at} + 24], r13",
+            "mov [{at} + 32], r14",
+            "mov [{at} + 40], r15",
+            at = in(reg) kept.as_mut_ptr(),
+            options(nostack, preserves_flags),
+        );
+    }
+    kept
 }
 
 /// Asks for the cache line of an address, any address, which will be read soon.

@@ -1,20 +1,28 @@
-//! What a collector needs of ARM: the callee-saved registers on the stack, and a prefetch.
+//! What a collector needs of ARM: what is in the callee-saved registers, and a prefetch.
 
-use core::arch::{asm, naked_asm};
+use core::arch::asm;
 
-/// Calls `scan(context, stack)` with the registers that a function keeps for its caller (AAPCS, "Core registers": r4 to
-/// r11; no floating-point register holds a reference) on the stack, from `stack` on. What a caller holds in other
-/// registers it has put onto the stack itself before the call.
-#[unsafe(naked)]
-#[unsafe(export_name = "rt0_spill_registers")]
-pub(crate) unsafe extern "C" fn spill(context: *mut (), scan: unsafe extern "C" fn(*mut (), *const usize)) {
-    naked_asm!(
-        "push {{r3-r11, lr}}", // ten words: the stack stays aligned to 8
-        "mov r2, r1",
-        "mov r1, sp",
-        "blx r2",
-        "pop {{r3-r11, pc}}",
-    )
+/// What is in the registers that a function keeps for its caller (AAPCS, "Core registers"; no floating-point register
+/// holds a reference). What a caller holds in other registers it has put onto the stack before it calls.
+#[inline(always)]
+pub(crate) fn kept_registers() -> [usize; 8] {
+    let mut kept = [0; 8];
+    // SAFETY: the registers are read, and the array has room for them.
+    unsafe {
+        asm!(
+            "str r4, [{at}, #0]",
+            "str r5, [{at}, #4]",
+            "str r6, [{at}, #8]",
+            "str r7, [{at}, #12]",
+            "str r8, [{at}, #16]",
+            "str r9, [{at}, #20]",
+            "str r10, [{at}, #24]",
+            "str r11, [{at}, #28]",
+            at = in(reg) kept.as_mut_ptr(),
+            options(nostack, preserves_flags),
+        );
+    }
+    kept
 }
 
 /// Asks for the cache line of an address, any address, which will be read soon.
