@@ -9,6 +9,8 @@
 //! Nothing here can be copied: who holds an arena or a region owns its address space, and who hands it to a heap or a
 //! collector has it no longer.
 
+pub(crate) mod exhausted;
+
 use core::fmt;
 use core::ops::Range;
 
@@ -617,6 +619,24 @@ impl Arena {
 }
 
 impl ArenaError {
+    /// That of a heap which wants a region and no arena.
+    pub(crate) fn of_region(options: &Options, error: Option<ReserveError>) -> ArenaError {
+        let source = source();
+        let page = page_size();
+        let image = image(page);
+        let footprint = image + kernel_part(page);
+        let page = page as u64;
+        let inputs = Inputs { options, limit: source.limit(), image, footprint, page };
+        let Choice { allowance, headroom, least, .. } = fit(&inputs);
+        let attempts = Attempts { tries: 1, calls: 2 };
+        let asked = Some(least);
+        let options = *options;
+        ArenaError {
+            decision: Decision { options, source, page, image, footprint, allowance, headroom, asked, attempts },
+            error,
+        }
+    }
+
     /// The smallest reservation that would have done.
     pub fn least_plan(&self) -> Plan {
         plan::least(self.decision.page, Width::CURRENT, self.decision.options.bitmap)
@@ -644,7 +664,10 @@ impl fmt::Display for ArenaError {
             _ => f.write_str("nothing is left to try")?,
         }
         match source.limit() {
-            Some(_) => write!(f, "; a limit of {} bytes would do", self.least_limit()),
+            Some(_) => {
+                let least = self.least_limit();
+                write!(f, "; a limit of {least} bytes would do (ulimit -v {})", least.div_ceil(1024))
+            }
             None => write!(f, "; {} bytes would do", self.least_plan().total()),
         }
     }

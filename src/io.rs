@@ -121,11 +121,11 @@ impl Write for Buffered {
     }
 }
 
-/// The most digits that a number of 32 bits has.
-pub(crate) const DECIMAL: usize = 10;
+/// The most digits that a number of 64 bits has.
+pub(crate) const DECIMAL: usize = 20;
 
 /// The digits of `number`.
-pub(crate) fn decimal(mut number: u32, digits: &mut [u8; DECIMAL]) -> &[u8] {
+pub(crate) fn decimal(mut number: u64, digits: &mut [u8; DECIMAL]) -> &[u8] {
     let mut first = DECIMAL;
     for digit in digits.iter_mut().rev() {
         first -= 1;

@@ -87,9 +87,9 @@ pub const RT0_FAULT_LIST: c_int = 6;
 /// Another fault, of a version that is newer than this list.
 pub const RT0_FAULT_OTHER: c_int = 7;
 
-/// The most segments that a heap can have. Each is at least as large as all before it together, where there is room for
-/// that, so this is more than an address space holds.
-const SEGMENTS: usize = 64;
+/// The most segments that a heap can have. Each is as large as all before it together, where there is room for
+/// that, and a quarter of what is left near the end: this is more than it takes to come to the end.
+const SEGMENTS: usize = 128;
 
 /// The segments of one heap, so that all can be given back.
 struct Segments(Vec<(NonNull<u8>, usize), SEGMENTS>);
@@ -137,7 +137,13 @@ unsafe impl Memory for Recorded {
 
     fn release(&mut self, extent: Extent) {
         // SAFETY: as in `reserve`.
-        unsafe { self.segments.as_mut() }.0.retain(|(base, _)| *base != extent.base());
+        let segments = unsafe { &mut self.segments.as_mut().0 };
+        segments.retain(|(base, _)| *base != extent.base());
+        // It may be the end of one only.
+        let end = extent.base().addr().get() + extent.len();
+        for (_, len) in segments.iter_mut().filter(|(base, len)| base.addr().get() + *len == end) {
+            *len -= extent.len();
+        }
         self.system.release(extent);
     }
 

@@ -8,7 +8,7 @@
 //! | operation | worst case |
 //! |---|---|
 //! | `take` | a best fit in the bins (twice the bits of a word), or a look at each segment's top |
-//! | `take` of more than a granule's alignment | the same, after a dozen chunks were looked at |
+//! | `take` of more than a granule's alignment | the same, after 16 chunks were looked at |
 //! | `give` | at most two neighbours out of the bins, one chunk in, each in the bits of a word |
 //! | `resize` | as `give` |
 //! | `thorough` | every chunk: only for an alignment, and where the answer would be a refusal |
@@ -17,6 +17,7 @@
 //! doublings of what is reserved, newest and largest first (growth.rs). What is given
 //! back to the kernel is in purge.rs.
 
+use core::fmt::{self, Write};
 use core::ptr::NonNull;
 
 use super::bins::Bins;
@@ -25,6 +26,10 @@ use super::free_chunk::{FreeChunk, LONG};
 use super::memory::Memory;
 use super::segment::Segment;
 use crate::sys::PAGE_SIZE_MIN;
+
+/// For an aligned block, this many chunks of a length are looked at for one that lies as it has to, and this many lengths,
+/// before a chunk is taken in which it fits however that lies.
+const LOOKS: usize = 4;
 
 /// What is asked of the back end: `count` blocks of `len` bytes in a row, or as
 /// many of them as one chunk holds. More than one only with `align` a granule.
@@ -112,6 +117,20 @@ pub(super) struct Misuse {
     pub(super) what: &'static str,
 }
 
+/// `a block was freed that is not the heap's: 0x7f0012345678`, without what formatting a number costs.
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a block was freed that ")?;
+        f.write_str(self.what)?;
+        f.write_str(": 0x")?;
+        let digits = (self.address | 1).ilog2() / 4;
+        for digit in (0..=digits).rev() {
+            f.write_char(char::from(b"0123456789abcdef"[self.address >> (4 * digit) & 15]))?;
+        }
+        Ok(())
+    }
+}
+
 /// The back end.
 #[derive(Debug)]
 pub(super) struct Backend<M> {
@@ -178,35 +197,29 @@ impl<M: Memory> Backend<M> {
         run
     }
 
-    /// Serves a single block from a chunk of just its length.
-    pub(super) fn take_exact(&mut self, len: usize) -> Option<NonNull<u8>> {
-        let chunk = self.bins.find(len).filter(|chunk| chunk.len() == len)?;
-        self.unlink(self.segment_of(chunk.start())?, chunk);
-        self.peak = self.peak.max(self.out());
-        Some(chunk.start())
-    }
-
     fn take_chunk(&mut self, request: Request) -> Option<Blocks> {
         let Request { len, align, .. } = request;
         let chunk = if align == GRANULE {
-            self.bins.find(len)?
+            self.bins.find(len)
         } else {
             // A block that was freed lies as the next one has to; with room to move by less than the alignment, any
             // chunk will do.
-            let fits = |chunk: FreeChunk| request.place(chunk.start(), chunk.len()).is_some();
-            self.bins.find_fitting(len, fits).or_else(|| self.bins.find(len.checked_add(align - GRANULE)?))?
+            self.find_aligned(request, LOOKS).or_else(|| self.bins.find(len.checked_add(align - GRANULE)?))
         };
-        self.carve(request, chunk)
+        self.carve(request, chunk?)
     }
 
     /// Looks at every chunk for one in which an aligned block has room.
     #[cold]
-    #[inline(never)]
     pub(super) fn take_thoroughly(&mut self, request: Request) -> Option<Blocks> {
-        let fits = |chunk: FreeChunk| request.place(chunk.start(), chunk.len()).is_some();
-        let run = self.carve(request, self.bins.find_any_fitting(request.len, fits)?);
+        let run = self.carve(request, self.find_aligned(request, usize::MAX)?);
         self.peak = self.peak.max(self.out());
         run
+    }
+
+    fn find_aligned(&self, request: Request, looks: usize) -> Option<FreeChunk> {
+        let fits = |chunk: FreeChunk| request.place(chunk.start(), chunk.len()).is_some();
+        self.bins.find_fitting(request.len, looks, &fits)
     }
 
     /// Serves a request from a chunk.
@@ -259,17 +272,19 @@ impl<M: Memory> Backend<M> {
     /// The `len` bytes at `at` are whole granules that the back end gave, and
     /// nobody uses them any more.
     pub(super) unsafe fn give(&mut self, at: NonNull<u8>, len: usize) {
-        let Some(segment) = self.segment_of(at) else {
-            return self.misused(at, "is not the heap's");
-        };
-        let start = segment.offset(at);
+        let segment = self.segment_of(at);
+        let start = segment.as_ref().map_or(0, |segment| segment.offset(at));
         let end = start + len;
-        if end > segment.top || !start.is_multiple_of(GRANULE) {
-            return self.misused(at, "is not a block of that layout");
-        }
-        if segment.edge(start) || segment.edge(end - GRANULE) {
-            return self.misused(at, "is free already");
-        }
+        let wrong = match &segment {
+            None => "is not the heap's",
+            Some(segment) if end > segment.top || !start.is_multiple_of(GRANULE) => "is not a block of that layout",
+            Some(segment) if segment.edge(start) || segment.edge(end - GRANULE) => "is free already",
+            Some(_) => "",
+        };
+        let Some(segment) = segment.filter(|_| wrong.is_empty()) else {
+            self.misuse.get_or_insert(Misuse { address: at.addr().get(), what: wrong });
+            return;
+        };
         let mut span = Span { start, end, dirty: len, done: 0, age: Age::New };
         if end < segment.top && segment.edge(end) {
             // SAFETY: the granule after is the edge of a chunk, so one begins here.
@@ -297,11 +312,6 @@ impl<M: Memory> Backend<M> {
         }
     }
 
-    #[cold]
-    fn misused(&mut self, at: NonNull<u8>, what: &'static str) {
-        self.misuse.get_or_insert(Misuse { address: at.addr().get(), what });
-    }
-
     /// Makes a run longer or shorter where it is. `false`, and nothing is changed,
     /// if it would have to grow and what follows it is not free. To make it shorter never fails.
     ///
@@ -317,10 +327,8 @@ impl<M: Memory> Backend<M> {
             }
             return true;
         }
-        let Some(segment) = self.segment_of(at) else {
-            self.misused(at, "is not the heap's");
-            return false;
-        };
+        // A block that is not the heap's moves, and is found out when the old one is given.
+        let Some(segment) = self.segment_of(at) else { return false };
         let start = segment.offset(at);
         let (end, new_end) = (start + old, start + new);
         if new_end <= end || new_end > segment.size() {
@@ -441,3 +449,6 @@ pub(super) fn above_top(segment: &Segment, request: Request, limit: usize) -> Op
     let gap = request.place(segment.at(segment.top), room)?;
     Some((segment.top + gap, room - gap))
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,9 +26,6 @@ pub(super) const BINS: usize = EXACT + (DOUBLINGS << STEPS_LOG);
 const BITS: usize = u32::BITS as usize;
 const TOP_BIT: u32 = usize::BITS - 1;
 
-/// How many chunks are looked at for one that lies as it has to, before one is taken in which anything fits.
-const LOOKS: usize = 12;
-
 /// The bin of chunks of `len` bytes.
 #[inline]
 pub(super) const fn bin_of(len: usize) -> usize {
@@ -194,34 +191,24 @@ impl Bins {
         best.node
     }
 
-    /// A chunk of at least `len` bytes that `fits`, among the first that are found.
-    pub(super) fn find_fitting(&self, len: usize, fits: impl Fn(FreeChunk) -> bool) -> Option<FreeChunk> {
-        let mut looks = LOOKS;
+    /// A chunk of at least `len` bytes that `fits`, among the first that are found: after `looks` at such of one length
+    /// come longer ones, and after as many lengths none.
+    #[inline(never)]
+    pub(super) fn find_fitting(&self, len: usize, looks: usize, fits: &dyn Fn(FreeChunk) -> bool) -> Option<FreeChunk> {
         let mut found = self.find(len)?;
-        loop {
+        for _ in 0..looks {
             // What `find` answers is at most the second of its length.
             let mut at = found.prev().or(Some(found));
-            while let Some(chunk) = at {
+            for _ in 0..looks {
+                let Some(chunk) = at else { break };
                 if fits(chunk) {
                     return at;
                 }
-                looks -= 1;
-                // Half of the looks for each length.
-                if looks.is_multiple_of(LOOKS / 2) {
-                    break;
-                }
                 at = chunk.next();
-            }
-            if looks == 0 {
-                return None;
             }
             found = self.find(found.len() + GRANULE)?;
         }
-    }
-
-    /// The same among all there are: as many looks as there are chunks.
-    pub(super) fn find_any_fitting(&self, len: usize, fits: impl Fn(FreeChunk) -> bool) -> Option<FreeChunk> {
-        (bin_of(len)..BINS).find_map(|bin| self.chunks(bin).find(|chunk| fits(*chunk)))
+        None
     }
 
     /// The chunks of a bin.

@@ -23,8 +23,7 @@ use super::backend::{Backend, Request};
 use super::class::{CLASSES, GRANULE, SizeClass};
 use super::memory::Memory;
 
-/// A list is filled with one block when it is first empty, then with twice as many
-/// each time, up to this many bytes at once ...
+/// An empty list is filled with as many blocks as are out of its class, at least one, up to this many bytes at once ...
 const BATCH_BYTES: usize = 4096;
 /// ... and, where that is less than an eighth of what is out of its class, up to this many:
 /// blocks of a class then lie together, and what lives long shares pages with its like.
@@ -42,7 +41,7 @@ const MOST_BYTES: usize = 1024 * 1024;
 const MOST_BLOCKS: usize = 2048;
 
 /// As many blocks go from batches to the back end at once, and those of a batch that is begun.
-const DRAIN: usize = 2048;
+pub(super) const DRAIN: usize = 2048;
 
 /// Batches come back while at most this part of what is in use is aside ...
 const KEPT_SHARE: usize = 8;
@@ -52,9 +51,6 @@ const KEPT_MIN: usize = 1024 * 1024;
 const MOST_SHARE: usize = 2;
 /// ... or this many bytes.
 const MOST_MIN: usize = 8 * 1024 * 1024;
-
-/// Lists that hold less than this part of what is in use do not keep the heap from growing.
-const FLUSH_SHARE: usize = 16;
 
 /// A free block of the cache: its first word links to the next one of its list or batch. In the first block of a
 /// batch the second word links to the first block of the next batch, in its second block it is their number.
@@ -75,12 +71,8 @@ pub(super) struct Cache {
     aside_bytes: usize,
     /// Bits of the classes that may have any.
     aside_marks: [u32; CLASSES.div_ceil(32)],
-    /// How many blocks each list is filled with when it is empty: the binary logarithm.
-    batch: [u8; CLASSES],
     /// Blocks of each class that are out of the back end: live or here.
     pub(super) out: [usize; CLASSES],
-    /// The list that was given to the back end last.
-    cursor: SizeClass,
 }
 
 impl Cache {
@@ -92,9 +84,7 @@ impl Cache {
             aside: [None; CLASSES],
             aside_bytes: 0,
             aside_marks: [0; CLASSES.div_ceil(32)],
-            batch: [0; CLASSES],
             out: [0; CLASSES],
-            cursor: SizeClass::SHORTEST,
         }
     }
 
@@ -219,100 +209,61 @@ impl Cache {
             return self.pop(class);
         }
         let (i, len) = (class.index(), class.len());
+        // A class of which much is in use is wanted again; blocks of a class that lie together share pages with their like.
         let bytes = (self.out[i] * len / 8).clamp(BATCH_BYTES, BATCH_MOST_BYTES);
-        let count = (1 << self.batch[i]).min(BATCH_MAX).min(bytes / len).max(1);
-        let run = backend.take(Request { len, count, align: GRANULE })?;
-        self.batch[i] = (self.batch[i] + 1).min(BATCH_MAX.ilog2() as u8);
-        self.out[i] += run.count;
-        let most = Cache::most(class, backend).max(count as i32);
-        (self.most[i], self.left[i]) = (most, most);
-        // The rest of the run in the order of its addresses.
-        let mut got = run.count;
-        while got > 1 {
-            got -= 1;
-            // SAFETY: the run holds `count` blocks of `len` bytes; the list holds fewer than it may.
-            let _ = unsafe { self.push(class, run.at.add(got * len)) };
-        }
-        // Where only single blocks are free, further ones spare the next calls.
-        got = run.count;
+        let count = (self.out[i] + 1).min(BATCH_MAX).min(bytes / len).max(1);
+        self.most[i] = Cache::most(class, backend).max(count as i32);
+        self.left[i] = self.most[i];
+        let mut got = 0;
         while got < count
-            && let Some(block) = backend.take_exact(len)
+            && let Some(run) = backend.take(Request { len, count: count - got, align: GRANULE })
         {
-            // SAFETY: it has the length of the class.
-            let _ = unsafe { self.push(class, block) };
-            self.out[i] += 1;
-            got += 1;
+            self.out[i] += run.count;
+            got += run.count;
+            // The run in the order of its addresses.
+            for block in (0..run.count).rev() {
+                // SAFETY: the run holds `count` blocks of `len` bytes; the list holds fewer than it may.
+                let _ = unsafe { self.push(class, run.at.add(block * len)) };
+            }
         }
-        Some(run.at)
-    }
-
-    /// Gives batches and lists to the back end before the heap grows: what would be worth it, and no more than a step of
-    /// growth.
-    pub(super) fn flush_some<M: Memory>(&mut self, backend: &mut Backend<M>) {
-        self.drain(DRAIN, backend);
-        let held: usize = SizeClass::all().map(|class| self.held(class) * class.len()).sum();
-        if held > backend.out() / FLUSH_SHARE {
-            self.flush(DRAIN, backend.step(), backend);
-        }
+        self.pop(class)
     }
 
     /// Gives all batches to the back end, and all lists.
-    pub(super) fn flush_all<M: Memory>(&mut self, backend: &mut Backend<M>) {
+    pub(super) fn flush<M: Memory>(&mut self, backend: &mut Backend<M>) {
         self.drain(usize::MAX, backend);
-        self.flush(usize::MAX, usize::MAX, backend);
-    }
-
-    /// Gives lists to the back end, one after the other, until that were `enough`
-    /// blocks, or bytes, or all. Each time it goes on where it stopped, from long blocks to short
-    /// ones: what is given for a byte grows with the number of blocks.
-    fn flush<M: Memory>(&mut self, enough: usize, enough_bytes: usize, backend: &mut Backend<M>) {
-        let (mut given, mut given_bytes) = (0, 0);
-        for _ in SizeClass::all() {
-            self.cursor = self.cursor.shorter();
-            let class = self.cursor;
-            let blocks = self.heads[class.index()].take();
-            if blocks.is_none() {
-                continue;
-            }
-            let count = self.give(class, blocks, backend);
-            self.left[class.index()] += count as i32;
-            (given, given_bytes) = (given + count, given_bytes + count * class.len());
-            self.batch[class.index()] = self.batch[class.index()].saturating_sub(1);
-            if given >= enough || given_bytes >= enough_bytes {
-                return;
-            }
+        for class in SizeClass::all() {
+            self.flush_class(class, backend);
         }
     }
 
-    /// Gives blocks that were taken out of a list to the back end; says how many.
-    fn give<M: Memory>(&mut self, class: SizeClass, mut blocks: Link, backend: &mut Backend<M>) -> usize {
+    /// Gives a list to the back end.
+    pub(super) fn flush_class<M: Memory>(&mut self, class: SizeClass, backend: &mut Backend<M>) {
+        let blocks = self.heads[class.index()].take();
+        self.left[class.index()] = self.most[class.index()];
+        self.give(class, blocks, backend);
+    }
+
+    /// Gives blocks that were taken out of a list to the back end.
+    fn give<M: Memory>(&mut self, class: SizeClass, mut blocks: Link, backend: &mut Backend<M>) {
         let len = class.len();
-        let mut count = 0;
-        // Blocks that were freed one after the other often lie side by side:
-        // such a run is given as one.
-        let mut run: Option<(NonNull<u8>, usize)> = None;
-        while let Some(block) = blocks {
-            // SAFETY: as in `pop`.
-            blocks = unsafe { block.cast::<Link>().read() };
-            count += 1;
-            run = Some(match run {
-                Some((at, run_len)) if block.addr().get() == at.addr().get() + run_len => (at, run_len + len),
-                Some((at, run_len)) if block.addr().get() + len == at.addr().get() => (block, run_len + len),
-                other => {
-                    if let Some((at, run_len)) = other {
-                        // SAFETY: blocks in a list are free and have the class's length.
-                        unsafe { backend.give(at, run_len) };
-                    }
-                    (block, len)
+        while let Some(first) = blocks {
+            // Blocks that were freed one after the other often lie side by side: such a run is given as one.
+            let (mut at, mut run_len) = (first, 0);
+            while let Some(block) = blocks {
+                if block.addr().get() + len == at.addr().get() {
+                    at = block;
+                } else if block.addr().get() != at.addr().get() + run_len {
+                    break;
                 }
-            });
-        }
-        if let Some((at, run_len)) = run {
-            // SAFETY: blocks in a list are free, and the run is made of neighbours.
+                run_len += len;
+                self.out[class.index()] -= 1;
+                // SAFETY: as in `pop`.
+                blocks = unsafe { block.cast::<Link>().read() };
+            }
+            // SAFETY: blocks in a list are free and have the class's length.
             unsafe { backend.give(at, run_len) };
         }
-        self.out[class.index()] -= count;
-        count
     }
 
     /// The blocks of a list, and those aside.
@@ -333,5 +284,11 @@ impl Cache {
     /// How many bytes batches are said to hold.
     pub(super) fn aside_bytes(&self) -> usize {
         self.aside_bytes
+    }
+
+    /// Makes a list say that it holds a block less than it does.
+    #[cfg(test)]
+    pub(super) fn miscount(&mut self, class: SizeClass) {
+        self.left[class.index()] += 1;
     }
 }

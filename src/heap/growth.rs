@@ -5,7 +5,7 @@
 //! the kernel gives it is smaller, down to what the request needs (system.rs).
 //!
 //! Before a request is refused for want of address space, what nobody uses goes back:
-//! segments in which nothing is in use, then the untouched ends of the others. So what
+//! segments in which nothing is in use, and the untouched ends of the others. So what
 //! is not in use is never in the way of what is asked for.
 //!
 //! Bounds. A top rises by a sixteenth of what small blocks have taken so far, at most by
@@ -96,14 +96,8 @@ impl<M: Memory> Backend<M> {
         let extent = match self.memory.reserve(min, want) {
             Some(extent) => extent,
             None => {
-                self.release_unused(false);
-                match self.memory.reserve(min, min) {
-                    Some(extent) => extent,
-                    None => {
-                        self.release_unused(true);
-                        self.memory.reserve(min, min)?
-                    }
-                }
+                self.release_unused();
+                self.memory.reserve(min, min)?
             }
         };
         let mut created = match Segment::create(extent, &mut self.memory) {
@@ -129,8 +123,8 @@ impl<M: Memory> Backend<M> {
         Some(())
     }
 
-    /// Releases the segments in which nothing is in use, all of them; and, if `tails`, the ends of the others.
-    fn release_unused(&mut self, tails: bool) {
+    /// Releases the segments in which nothing is in use, all of them, and the ends of the others.
+    fn release_unused(&mut self) {
         let mut kept = None;
         let mut next = self.segments;
         while let Some(mut at) = next {
@@ -143,7 +137,7 @@ impl<M: Memory> Backend<M> {
             }
             kept = Some(at);
             let before = segment.resident;
-            if tails && let Some(tail) = segment.cut(self.page) {
+            if let Some(tail) = segment.cut(self.page) {
                 self.dirty -= before - segment.resident;
                 self.memory.release(tail);
             }

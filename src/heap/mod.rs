@@ -64,7 +64,7 @@ use core::ptr::{self, NonNull};
 use crate::lock::{Lock, RawMutex, Unlocked};
 
 use backend::{Backend, Blocks, Misuse, Request};
-use cache::Cache;
+use cache::{Cache, DRAIN};
 use class::SizeClass;
 use segment::Segment;
 
@@ -208,12 +208,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     #[inline(never)]
     unsafe fn deallocate_locked(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: the caller holds the lock, and says how long the block is.
-        unsafe {
-            self.with_locked(|state| match SizeClass::of(layout) {
-                Some(class) => state.cache.overflow(class, &mut state.backend),
-                None => state.backend.give(block, block_len(layout.size())),
-            });
-        }
+        unsafe { self.with_locked(|state| state.deallocate(block, layout)) };
     }
 
     /// Makes a block `new_size` bytes long, where it is if that can be. Its bytes
@@ -245,8 +240,8 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// segments, but for the first, in which nothing is in use.
     pub fn trim(&self) {
         self.with(|state| {
-            state.cache.flush_all(&mut state.backend);
-            state.backend.release_segments(|_, _, _| true);
+            state.cache.flush(&mut state.backend);
+            state.backend.release_empty_segments();
             state.backend.purge_all();
         });
     }
@@ -281,16 +276,28 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     #[inline]
     unsafe fn with_locked<T>(&self, f: impl FnOnce(&mut State<M>) -> T) -> T {
         // SAFETY: the lock is held, so this is the only reference.
-        let state = unsafe { &mut *self.state.get() };
-        let result = f(state);
-        state.backend.tick();
-        let misuse = state.backend.misuse.take();
+        let result = f(unsafe { &mut *self.state.get() });
+        // SAFETY: the lock is held.
+        unsafe { self.finish() };
+        result
+    }
+
+    /// The end of each call that came to the back end.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock, and has not any more when this returns.
+    #[inline(never)]
+    unsafe fn finish(&self) {
+        // SAFETY: the lock is held, so this is the only reference.
+        let backend = unsafe { &mut (*self.state.get()).backend };
+        backend.tick();
+        let misuse = backend.misuse.take();
         // SAFETY: the caller holds it.
         unsafe { self.lock.unlock() };
         if let Some(misuse) = misuse {
             report(&misuse);
         }
-        result
     }
 }
 
@@ -298,8 +305,8 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
 /// function a panic goes no further.
 #[cold]
 #[inline(never)]
-extern "C" fn report(&Misuse { address, what }: &Misuse) -> ! {
-    panic!("a block was freed that {what}: {address:#x}")
+extern "C" fn report(misuse: &Misuse) -> ! {
+    panic!("{misuse}")
 }
 
 /// Says nothing of what is in the heap: looking would take its lock.
@@ -322,7 +329,7 @@ impl<M: Memory> State<M> {
         {
             return Some((block, false));
         }
-        let len = block_len(layout.size());
+        let len = class.map_or_else(|| block_len(layout.size()), SizeClass::len);
         self.serve(Request { len, count: 1, align: layout.align().max(GRANULE) }, |state, request| match class {
             Some(class) => state.cache.refill(class, &mut state.backend).map(|at| Blocks { at, count: 1, zero: false }),
             None => {
@@ -337,23 +344,17 @@ impl<M: Memory> State<M> {
     /// what is in all lists, looks at every chunk.
     #[inline(never)]
     fn serve(&mut self, request: Request, take: impl Fn(&mut Self, Request) -> Option<Blocks>) -> Option<Blocks> {
-        if let Some(run) = take(self, request) {
-            return Some(run);
-        }
-        self.cache.flush_some(&mut self.backend);
-        if let Some(run) = take(self, request) {
-            return Some(run);
-        }
-        if self.backend.extend(request) {
-            return take(self, request);
-        }
-        self.cache.flush_all(&mut self.backend);
-        if let Some(run) = take(self, request) {
-            return Some(run);
-        }
-        // What was in the lists may have been all that kept a segment.
-        if self.backend.extend(request) {
-            return take(self, request);
+        for effort in 0..=4 {
+            if let Some(run) = take(self, request) {
+                return Some(run);
+            }
+            match effort {
+                0 => self.cache.drain(DRAIN, &mut self.backend),
+                2 => self.cache.flush(&mut self.backend),
+                // What was in the lists may have been all that kept a segment: so the heap may grow once more.
+                4 => break,
+                _ => drop(self.backend.extend(request)),
+            }
         }
         let found = if request.align > GRANULE { self.backend.take_thoroughly(request) } else { None };
         if found.is_none() {
@@ -364,6 +365,17 @@ impl<M: Memory> State<M> {
         found
     }
 
+    /// Takes a block back that has no class, or is in its list, which has one too many then.
+    #[inline(never)]
+    unsafe fn deallocate(&mut self, block: NonNull<u8>, layout: Layout) {
+        match SizeClass::of(layout) {
+            Some(class) => self.cache.overflow(class, &mut self.backend),
+            // SAFETY: the caller says how long the block is, and that it is free.
+            None => unsafe { self.backend.give(block, block_len(layout.size())) },
+        }
+    }
+
+    #[inline(never)]
     unsafe fn reallocate(&mut self, block: NonNull<u8>, layout: Layout, new_size: usize) -> Option<NonNull<u8>> {
         // SAFETY: the alignment is a layout's, and the caller says that the size is one.
         let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
@@ -397,10 +409,8 @@ impl<M: Memory> State<M> {
         // one is not used after that, and has the length of its class.
         unsafe {
             ptr::copy_nonoverlapping(block.as_ptr(), moved.as_ptr(), layout.size().min(new_size));
-            match old {
-                Some(class) if self.cache.push(class, block) => {}
-                Some(class) => self.cache.overflow(class, &mut self.backend),
-                None => self.backend.give(block, block_len(layout.size())),
+            if !old.is_some_and(|class| self.cache.push(class, block)) {
+                self.deallocate(block, layout);
             }
         }
         Some(moved)

@@ -8,8 +8,7 @@
 //! says, or a quarter of what is in use if that is more, each call that comes to the
 //! back end gives back what has been free for [`AGE`] of these calls: at most
 //! [`PIECES`] pieces and [`SLICE`] bytes. What is wanted again soon is still there then.
-//! Beyond [`URGENT`] times that much it does not wait. A segment in which nothing has been
-//! in use for as long is released, but for the last.
+//! Beyond [`URGENT`] times that much it does not wait. Address space stays, until somebody needs it (growth.rs).
 //!
 //! `trim` gives back all of it, in one call, however long it takes.
 
@@ -17,7 +16,6 @@ use super::PURGE_THRESHOLD;
 use super::backend::{Age, Backend};
 use super::free_chunk::FreeChunk;
 use super::memory::Memory;
-use super::segment::Segment;
 
 /// How many calls of the back end memory stays that nobody wants.
 pub(super) const AGE: usize = 256;
@@ -37,9 +35,6 @@ impl<M: Memory> Backend<M> {
         self.clock = self.clock.wrapping_add(1);
         if self.dirty > self.purge_threshold.unwrap_or(PURGE_THRESHOLD) {
             self.purge_some();
-        }
-        if self.clock.is_multiple_of(AGE) {
-            self.release_old_segments();
         }
     }
 
@@ -137,6 +132,7 @@ impl<M: Memory> Backend<M> {
     }
 
     /// Takes a chunk from the dirty ones, and says where it stood.
+    #[inline(never)]
     pub(super) fn forget_dirty(&mut self, chunk: FreeChunk, dirty: usize) -> Age {
         self.dirty -= dirty;
         let older = chunk.older();
@@ -145,6 +141,7 @@ impl<M: Memory> Backend<M> {
     }
 
     /// Makes two chunks, or the ends of the list, neighbours in it.
+    #[inline(never)]
     fn link_ages(&mut self, older: Option<FreeChunk>, newer: Option<FreeChunk>) {
         match older {
             Some(older) => older.set_newer(newer),
@@ -156,33 +153,15 @@ impl<M: Memory> Backend<M> {
         }
     }
 
-    /// Releases a segment in which nothing has been in use for a while, if it is not the last.
-    #[cold]
-    #[inline(never)]
-    fn release_old_segments(&mut self) {
-        let (clock, page) = (self.clock, self.page);
-        let mut slices = 1;
-        self.release_segments(|segment, memory, dirty| {
-            if clock.wrapping_sub(segment.since) < AGE || slices == 0 {
-                return false;
-            }
-            // What is resident goes first, so that releasing takes no time.
-            slices -= 1;
-            *dirty -= segment.purge(SLICE, page, memory);
-            segment.resident == 0
-        });
-    }
-
-    /// Releases the segments in which nothing is in use and of which `may_go` says so, but for the last one.
-    pub(super) fn release_segments(&mut self, mut may_go: impl FnMut(&mut Segment, &mut M, &mut usize) -> bool) {
+    /// Releases the segments in which nothing is in use, but for the last one if that is all there is.
+    pub(super) fn release_empty_segments(&mut self) {
         let mut kept = None;
         let mut next = self.segments;
         while let Some(mut at) = next {
             // SAFETY: as in `purge_some`.
             let segment = unsafe { at.as_mut() };
             next = segment.next;
-            let last = kept.is_none() && next.is_none();
-            if segment.top == 0 && !last && may_go(segment, &mut self.memory, &mut self.dirty) {
+            if segment.top == 0 && (kept.is_some() || next.is_some()) {
                 self.release_segment(kept, at);
             } else {
                 kept = Some(at);

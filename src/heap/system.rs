@@ -1,30 +1,80 @@
-//! The kernel's memory: the arena that fits the limit, and segments beyond it.
+//! The kernel's memory: address space as the heap needs it, and what is kept free of it.
+//!
+//! A heap takes region after region, so that stacks, threads and other mappings have what it does not use. Only the
+//! end is guarded: `RLIMIT_AS` counts the stack as it grows, and a heap that has taken everything turns the next page of
+//! stack into a `SIGSEGV`.
+//!
+//! ```text
+//!   | image, stack | heap ...  + region | guard                         |
+//!   0                                                           RLIMIT_AS
+//!
+//!   guard   the allowance   while it is there: a quarter of the limit, 64 MiB at most
+//!           the stack       then what the main thread's stack can still grow by: RLIMIT_STACK, less what it is
+//!           the last        then a 64th of the limit, 256 KiB at least: to say what is wrong, and for what the
+//!                           stack grows by between two requests
+//!   each at most the one before; a region is taken if the guard is still there beside it
+//! ```
+//!
+//! Whether it is there the kernel says: the guard is reserved and given back at once. So what others have mapped counts,
+//! and the answer never gets worse when the limit grows. Without a limit there is no guard and no such call.
+//!
+//! A region is as large as the heap asks for, which is as all before it together, at first a sixteenth of the limit; but
+//! at most a quarter of what the limit leaves, and where that is refused half of it, and so on, down to what is needed.
+//! The last two guards are for that alone.
+//!
+//! An allowance that the program sets is the only guard. In a program that rt0 did not start nobody knows where the main
+//! thread's stack begins: there it can grow by all that `RLIMIT_STACK` says.
 
 use core::ptr::NonNull;
 
 use super::Heap;
-use super::memory::{Extent, Memory};
-use crate::arena::{self, Arena, ArenaError, Budget, Options};
+use super::backend::Request;
+use super::class::GRANULE;
+use super::memory::{Extent, Memory, Refusal};
+use crate::arena::{self, Arena, ArenaError, Budget, LimitSource, Options};
 use crate::lock::{Lock, RawMutex, Unlocked};
-use crate::os::initial_stack::page_size;
-use crate::vm;
+use crate::memlimit::{self, Width};
+use crate::os::initial_stack::{InitialStack, page_size};
+use crate::sys::{self, RLIMIT_STACK};
+use crate::vm::{self, ReserveError, round_down, round_up};
 
-/// Memory from the kernel: first the arena of [`arena::mallocinit`], without a bitmap, then further segments for as long as
-/// limit, cap and kernel give them.
+/// The last guard is this part of the limit ...
+const LAST_SHARE: u64 = 64;
+/// ... or this many bytes.
+const LAST_MIN: u64 = 256 * 1024;
+
+/// The first region is this part of the limit.
+const FIRST_SHARE: u64 = 16;
+
+/// Memory from the kernel, region after region, for as long as limit, cap and kernel give it; or an arena, and what is
+/// beyond it.
 #[derive(Debug)]
 pub struct SystemMemory {
     allowance: Option<u64>,
     cap: Option<u64>,
-    /// What may be reserved yet; nothing is known before the first request.
-    budget: Option<Budget>,
-    /// The arena, until the heap takes it.
-    arena: Option<Extent>,
+    /// The limit, once it has been read.
+    source: Option<LimitSource>,
+    /// Bytes that are reserved.
+    reserved: u64,
+    /// What the kernel said when it refused last.
+    error: Option<ReserveError>,
+    arena: Option<InArena>,
+}
+
+/// An arena that the heap was given. Functions by pointer: a program without one does not carry them.
+#[derive(Debug)]
+struct InArena {
+    /// The first region, until the heap takes it.
+    first: Option<Extent>,
+    budget: Budget,
+    reserve: fn(&mut InArena, usize, usize) -> Option<Extent>,
+    release: fn(&mut InArena, Extent),
 }
 
 impl SystemMemory {
-    /// Reserves an arena when it is first asked.
+    /// Reserves nothing before it is first asked.
     pub const fn new() -> SystemMemory {
-        SystemMemory { allowance: None, cap: None, budget: None, arena: None }
+        SystemMemory { allowance: None, cap: None, source: None, reserved: 0, error: None, arena: None }
     }
 
     /// Leaves this many bytes of the limit for stacks and other mappings, as
@@ -44,20 +94,89 @@ impl SystemMemory {
     /// space of its bitmap is used for blocks as well, unless
     /// [`take_bitmap`](crate::arena::Region::take_bitmap) has taken it out.
     pub fn in_arena(arena: Arena) -> SystemMemory {
-        let (extent, budget) = arena.into_extents();
-        SystemMemory { budget: Some(budget), arena: Some(extent), ..SystemMemory::new() }
+        let (first, budget) = arena.into_extents();
+        let reserve = |arena: &mut InArena, min: usize, want: usize| {
+            // A first region too small for this request may serve the next one.
+            let first = arena.first.take_if(|first| first.len() >= min);
+            first.or_else(|| arena.budget.reserve(min as u64, want as u64).ok())
+        };
+        let release = |arena: &mut InArena, extent| arena.budget.release(extent);
+        SystemMemory { arena: Some(InArena { first: Some(first), budget, reserve, release }), ..SystemMemory::new() }
     }
 
-    /// Reserves the arena, if it has not been yet.
-    #[expect(clippy::result_large_err, reason = "there is no heap to put it in")]
-    fn reserve_arena(&mut self) -> Result<(), ArenaError> {
-        if self.budget.is_none() {
-            let SystemMemory { allowance, cap, .. } = *self;
-            let options = Options { allowance, cap, bitmap: false, ..Options::DEFAULT };
-            let (extent, budget) = arena::mallocinit(&options)?.into_extents();
-            (self.arena, self.budget) = (Some(extent), Some(budget));
+    /// A region without a limit, or where the kernel has to leave `guard` bytes: `most` bytes, or half, and so on, at
+    /// least `min`.
+    fn reserve_halving(&mut self, min: usize, most: usize, guard: u64) -> Option<Extent> {
+        let page = page_size();
+        let mut len = most.max(min);
+        loop {
+            match reserve_beside(len, guard) {
+                Ok(extent) => return Some(extent),
+                Err(error) => self.error = Some(error),
+            }
+            if len == min {
+                return None;
+            }
+            len = round_down(len / 2, page).max(min);
         }
-        Ok(())
+    }
+
+    fn reserve_region(&mut self, min: usize, want: usize) -> Option<Extent> {
+        // No two regions are more than there can be.
+        let want = want.min(usize::MAX / 4).max(min);
+        let capped = self.cap.map_or(u64::MAX, |cap| cap.saturating_sub(self.reserved));
+        if min as u64 > capped {
+            return None;
+        }
+        let most = (want as u64).min(capped);
+        let source = *self.source.get_or_insert_with(arena::source);
+        let Some(limit) = source.limit().filter(|limit| *limit <= Width::CURRENT.max()) else {
+            return self.reserve_halving(min, round_down(most as usize, page_size()), 0);
+        };
+        let allowance = self.allowance.unwrap_or(memlimit::default_allowance(limit));
+        let left = limit.saturating_sub(self.reserved).saturating_sub(allowance);
+        let most = most.min(self.reserved.max(limit / FIRST_SHARE)).min(left / 4);
+        let mut region = self.reserve_halving(min, round_down(most as usize, page_size()), allowance);
+        if region.is_none() && self.allowance.is_none() {
+            let stack = stack_growth().min(allowance);
+            for guard in [stack, (limit / LAST_SHARE).max(LAST_MIN).min(stack)] {
+                region = region.or_else(|| self.reserve_halving(min, min, guard));
+            }
+        }
+        region
+    }
+}
+
+/// Reserves `len` bytes if the kernel has `guard` bytes more.
+fn reserve_beside(len: usize, guard: u64) -> Result<Extent, ReserveError> {
+    let extent = vm::reserve(len)?;
+    if guard == 0 {
+        return Ok(extent);
+    }
+    match vm::reserve(round_up(guard.min(usize::MAX as u64 / 2) as usize, page_size())) {
+        // What the kernel does not take back stays reserved; there is no other use for it.
+        Ok(probe) => {
+            let _ = probe.release();
+            Ok(extent)
+        }
+        Err(error) => {
+            let _ = extent.release();
+            Err(error)
+        }
+    }
+}
+
+/// How far the main thread's stack can still grow.
+#[cold]
+fn stack_growth() -> u64 {
+    let Ok(sys::Rlimit { soft: Some(most), .. }) = sys::getrlimit(RLIMIT_STACK) else { return u64::MAX };
+    let here = 0u8;
+    // The strings above it are left out: so much more is kept.
+    let top = InitialStack::current().argv().addr();
+    // Another thread's stack, or a program that rt0 did not start, says nothing of the main thread's.
+    match top.checked_sub((&raw const here).addr()) {
+        Some(size) if (size as u64) < most => most - size as u64,
+        _ => most,
     }
 }
 
@@ -68,20 +187,27 @@ impl Default for SystemMemory {
 }
 
 impl<L: RawMutex> Heap<L, SystemMemory> {
-    /// Reserves the arena now, if it has not been yet, so that a limit which nothing
+    /// Takes the first region now, if that has not been done, so that a limit which nothing
     /// fits into is known before the first allocation and not by it.
     ///
     /// # Errors
     ///
-    /// Why there is no arena; it prints as the line that says so.
+    /// Why there is none; it prints as the line that says so.
     #[expect(clippy::result_large_err, reason = "there is no heap to put it in")]
     pub fn reserve(&self) -> Result<(), ArenaError> {
-        self.with(|state| state.backend.memory.reserve_arena())
+        self.with(|state| {
+            let least = Request { len: GRANULE, count: 1, align: GRANULE };
+            if state.backend.segments.is_some() || state.backend.add_segment(least).is_some() {
+                return Ok(());
+            }
+            let SystemMemory { allowance, cap, error, .. } = state.backend.memory;
+            Err(ArenaError::of_region(&Options { allowance, cap, bitmap: false, ..Options::DEFAULT }, error))
+        })
     }
 }
 
 impl Heap<Lock, SystemMemory> {
-    /// A heap that threads may share. It reserves its arena when it is first
+    /// A heap that threads may share. It takes nothing before it is first
     /// asked for memory.
     pub const fn new() -> Self {
         Heap::on(SystemMemory::new())
@@ -118,10 +244,12 @@ unsafe impl Memory for SystemMemory {
     #[cold]
     #[inline(never)]
     fn reserve(&mut self, min: usize, want: usize) -> Option<Extent> {
-        // An arena too small for this request may serve the next one.
-        self.reserve_arena().ok()?;
-        let arena = self.arena.take_if(|arena| arena.len() >= min);
-        arena.or_else(|| self.budget.as_mut()?.reserve(min as u64, want as u64).ok())
+        if let Some(arena) = &mut self.arena {
+            return (arena.reserve)(arena, min, want);
+        }
+        let extent = self.reserve_region(min, want)?;
+        self.reserved += extent.len() as u64;
+        Some(extent)
     }
 
     unsafe fn commit(&mut self, at: NonNull<u8>, len: usize) -> bool {
@@ -135,8 +263,13 @@ unsafe impl Memory for SystemMemory {
     }
 
     fn release(&mut self, extent: Extent) {
-        if let Some(budget) = &mut self.budget {
-            budget.release(extent);
+        if let Some(arena) = &mut self.arena {
+            return (arena.release)(arena, extent);
+        }
+        let len = extent.len() as u64;
+        // What the kernel does not take back stays reserved, and counts.
+        if extent.release().is_ok() {
+            self.reserved -= len;
         }
     }
 
@@ -148,5 +281,9 @@ unsafe impl Memory for SystemMemory {
     unsafe fn prefer_huge(&mut self, at: NonNull<u8>, len: usize) {
         // SAFETY: whole pages of an extent that the heap had from `reserve`.
         unsafe { vm::prefer_huge(at, len) };
+    }
+
+    fn note_refusal(&mut self, Refusal { asked, in_use, reserved, .. }: Refusal) {
+        arena::exhausted::note(asked, in_use, reserved);
     }
 }

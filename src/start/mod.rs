@@ -6,6 +6,7 @@ mod args;
 mod headers;
 mod relocate;
 
+use crate::arena::exhausted;
 use crate::io;
 use crate::sys;
 
@@ -250,20 +251,37 @@ fn refuse(failure: &crate::arena::ArenaError) -> i32 {
     2
 }
 
-/// Prints the panic's message and place on fd 2 and ends the process with status 2.
+/// Prints the panic's message and place on fd 2 and ends the process with status 2. Where `alloc` panics because there is
+/// no memory, one line says the limit, what the heap holds, what was asked for and what limit would do.
 pub fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     // In pieces: to format the place would cost a small program a kilobyte of code.
     let mut out = io::Buffered::new(io::Fd(2));
     let place = info.location().map(|place| (place.file(), [place.line(), place.column()]));
     let (file, numbers) = place.unwrap_or_default();
+    // `alloc` panics so where an allocation fails for good; the heap knows more of it.
+    // Compared from the end: that takes no function of memory.
+    let of_alloc = b"alloc/src/alloc.rs".iter().rev().zip(file.as_bytes().iter().rev()).all(|(a, b)| a == b);
+    if of_alloc && exhausted::is_noted() {
+        exhausted::tell(&mut |text, number| piece(&mut out, text, number));
+        let _ = out.finish();
+        sys::exit(2);
+    }
     out.write_bytes(b"panicked at ");
     out.write_bytes(file.as_bytes());
     for number in numbers {
-        out.write_bytes(b":");
-        out.write_bytes(io::decimal(number, &mut [0; io::DECIMAL]));
+        piece(&mut out, ":", Some(u64::from(number)));
     }
     // What cannot be written is lost: there is nobody to tell.
     let _ = out.write_fmt(format_args!(":\n{}\n", info.message()));
     let _ = out.finish();
     sys::exit(2)
+}
+
+/// Writes text, and perhaps a number after it.
+#[inline(never)]
+fn piece(out: &mut io::Buffered, text: &str, number: Option<u64>) {
+    out.write_bytes(text.as_bytes());
+    if let Some(number) = number {
+        out.write_bytes(io::decimal(number, &mut [0; io::DECIMAL]));
+    }
 }

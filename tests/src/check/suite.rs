@@ -133,7 +133,10 @@ impl Suite {
         }
         // There is room for the program, but not for 100,000 boxes.
         let full = job("collections/full".into(), &alloc, &[]).limited(1 << 20);
-        self.one(full, Part::Saying(End::Exit(2), "memory allocation of "));
+        self.one(
+            full,
+            Part::Saying(End::Exit(2), "rt0: cannot reserve arena virtual address space: limit 1048576 (RLIMIT_AS), "),
+        );
         self.one(job("fill/usage".into(), &alloc, &["--fill=0"]), Part::Saying(End::Exit(2), "usage: alloc"));
         Ok(())
     }
