@@ -58,7 +58,7 @@ impl Allocator {
     pub(super) fn allocate(&mut self, len: usize, code: usize) -> Option<usize> {
         let which = match len {
             0..=SHORT => 0,
-            ..=MIDDLE => 1,
+            _ if len <= MIDDLE => 1,
             _ => 2,
         };
         let cursor = &mut self.cursors[which];

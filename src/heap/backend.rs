@@ -449,3 +449,6 @@ pub(super) fn above_top(segment: &Segment, request: Request, limit: usize) -> Op
     let gap = request.place(segment.at(segment.top), room)?;
     Some((segment.top + gap, room - gap))
 }
+
+#[cfg(test)]
+mod tests;

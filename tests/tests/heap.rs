@@ -405,6 +405,130 @@ fn what_is_free_in_many_pieces_is_room_for_one_large_block() {
     }
 }
 
+#[test]
+fn a_full_heap_gives_again_what_was_freed_whatever_its_size_and_alignment() {
+    for (size, align) in [(64, 64), (24, 256), (4096, 4096), (100, 4096), (65536, 65536), (1 << 20, 1 << 20)] {
+        let calls = Cell::new(NEVER);
+        let mut watched = Watched::new(bounded(24 << 20, &calls));
+        let mut random = fastrand::Rng::with_seed(size as u64);
+        // Other blocks lie between, so that none is where it is because all are alike.
+        while watched.allocate(layout(size, align), false) {
+            if random.u8(..) < 8 {
+                watched.allocate(layout(random.usize(1..3000), 8), false);
+            }
+        }
+        while watched.allocate(layout(16, 8), false) {}
+        watched.check();
+        for round in 0..500 {
+            let which = random.usize(..watched.len());
+            let of = watched.layout(which);
+            watched.free(which);
+            assert!(watched.allocate(of, false), "{of:?} was freed and is refused, round {round} of {size}@{align}");
+        }
+        watched.check();
+    }
+}
+
+#[test]
+fn a_block_can_always_be_made_shorter() {
+    let calls = Cell::new(NEVER);
+    let mut watched = Watched::new(bounded(8 << 20, &calls));
+    for (from, to) in [(200_000, 8000), (4096, 16), (1 << 20, 0), (100_000, 99_000), (8192, 8191), (600, 500)] {
+        while watched.allocate(layout(from, 16), false) {}
+        let last = watched.len() - 1;
+        // `resize` holds that it does not fail.
+        assert!(watched.resize(last, to) && watched.resize(last / 2, to), "{from} to {to}");
+        watched.check();
+        watched.clear();
+    }
+}
+
+#[test]
+fn what_nobody_uses_goes_back_before_a_request_is_refused() {
+    // Each larger than the one before, which was freed; none would fit beside another.
+    let calls = Cell::new(NEVER);
+    let mut watched = Watched::new(bounded(60 << 20, &calls));
+    for mebibytes in 28..58 {
+        assert!(watched.allocate(layout(mebibytes << 20, 8), false), "{mebibytes} MiB");
+        watched.clear();
+        watched.check();
+    }
+    // The untouched end of a segment that holds a block goes back too.
+    let mut watched = Watched::new(bounded(60 << 20, &calls));
+    assert!(watched.allocate(layout(100, 8), false));
+    assert!(watched.allocate(layout(58 << 20, 8), false));
+    watched.check();
+}
+
+/// Pages of `[at, at + len)` that are resident.
+fn resident_pages(at: NonNull<u8>, len: usize) -> usize {
+    let base = at.addr().get().next_multiple_of(4096);
+    let pages = (at.addr().get() + len - base) / 4096;
+    let mut found = vec![0u8; pages];
+    // SAFETY: mincore writes one byte a page.
+    let answer = unsafe {
+        rt0::sys::syscall(rt0::sys::nr::MINCORE, [base.into(), (pages * 4096).into(), found.as_mut_ptr().into()])
+    };
+    answer.expect("mapped");
+    found.iter().filter(|page| **page & 1 != 0).count()
+}
+
+#[test]
+fn single_pages_between_small_blocks_go_back() {
+    // SAFETY: one thread.
+    let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
+    const LEN: usize = 12_000;
+    let mut blocks = Vec::new();
+    for i in 0..600 {
+        let block = heap.allocate(layout(LEN, 8)).expect("room");
+        // SAFETY: the heap's block.
+        unsafe { block.write_bytes(1, LEN) };
+        let beside = heap.allocate(layout(9000, 8)).expect("room");
+        // SAFETY: the block is this heap's and that long.
+        unsafe { beside.write_bytes(1, 9000) };
+        blocks.push((block, i));
+    }
+    // The pages that lie whole in a block are the heap's words' or nobody's when it is free.
+    for (block, _) in &blocks {
+        // SAFETY: the heap's block, freed once.
+        unsafe { heap.deallocate(*block, layout(LEN, 8)) };
+    }
+    heap.trim();
+    assert_eq!(heap.check(), Ok(()));
+    for (block, i) in blocks {
+        // A page and a half at either end holds the neighbours, or words of the chunk.
+        let base = block.addr().get();
+        let (from, to) = ((base + 88).next_multiple_of(4096), (base + LEN - 8) / 4096 * 4096);
+        if from < to {
+            // SAFETY: inside the block that was.
+            let resident = resident_pages(unsafe { block.add(from - base) }, to - from);
+            assert_eq!(resident, 0, "block {i}");
+        }
+    }
+}
+
+#[test]
+fn what_is_never_written_makes_nothing_else_resident() {
+    // SAFETY: one thread.
+    let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
+    let whole = heap.allocate(layout(1 << 30, 8)).expect("address space");
+    let mut addresses = Vec::new();
+    for _ in 0..1024 {
+        let block = heap.allocate(layout(256, 8)).expect("room");
+        // SAFETY: the heap's block.
+        unsafe { block.write_bytes(1, 256) };
+        addresses.push(block.addr().get());
+    }
+    // One or two may lie before the large block, which begins at a page.
+    let end = whole.addr().get() + (1 << 30);
+    let low = addresses.into_iter().filter(|at| *at >= end).min().expect("the others lie behind it");
+    let low = NonNull::new(std::ptr::with_exposed_provenance_mut::<u8>(low)).expect("a block");
+    // 64 pages are written; as far as the segment is committed, at most a step more is there.
+    let resident = resident_pages(low, 512 << 10);
+    assert!((60..64 + 48).contains(&resident), "{resident} pages");
+    assert_eq!(resident_pages(whole, 1 << 30), 0);
+}
+
 static SHARED: Heap = Heap::new();
 
 #[test]

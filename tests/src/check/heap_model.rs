@@ -139,6 +139,11 @@ impl<'a> Watched<'a> {
         true
     }
 
+    /// The layout of the block `which`.
+    pub fn layout(&self, which: usize) -> Layout {
+        self.blocks[which].layout
+    }
+
     /// Frees the block `which`.
     pub fn free(&mut self, which: usize) {
         let block = self.blocks.swap_remove(which);
