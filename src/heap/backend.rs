@@ -226,7 +226,8 @@ impl<M: Memory> Backend<M> {
     #[inline(never)]
     fn carve(&mut self, request: Request, chunk: FreeChunk) -> Option<Blocks> {
         let gap = request.place(chunk.start(), chunk.len())?;
-        let segment = self.segment_of(chunk.start())?;
+        // SAFETY: the only segment that is looked at here.
+        let segment = unsafe { self.segment_of(chunk.start()) }?;
         let span = self.unlink(segment, chunk);
         let Span { start, end, .. } = span;
         let at = start + gap;
@@ -272,7 +273,8 @@ impl<M: Memory> Backend<M> {
     /// The `len` bytes at `at` are whole granules that the back end gave, and
     /// nobody uses them any more.
     pub(super) unsafe fn give(&mut self, at: NonNull<u8>, len: usize) {
-        let segment = self.segment_of(at);
+        // SAFETY: the only segment that is looked at here.
+        let segment = unsafe { self.segment_of(at) };
         let start = segment.as_ref().map_or(0, |segment| segment.offset(at));
         let end = start + len;
         let wrong = match &segment {
@@ -328,7 +330,8 @@ impl<M: Memory> Backend<M> {
             return true;
         }
         // A block that is not the heap's moves, and is found out when the old one is given.
-        let Some(segment) = self.segment_of(at) else { return false };
+        // SAFETY: the only segment that is looked at here.
+        let Some(segment) = (unsafe { self.segment_of(at) }) else { return false };
         let start = segment.offset(at);
         let (end, new_end) = (start + old, start + new);
         if new_end <= end || new_end > segment.size() {
@@ -368,11 +371,15 @@ impl<M: Memory> Backend<M> {
     ///
     /// The result is not tied to the borrow of `self`: the segment's own fields
     /// change together with the bins, and both belong to this back end.
+    ///
+    /// # Safety
+    ///
+    /// While the result is used, the caller has no other reference to a segment, and none is released.
     #[inline]
-    fn segment_of<'a>(&self, at: NonNull<u8>) -> Option<&'a mut Segment> {
+    unsafe fn segment_of<'a>(&self, at: NonNull<u8>) -> Option<&'a mut Segment> {
         let mut next = self.segments;
         while let Some(mut segment) = next {
-            // SAFETY: as in `take_top`; each caller holds one segment at a time.
+            // SAFETY: segments stay until they are released, and this function's contract excludes other references.
             let segment = unsafe { segment.as_mut() };
             if segment.offset_of(at).is_some() {
                 return Some(segment);
@@ -390,6 +397,7 @@ impl<M: Memory> Backend<M> {
     #[inline(never)]
     unsafe fn put(&mut self, segment: &mut Segment, span: Span) {
         let Span { start, end, dirty, done, age } = span;
+        debug_assert!(start < end && end <= segment.top, "a free chunk lies below the top");
         let len = end - start;
         segment.set_edge(start);
         segment.set_edge(end - GRANULE);

@@ -1,5 +1,7 @@
 //! The whole-heap consistency check.
 
+use core::fmt;
+
 use super::backend::Backend;
 use super::bins::BINS;
 use super::cache::Cache;
@@ -28,6 +30,25 @@ pub enum Fault {
     /// the granule; or the list runs in a circle, or holds another number than it says.
     List(usize),
 }
+
+/// `a free chunk's words contradict its edge bits, at 0x7f0012345678`.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, at) = match *self {
+            Fault::Chunk(at) => ("a free chunk's words contradict its edge bits", Some(at)),
+            Fault::Unjoined(at) => ("two free chunks touch, or one touches the top", Some(at)),
+            Fault::Bin(at) => ("a free chunk is in the wrong bin, or its links are broken", Some(at)),
+            Fault::Age(at) => ("a dirty chunk is not in the list of those, or its links are broken", Some(at)),
+            Fault::Count => ("the bins hold another number of chunks than the segments show", None),
+            Fault::Sum => ("the sums kept of free, used or resident bytes are wrong", None),
+            Fault::List(at) => ("a listed block is not a free block of its class", Some(at)),
+        };
+        f.write_str(what)?;
+        at.map_or(Ok(()), |at| write!(f, ", at {at:#x}"))
+    }
+}
+
+impl core::error::Error for Fault {}
 
 /// What a look at the segments has found.
 #[derive(Default)]

@@ -216,6 +216,7 @@ impl Segment {
     /// Whether the granule that begins at `offset` is an edge of a free chunk.
     #[inline]
     pub(super) fn edge(&self, offset: usize) -> bool {
+        debug_assert!(offset < self.committed, "bits are committed with the blocks that they are for");
         let granule = offset / GRANULE;
         // SAFETY: the bits below `committed` are committed.
         unsafe { self.bits.add(granule / BITS).read() >> (granule % BITS) & 1 != 0 }

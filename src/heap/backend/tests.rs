@@ -86,6 +86,8 @@ fn a_chunk_whose_ends_disagree() {
         let mend = |_: &mut _, ()| unsafe { last.write(len) };
         let fault = found(&mut state, harm, mend);
         assert_eq!(fault, Fault::Chunk(address(chunk)));
+        let words = std::format!("a free chunk's words contradict its edge bits, at {:#x}", address(chunk));
+        assert_eq!(std::format!("{fault}"), words);
     }
 }
 
@@ -93,7 +95,8 @@ fn a_chunk_whose_ends_disagree() {
 fn an_edge_that_is_none() {
     let state = used();
     let chunk = chunks(&state, |c| c.len() > LONG)[0];
-    let segment = state.backend.segment_of(chunk.start()).expect("it is in one");
+    // SAFETY: the only segment that this test looks at.
+    let segment = unsafe { state.backend.segment_of(chunk.start()) }.expect("it is in one");
     let inside = segment.offset(chunk.start()) + 3 * GRANULE;
     segment.set_edge(inside);
     assert_eq!(check(&state.cache, &state.backend), Err(Fault::Chunk(address(chunk))));
@@ -105,7 +108,8 @@ fn an_edge_that_is_none() {
 fn chunks_that_are_not_joined() {
     let mut state = used();
     let chunk = chunks(&state, |c| c.len() > LONG && c.dirty(c.len()) == 0)[0];
-    let segment = state.backend.segment_of(chunk.start()).expect("it is in one");
+    // SAFETY: the only segment that this test looks at.
+    let segment = unsafe { state.backend.segment_of(chunk.start()) }.expect("it is in one");
     let whole = state.backend.unlink(segment, chunk);
     // SAFETY: two halves of what was a chunk.
     unsafe {
@@ -117,7 +121,8 @@ fn chunks_that_are_not_joined() {
     // One that touches the top.
     let mut state = used();
     let run = state.backend.take(Request { len: 4096, count: 1, align: GRANULE }).expect("memory");
-    let segment = state.backend.segment_of(run.at).expect("it is in one");
+    // SAFETY: the only segment that this test looks at.
+    let segment = unsafe { state.backend.segment_of(run.at) }.expect("it is in one");
     let top = segment.top;
     state.backend.raise_top(segment, top + 64);
     // SAFETY: above the top that was, and committed as far as `soft`.
