@@ -32,10 +32,26 @@ struct Rule {
 /// What a rule decides by.
 struct Inputs<'a> {
     options: &'a Options,
-    limit: Option<u64>,
+    source: LimitSource,
     image: u64,
     footprint: u64,
     page: u64,
+}
+
+impl Inputs<'_> {
+    /// What the kernel and the linker say of this process.
+    fn read(options: &Options) -> Inputs<'_> {
+        let page = page_size();
+        let image = image(page);
+        Inputs { options, source: source(), image, footprint: image + kernel_part(page), page: page as u64 }
+    }
+
+    /// The decision that a rule's choice makes, before anything was tried.
+    fn decision(&self, choice: &Choice, attempts: Attempts) -> Decision {
+        let Inputs { options, source, image, footprint, page } = *self;
+        let Choice { allowance, headroom, asked, .. } = *choice;
+        Decision { options: *options, source, page, image, footprint, allowance, headroom, asked, attempts }
+    }
 }
 
 /// What a rule decides.
@@ -63,7 +79,8 @@ impl Policy {
 }
 
 fn fit(inputs: &Inputs<'_>) -> Choice {
-    let Inputs { options, limit, footprint, page, .. } = *inputs;
+    let Inputs { options, source, footprint, page, .. } = *inputs;
+    let limit = source.limit();
     let width = Width::CURRENT;
     let headroom = memlimit::fit(limit, footprint, options.allowance, width);
     let room = cap(headroom, options.cap);
@@ -77,7 +94,7 @@ fn fit(inputs: &Inputs<'_>) -> Choice {
 }
 
 fn go(inputs: &Inputs<'_>) -> Choice {
-    let headroom = memlimit::go(inputs.limit, inputs.image);
+    let headroom = memlimit::go(inputs.source.limit(), inputs.image);
     let go = plan::go(headroom, inputs.page, Width::CURRENT);
     let asked = if inputs.options.bitmap { go } else { Plan { bitmap: 0, arena: go.total() } };
     Choice { allowance: memlimit::STACKS, headroom, room: headroom, asked: Some(asked), least: asked }
@@ -417,15 +434,7 @@ impl Budget {
         self.kept = before.or(now);
         let result = match (result, before) {
             // It was granted at once, but not as the budget says: is there still what is to be kept?
-            (Ok(extent), Some(kept)) if now.is_none() && kept > 0 => match vm::reserve(vm::round_up(kept, page_size()))
-            {
-                Ok(probe) => probe.release().map(|()| extent).map_err(|(_, errno)| ReserveError::Kernel(errno)),
-                Err(error) => {
-                    // What is not taken back stays reserved; there is no other use for it.
-                    let _ = extent.release();
-                    Err(error)
-                }
-            },
+            (Ok(extent), Some(kept)) if now.is_none() => vm::beside(extent, kept as u64),
             (result, _) => result,
         };
         (result, attempts)
@@ -488,17 +497,11 @@ fn kernel_part(page: usize) -> u64 {
 /// [`ArenaError`] if nothing fits. Nothing is reserved then.
 #[expect(clippy::result_large_err, reason = "there is no heap yet to put it in")]
 pub fn mallocinit(options: &Options) -> Result<Arena, ArenaError> {
-    let source = source();
-    let limit = source.limit();
-    let page = page_size();
-    let image = image(page);
-    let footprint = image + kernel_part(page);
-    let page = page as u64;
-    let inputs = Inputs { options, limit, image, footprint, page };
-    let Choice { allowance, headroom, room, asked, least } = (options.policy.0.decide)(&inputs);
-    let attempts = Attempts { calls: 1, ..Attempts::default() };
-    let mut decision =
-        Decision { options: *options, source, page, image, footprint, allowance, headroom, asked, attempts };
+    let inputs = Inputs::read(options);
+    let limit = inputs.source.limit();
+    let choice = (options.policy.0.decide)(&inputs);
+    let mut decision = inputs.decision(&choice, Attempts { calls: 1, ..Attempts::default() });
+    let Choice { room, asked, least, .. } = choice;
     let Some(asked) = asked else {
         return Err(ArenaError { decision, error: None });
     };
@@ -626,20 +629,10 @@ impl Arena {
 impl ArenaError {
     /// That of a heap which wants a region and no arena.
     pub(crate) fn of_region(options: &Options, error: Option<ReserveError>) -> ArenaError {
-        let source = source();
-        let page = page_size();
-        let image = image(page);
-        let footprint = image + kernel_part(page);
-        let page = page as u64;
-        let inputs = Inputs { options, limit: source.limit(), image, footprint, page };
-        let Choice { allowance, headroom, least, .. } = fit(&inputs);
-        let attempts = Attempts { tries: 1, calls: 2 };
-        let asked = Some(least);
-        let options = *options;
-        ArenaError {
-            decision: Decision { options, source, page, image, footprint, allowance, headroom, asked, attempts },
-            error,
-        }
+        let inputs = Inputs::read(options);
+        let choice = fit(&inputs);
+        let choice = Choice { asked: Some(choice.least), ..choice };
+        ArenaError { decision: inputs.decision(&choice, Attempts { tries: 1, calls: 2 }), error }
     }
 
     /// The smallest reservation that would have done.

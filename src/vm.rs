@@ -206,6 +206,28 @@ pub fn reserve(len: usize) -> Result<Extent, ReserveError> {
     }
 }
 
+/// Keeps a new reservation only if the kernel has `guard` bytes more: they are reserved and given back at once.
+///
+/// # Errors
+///
+/// What the kernel said to the guard. The reservation has been released.
+pub(crate) fn beside(extent: Extent, guard: u64) -> Result<Extent, ReserveError> {
+    if guard == 0 {
+        return Ok(extent);
+    }
+    // What the kernel does not take back stays reserved; there is no other use for it.
+    match reserve(round_up(guard.min(usize::MAX as u64 / 2) as usize, page_size())) {
+        Ok(probe) => {
+            let _ = probe.release();
+            Ok(extent)
+        }
+        Err(error) => {
+            let _ = extent.release();
+            Err(error)
+        }
+    }
+}
+
 /// What the search for the largest reservation took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

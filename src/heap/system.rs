@@ -36,7 +36,7 @@ use crate::lock::{Lock, RawMutex, Unlocked};
 use crate::memlimit::{self, Width};
 use crate::os::initial_stack::{InitialStack, page_size};
 use crate::sys::{self, RLIMIT_STACK};
-use crate::vm::{self, ReserveError, round_down, round_up};
+use crate::vm::{self, ReserveError, round_down};
 
 /// The last guard is this part of the limit ...
 const LAST_SHARE: u64 = 64;
@@ -137,7 +137,7 @@ impl SystemMemory {
         let page = page_size();
         let mut len = most.max(min);
         loop {
-            match reserve_beside(len, guard) {
+            match vm::reserve(len).and_then(|extent| vm::beside(extent, guard)) {
                 Ok(extent) => return Some(extent),
                 Err(error) => self.error = Late::Some(error),
             }
@@ -175,25 +175,6 @@ impl SystemMemory {
             }
         }
         region
-    }
-}
-
-/// Reserves `len` bytes if the kernel has `guard` bytes more.
-fn reserve_beside(len: usize, guard: u64) -> Result<Extent, ReserveError> {
-    let extent = vm::reserve(len)?;
-    if guard == 0 {
-        return Ok(extent);
-    }
-    match vm::reserve(round_up(guard.min(usize::MAX as u64 / 2) as usize, page_size())) {
-        // What the kernel does not take back stays reserved; there is no other use for it.
-        Ok(probe) => {
-            let _ = probe.release();
-            Ok(extent)
-        }
-        Err(error) => {
-            let _ = extent.release();
-            Err(error)
-        }
     }
 }
 
