@@ -27,9 +27,11 @@ SQLITE_OPTIONS := -DSQLITE_OS_OTHER=1 -DSQLITE_THREADSAFE=0 -DSQLITE_TEMP_STORE=
 	-DSQLITE_OMIT_LOCALTIME -DSQLITE_OMIT_DEPRECATED -DSQLITE_OMIT_WAL -DSQLITE_DEFAULT_MEMSTATUS=0
 GUEST_LIBC := $(wildcard $G/libc/*.c) $G/libc/setjmp.S
 
+comma := ,
+
 # How a program without a C library is linked for a port; the script makes its image as small as those of Rust.
-GUEST_LINK = -nostdlib -static --ld-path=$(or $(shell command -v $(LLD)),$(LLD)) -Wl,--gc-sections -Wl,--build-id=none \
-	-Wl,-z,norelro,-z,noexecstack,-z,max-page-size=4096,--no-rosegment -Llinker -Wl,-T,$1.ld
+GUEST_LINK = -nostdlib -static --ld-path=$(or $(shell command -v $(LLD)),$(LLD)) -Wl,--gc-sections \
+	$(if $(filter linux_arm,$1),-Wl$(comma)-z$(comma)max-page-size=4096) -Llinker -Wl,-T,$1.ld
 guest_cc = $(GUEST_CC) $(CLANG_$1) $(GUEST_CFLAGS) -Wno-unused-command-line-argument -nostdlibinc $(GUEST_LINK) \
 	-I$G/libc/include -Iinclude $2 $(GUEST_LIBC) -Ldist/$1/lib -lrt0 dist/$1/lib/libguest_numbers.a -o dist/$1/guests/$3
 

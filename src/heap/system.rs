@@ -183,7 +183,7 @@ impl SystemMemory {
 fn stack_growth() -> u64 {
     let Ok(sys::Rlimit { soft: Some(most), .. }) = sys::getrlimit(RLIMIT_STACK) else { return u64::MAX };
     let here = 0u8;
-    // The strings above it are left out: so much more is kept.
+    // The strings above argv are left out, and so as much more is kept.
     let top = InitialStack::current().argv().addr();
     // Another thread's stack, or a program that rt0 did not start, says nothing of the main thread's.
     match top.checked_sub((&raw const here).addr()) {

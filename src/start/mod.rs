@@ -34,8 +34,8 @@ pub use relocate::Image;
 /// `fn(Args) -> arena::Options`, reserves what it asks for and hands it to `main(Args, arena::Arena)`. If nothing
 /// fits, the process ends with the one line that says so on fd 2 and status 2.
 ///
-/// With a heap, `entry!(main, heap = HEAP)` reserves its arena before `main` and ends the process in the same way if
-/// nothing fits. Without that the first allocation reserves it, and fails.
+/// With a heap, `entry!(main, heap = HEAP)` takes its first region before `main` and ends the process in the same way if
+/// nothing fits. Without that the first allocation takes it, and fails.
 ///
 /// `entry!(main, arena = options, heap = HEAP)` does both, the arena first: its options have to leave something for
 /// the heap ([`Options::cap`](crate::arena::Options::cap), [`Options::allowance`](crate::arena::Options::allowance)).
@@ -234,7 +234,7 @@ pub fn run_with_arena(
     }
 }
 
-/// Runs `main` if the heap has its arena.
+/// Runs `main` if the heap has its first region.
 #[doc(hidden)]
 #[inline(always)]
 pub fn run_with_heap(reserved: Result<(), crate::arena::ArenaError>, main: impl FnOnce() -> i32) -> i32 {
