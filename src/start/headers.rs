@@ -66,9 +66,7 @@ pub(crate) unsafe fn relocate(stack: InitialStack) {
     }
     // SAFETY: the section says how many bytes of each there are and where.
     unsafe {
-        let table = at(table).cast::<Relocation>();
-        relocate::apply(table, table.byte_add(size), bias);
-        let packed = at(packed).cast::<usize>();
-        relocate::apply_packed(packed, packed.byte_add(packed_size), bias);
+        let (table, packed) = (at(table).cast::<Relocation>(), at(packed).cast::<usize>());
+        relocate::apply_all(table, table.byte_add(size), packed, packed.byte_add(packed_size), bias);
     }
 }

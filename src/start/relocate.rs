@@ -1,10 +1,9 @@
 //! Relocation of a static-PIE by itself.
 //!
 //! Until it is done, nothing here may use an address that the linker stored in memory: no static that holds a
-//! pointer, no table of functions, no formatted text. Locals, constants that are bytes, and calls (which are relative)
-//! are all there is.
-
-use core::ptr::with_exposed_provenance_mut;
+//! pointer, no table of functions, no formatted text; and no call of a function of another crate, which without
+//! optimization goes by way of such a table. So this is inlined into the program, casts pointers with `as`, and uses of
+//! `core` only what is always inlined. Locals are all there is.
 
 use crate::arch::{Current, Port};
 use crate::sys;
@@ -40,36 +39,47 @@ pub(crate) unsafe fn relocate(image: *const Image) {
     if relocations == end {
         return;
     }
-    let bias = image.addr().wrapping_sub(linked_at as usize);
+    let bias = (image as usize).wrapping_sub(linked_at as usize);
+    let at = |distance: i32| image.wrapping_byte_offset(distance as isize);
     // SAFETY: the script measured the distances, in the image that it laid out.
-    unsafe {
-        apply(image.byte_offset(relocations as isize).cast(), image.byte_offset(packed as isize).cast(), bias);
-        apply_packed(image.byte_offset(packed as isize).cast(), image.byte_offset(end as isize).cast(), bias);
-    }
+    unsafe { apply_all(at(relocations).cast(), at(packed).cast(), at(packed).cast(), at(end).cast(), bias) };
 }
 
-/// Applies the relocations from `next` to `end`.
+/// Applies relocations and packed relocations. If there is one that is not known, says so when the others are done, and
+/// ends the process.
 ///
 /// # Safety
 ///
 /// A linker made them for this image, which is `bias` bytes above the place that it was linked for.
-pub(super) unsafe fn apply(mut next: *const Relocation, end: *const Relocation, bias: usize) {
-    while next < end {
+#[inline(always)]
+pub(super) unsafe fn apply_all(
+    mut next: *const Relocation,
+    end: *const Relocation,
+    packed: *const usize,
+    packed_end: *const usize,
+    bias: usize,
+) {
+    let mut unknown = None;
+    while (next as usize) < end as usize {
         // SAFETY: this is not the end, so a relocation is here.
         let relocation = unsafe { *next };
-        let [place, what, ..] = relocation;
         // The type without a symbol: nothing that is linked statically refers to one by name.
-        if what != Current::R_RELATIVE {
-            refuse(what, place);
+        if relocation[1] == Current::R_RELATIVE {
+            let word = bias.wrapping_add(relocation[0]) as *mut usize;
+            // SAFETY: the linker made this word for us to relocate; it is writable, and of no other type than a word.
+            unsafe {
+                let addend = if Current::RELA { relocation[relocation.len() - 1] } else { *word };
+                *word = bias.wrapping_add(addend);
+            }
+        } else {
+            unknown = Some((relocation[1], relocation[0]));
         }
-        let word = with_exposed_provenance_mut::<usize>(bias.wrapping_add(place));
-        // SAFETY: the linker made this word for us to relocate, and it is writable.
-        unsafe {
-            let addend = if Current::RELA { relocation[relocation.len() - 1] } else { word.read_unaligned() };
-            word.write_unaligned(bias.wrapping_add(addend));
-        }
-        // SAFETY: the next one, or the end.
-        next = unsafe { next.add(1) };
+        next = next.wrapping_add(1);
+    }
+    // SAFETY: this function's contract is the same.
+    unsafe { apply_packed(packed, packed_end, bias) };
+    if let Some((what, place)) = unknown {
+        refuse(what, place);
     }
 }
 
@@ -79,16 +89,18 @@ pub(super) unsafe fn apply(mut next: *const Relocation, end: *const Relocation, 
 /// # Safety
 ///
 /// A linker made them for this image, which is `bias` bytes above the place that it was linked for.
-pub(super) unsafe fn apply_packed(mut next: *const usize, end: *const usize, bias: usize) {
-    let mut place = with_exposed_provenance_mut::<usize>(0);
-    while next < end {
+#[inline(always)]
+unsafe fn apply_packed(mut next: *const usize, end: *const usize, bias: usize) {
+    let mut place = bias as *mut usize;
+    while (next as usize) < end as usize {
         // SAFETY: this is not the end, so an entry is here.
         let entry = unsafe { *next };
-        let (first, mut bits) = match entry & 1 {
-            0 => (with_exposed_provenance_mut(bias.wrapping_add(entry)), 1),
-            _ => (place, entry >> 1),
-        };
-        let mut word = first;
+        let even = entry & 1 == 0;
+        let mut bits = if even { 1 } else { entry >> 1 };
+        if even {
+            place = bias.wrapping_add(entry) as *mut usize;
+        }
+        let mut word = place;
         while bits != 0 {
             if bits & 1 != 0 {
                 // SAFETY: the linker made this word for us to relocate; it is aligned and writable.
@@ -97,9 +109,8 @@ pub(super) unsafe fn apply_packed(mut next: *const usize, end: *const usize, bia
             word = word.wrapping_add(1);
             bits >>= 1;
         }
-        place = first.wrapping_add(if entry & 1 == 0 { 1 } else { usize::BITS as usize - 1 });
-        // SAFETY: the next one, or the end.
-        next = unsafe { next.add(1) };
+        place = place.wrapping_add(if even { 1 } else { usize::BITS as usize - 1 });
+        next = next.wrapping_add(1);
     }
 }
 
