@@ -6,9 +6,9 @@ use std::path::Path;
 /// The ports, as the linker scripts are named.
 const PORTS: [&str; 5] = ["linux_386", "linux_amd64", "linux_arm", "freebsd_386", "freebsd_amd64"];
 
-/// Standard targets for which rustc links a static-PIE where crt-static is set (`static-position-independent-executables`
+/// The standard target for which rustc links a static-PIE where crt-static is set (`static-position-independent-executables`
 /// of `rustc --print target-spec-json`).
-const STATIC_PIE: [&str; 2] = ["i686-unknown-linux-gnu", "x86_64-unknown-linux-gnu"];
+const STATIC_PIE: &str = "x86_64-unknown-linux-gnu";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -67,7 +67,7 @@ fn static_pie(target: &str) -> Result<bool, String> {
     let flags = list("CARGO_ENCODED_RUSTFLAGS", '\x1f');
     let model =
         flags.iter().filter_map(|flag| flag.split_once("relocation-model=")).next_back().map(|(_, model)| model);
-    let possible = STATIC_PIE.contains(&target);
+    let possible = target == STATIC_PIE;
     match model {
         Some("pie") if !possible => Err(format!(
             "rustc links no static-PIE for {target}; leave out relocation-model=pie, or use a target of rt0's targets/"

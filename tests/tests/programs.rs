@@ -91,6 +91,8 @@ fn a_limit_that_nothing_fits_into_is_told_in_one_line() {
                     let would_do: u64 =
                         output.split("a limit of ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
                     assert!(would_do > limit, "{output:?}");
+                    // A shell takes it in KiB.
+                    assert!(output.ends_with(&format!("(ulimit -v {})\n", would_do.div_ceil(KIB))), "{output:?}");
                     assert_eq!(run(port, "limits", args, Some(would_do)).end, End::Exit(0), "{output:?}");
                 }
             }

@@ -26,10 +26,11 @@ struct Project {
 }
 
 impl Project {
-    fn new(linker: &str) -> Result<Project> {
+    /// What `rt0`, a copy of this repository or of the package, makes of its template.
+    fn new(rt0: &Path, linker: &str) -> Result<Project> {
         let scratch = tempfile::tempdir()?;
         let folder = scratch.path().join("a folder/program");
-        let made = Command::new(root().join("tools/new")).arg(&folder).arg(linker).status()?;
+        let made = Command::new(rt0.join("tools/new")).arg(&folder).arg(linker).status()?;
         ensure!(made.success(), "tools/new: {made}");
         fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock"))?;
         Ok(Project { _scratch: scratch, folder })
@@ -67,7 +68,7 @@ const SORTED: &str = "fig\npear\napple\n";
 
 #[test]
 fn plain_cargo_works_for_this_machine() -> Result<()> {
-    let project = Project::new("rust-lld")?;
+    let project = Project::new(root(), "rust-lld")?;
     for profile in [&[][..], &["--release"]] {
         let run = [&["cargo", "run", "--quiet"][..], profile, &["--"], &WORDS].concat();
         let said = project.run(".", &run)?;
@@ -83,6 +84,27 @@ fn plain_cargo_works_for_this_machine() -> Result<()> {
     } else {
         println!("not run: this toolchain has no clippy");
     }
+    Ok(())
+}
+
+/// The package, unpacked elsewhere, has all that a project needs: the template, its script, the linker scripts.
+#[test]
+fn the_packaged_crate_makes_a_project() -> Result<()> {
+    let package = root().join("target/package-test");
+    let packed = Command::new("cargo")
+        .args(["package", "--quiet", "--offline", "--no-verify", "--allow-dirty", "-p", "rt0", "--target-dir"])
+        .arg(&package)
+        .current_dir(root())
+        .output()?;
+    ensure!(packed.status.success(), "cargo package: {}", String::from_utf8_lossy(&packed.stderr));
+    let scratch = tempfile::tempdir()?;
+    let version = env!("CARGO_PKG_VERSION"); // the workspace has one
+    let file = package.join(format!("package/rt0-{version}.crate"));
+    let unpacked = Command::new("tar").arg("-xzf").arg(&file).arg("-C").arg(scratch.path()).status()?;
+    ensure!(unpacked.success(), "tar: {unpacked}");
+    let project = Project::new(&scratch.path().join(format!("rt0-{version}")), "rust-lld")?;
+    let said = project.run(".", &[&["cargo", "run", "--quiet", "--"][..], &WORDS].concat())?;
+    ensure!(said == SORTED, "{said:?}");
     Ok(())
 }
 
@@ -105,7 +127,7 @@ fn plain_cargo_works_in_the_folder_of_targets() -> Result<()> {
         return Ok(());
     }
     let linker = toolchain("PORT_LINKER")?;
-    let project = Project::new(if linker.is_empty() { "rust-lld" } else { &linker })?;
+    let project = Project::new(root(), if linker.is_empty() { "rust-lld" } else { &linker })?;
     let cargo = toolchain("PORT_CARGO")?;
     let cargo: Vec<&str> = cargo.split_whitespace().collect();
     for port in chosen(&Port::ALL) {
