@@ -67,7 +67,7 @@ endif
 # What can be made. A word that is none of these is refused before anything is installed or built.
 PLAIN := help clean tools header
 GOALS := $(PLAIN) new run test sweep mutants sanitize bench bench-worst test-freebsd dist library guests guests-hosted \
-	bench-guests layouts others pie lint guests-% dist-% library-% layouts-% pie-% warnings-%
+	bench-guests layouts others pie lint guests-% dist-% library-% layouts-% pie-% warnings-% dist/%
 unknown := $(filter-out $(GOALS),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(error there is no rule for $(unknown); `make help` says what there is)

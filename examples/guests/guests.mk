@@ -1,5 +1,5 @@
 # make guests: dist/<port>/guests/{lua,sqlite}, without a C library, for every port: clang and LLD cross-compile them.
-# make guests-hosted: dist/hosted/<guest>-<library>, the same sources under a C library, natively, for comparison.
+# make guests-hosted: dist/hosted/<guest>-<library>, the same sources under a C library, for comparison.
 #
 # The guests' own sources are those of two packages (examples/guests/sources), which cargo fetches; nothing is changed.
 
@@ -33,7 +33,10 @@ comma := ,
 GUEST_LINK = -nostdlib -static --ld-path=$(or $(shell command -v $(LLD)),$(LLD)) -Wl,--gc-sections \
 	$(if $(filter linux_arm,$1),-Wl$(comma)-z$(comma)max-page-size=4096) -Llinker -Wl,-T,$1.ld
 guest_cc = $(GUEST_CC) $(CLANG_$1) $(GUEST_CFLAGS) -Wno-unused-command-line-argument -nostdlibinc $(GUEST_LINK) \
-	-I$G/libc/include -Iinclude $2 $(GUEST_LIBC) -Ldist/$1/lib -lrt0 dist/$1/lib/libguest_numbers.a -o dist/$1/guests/$3
+	-I$G/libc/include -Iinclude $2 $(GUEST_LIBC) -Ldist/$1/lib -lrt0 dist/$1/lib/libguest_numbers.a -o $@
+GUEST_FILES := $(GUEST_LIBC) $(wildcard $G/libc/include/*.h) $G/guests.mk $G/sources/Cargo.toml include/rt0.h
+LUA_MAIN := $G/lua/main.c
+SQLITE_MAIN := $G/sqlite/main.c $G/sqlite/vfs.c
 
 guests: $(PORT:%=guests-%)
 guests-%: library-%
@@ -42,24 +45,34 @@ guests-%: library-%
 	@RUSTFLAGS=-Crelocation-model=pic $(subst --release,--profile library,$(call port_cargo,$*,build)) --quiet \
 		-p guest-numbers --target-dir target/library
 	@cp -u $(subst target/,target/library/,$(patsubst %release,%library,$(call out_of,$*)))/libguest_numbers.a dist/$*/lib/
-	@lua='$(LUA)' && $(call guest_cc,$*,-Wall -Wextra -I$$lua $G/lua/main.c $(call LUA_FILES,$(LUA)),lua)
-	@sqlite='$(SQLITE)' && $(call guest_cc,$*,$(SQLITE_OPTIONS) -DSQLITE_ZERO_MALLOC=1 -I$$sqlite $G/sqlite/main.c \
-		$G/sqlite/vfs.c $$sqlite/sqlite3.c,sqlite)
+	@$(MAKE) --no-print-directory dist/$*/guests/lua dist/$*/guests/sqlite
 
-# lua-glibc and lua-musl are static, with the C library's malloc; lua-dynamic is for another malloc, preloaded; lua-rt0 is under glibc with a heap of rt0's.
+dist/%/guests/lua: $(LUA_MAIN) $(GUEST_FILES) dist/%/lib/librt0.a dist/%/lib/libguest_numbers.a
+	@lua='$(LUA)' && $(call guest_cc,$*,-Wall -Wextra -I$$lua $(LUA_MAIN) $(call LUA_FILES,$(LUA)))
+dist/%/guests/sqlite: $(SQLITE_MAIN) $G/sqlite/calls.h $(GUEST_FILES) dist/%/lib/librt0.a dist/%/lib/libguest_numbers.a
+	@sqlite='$(SQLITE)' && \
+		$(call guest_cc,$*,$(SQLITE_OPTIONS) -DSQLITE_ZERO_MALLOC=1 -I$$sqlite $(SQLITE_MAIN) $$sqlite/sqlite3.c)
+
+# <guest>-glibc and -musl are static, with the C library's malloc; -dynamic is for another malloc, preloaded; -rt0 is under
+# glibc with a heap of rt0's. SQLite's file system is rt0's in all of them.
+HOSTED := glibc musl dynamic rt0
+HOSTED_CC_glibc   := $(GUEST_CC) -static -DGUEST_MALLOC
+HOSTED_CC_musl    := musl-gcc -static -DGUEST_MALLOC
+HOSTED_CC_dynamic := $(GUEST_CC) -DGUEST_MALLOC
+HOSTED_CC_rt0     := $(GUEST_CC)
+HOSTED_RT0 := -Ldist/linux_amd64/lib -lrt0
+
 guests-hosted: library-linux_amd64
 	@tools/install $(GUEST_PACKAGES)
 	@mkdir -p dist/hosted
-	@lua='$(LUA)' && sqlite='$(SQLITE)' && rt0='-Iinclude -Ldist/linux_amd64/lib -lrt0' && \
-	build() { \
-		$$1 $$2 $(GUEST_CFLAGS) -I$$lua $G/lua/main.c $(call LUA_FILES,$(LUA)) $$4 -lm -o dist/hosted/lua-$$3 && \
-		$$1 $$2 $(GUEST_CFLAGS) $(SQLITE_OPTIONS) -I$$sqlite -Iinclude $G/sqlite/main.c $G/sqlite/vfs.c $$sqlite/sqlite3.c \
-			$${4:-$$rt0} -o dist/hosted/sqlite-$$3; \
-	} && \
-	build $(GUEST_CC) '-static -DGUEST_MALLOC' glibc '' && \
-	build $(GUEST_CC) '-DGUEST_MALLOC' dynamic '' && \
-	build musl-gcc '-static -DGUEST_MALLOC' musl '' && \
-	build $(GUEST_CC) '' rt0 "$$rt0"
+	@$(MAKE) --no-print-directory $(HOSTED:%=dist/hosted/lua-%) $(HOSTED:%=dist/hosted/sqlite-%)
+
+dist/hosted/lua-%: $(LUA_MAIN) $(GUEST_FILES) dist/linux_amd64/lib/librt0.a
+	@lua='$(LUA)' && $(HOSTED_CC_$*) $(GUEST_CFLAGS) -I$$lua -Iinclude $(LUA_MAIN) $(call LUA_FILES,$(LUA)) $(HOSTED_RT0) \
+		-lm -o $@
+dist/hosted/sqlite-%: $(SQLITE_MAIN) $G/sqlite/calls.h $(GUEST_FILES) dist/linux_amd64/lib/librt0.a
+	@sqlite='$(SQLITE)' && $(HOSTED_CC_$*) $(GUEST_CFLAGS) $(SQLITE_OPTIONS) -I$$sqlite -Iinclude $(SQLITE_MAIN) \
+		$$sqlite/sqlite3.c $(HOSTED_RT0) -o $@
 
 # Both guests on each, measured in one interleaved run. BENCH=ROUNDS.
 bench-guests: guests-linux_amd64 guests-hosted
