@@ -2,6 +2,7 @@
 //! own global allocator and prints what that cost.
 
 pub mod arena;
+pub mod programs;
 mod measure;
 pub mod peers;
 pub mod trace;
