@@ -2,9 +2,9 @@
 //! own global allocator and prints what that cost.
 
 pub mod arena;
-pub mod programs;
 mod measure;
 pub mod peers;
+pub mod programs;
 pub mod trace;
 pub mod work;
 pub mod worst;

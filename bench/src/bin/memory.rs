@@ -94,6 +94,9 @@ struct Library {
 /// The functions whose calls are recorded, as `memory-recorder` numbers them.
 const RECORDED: [&str; 4] = ["memcpy", "memmove", "memset", "memcmp"];
 
+/// A program and its calls of each of these.
+type Recorded = (&'static str, [Vec<Call>; 4]);
+
 /// A call: two offsets, or an offset and a byte, and a length.
 type Call = (u32, u32, u32);
 
@@ -331,7 +334,7 @@ fn linked(root: &Path, name: &'static str, compiler: &str, archive: &OsStr) -> R
 
 /// The calls of each recorded program, those of each function apart, in the order in which they were made. They are moved to
 /// within NEAR bytes, those of memmove at their distance if they overlap.
-fn recorded(root: &Path) -> Result<Vec<(&'static str, [Vec<Call>; 4])>> {
+fn recorded(root: &Path) -> Result<Vec<Recorded>> {
     let dir = root.join(".cache/memory");
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let mut found = Vec::new();
