@@ -236,8 +236,13 @@ fn comparisons(
             }
             b.set(bt + i, same);
         }
-        // Bytes just outside differ or not: neither counts.
+        // The bytes behind the end do not count: neither if the first of them differs, nor if it is alike and a later one differs.
         right &= order() == 0;
+        if at.max(bt) + len < SIZE {
+            b.set(bt + len, a.get(at + len));
+            right &= order() == 0;
+            b.set(bt + len, b.began(bt + len));
+        }
         for i in 0..len {
             b.set(bt + i, b.began(bt + i));
         }

@@ -4,6 +4,7 @@
 pub mod arena;
 mod measure;
 pub mod peers;
+pub mod programs;
 pub mod trace;
 pub mod work;
 pub mod worst;

@@ -1,15 +1,16 @@
 //! What the memory functions cost: rt0's beside those of glibc, of musl and of `compiler_builtins`, all in this process and in
-//! turns, over the lengths that programs call them with.
+//! turns, over the calls of programs that were recorded, in their order, and over lengths at random.
 //!
-//! musl's and `compiler_builtins`' come from their archives, by way of a shared library that `cc` makes of them:
-//! `programs/memory.c`. Who has no `musl-gcc` does without musl.
+//! musl's and `compiler_builtins`' come from their archives, by way of a shared library that is made of them:
+//! `programs/memory.c`. Without `musl-gcc`, musl is left out.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use rt0_bench::programs::{PROGRAMS, SOURCES};
 
 type Copy = unsafe extern "C" fn(*mut u8, *const u8, usize) -> *mut u8;
 type Fill = unsafe extern "C" fn(*mut u8, i32, usize) -> *mut u8;
@@ -71,12 +72,13 @@ const LENGTHS: [(&str, [u32; 64]); 5] = [
     ),
 ];
 
-/// Calls of one run of the short lengths; so many that the processor cannot learn their order by heart.
-const CALLS: usize = 10_000;
+/// Calls of one list of short lengths. Each round has a list of its own: what a processor has learned by heart of one does
+/// not help it with the next.
+const CALLS: usize = 2_000;
 /// Where the ranges of short lengths begin at most: within the first-level cache.
 const NEAR: usize = 16 << 10;
 const LARGEST: usize = 16 << 20;
-const ROUNDS: usize = 41;
+const ROUNDS: usize = 101;
 
 /// One library's functions.
 struct Library {
@@ -88,6 +90,12 @@ struct Library {
     bcmp: Compare,
     strlen: Length,
 }
+
+/// The functions whose calls are recorded, as `memory-recorder` numbers them.
+const RECORDED: [&str; 4] = ["memcpy", "memmove", "memset", "memcmp"];
+
+/// A program and its calls of each of these.
+type Recorded = (&'static str, [Vec<Call>; 4]);
 
 /// A call: two offsets, or an offset and a byte, and a length.
 type Call = (u32, u32, u32);
@@ -106,27 +114,56 @@ fn main() -> Result<()> {
         },
         glibc()?,
     ];
-    for (name, archive) in [("musl", musl()), ("builtins", builtins(root)?)] {
-        match archive {
-            Some(archive) => libraries.push(linked(root, name, &archive)?),
-            None => eprintln!("memory: {name} is not here; it is left out"),
-        }
+    match linked(root, "musl", "musl-gcc", "-l:libc.a".as_ref()) {
+        Ok(musl) => libraries.push(musl),
+        Err(error) => eprintln!("memory: musl is left out: {error:#}"),
     }
+    libraries.push(linked(root, "builtins", "cc", builtins(root)?.as_ref())?);
     let names: Vec<&str> = libraries.iter().map(|library| library.name).collect();
     println!("Nanoseconds a call, the lower quartile of {ROUNDS} rounds; in brackets, rt0's time over that one's");
-    println!("{:<26}{}", "", names.iter().map(|name| format!("{name:>20}")).collect::<String>());
+    println!("{:<30}{}", "", names.iter().map(|name| format!("{name:>20}")).collect::<String>());
 
-    let (mut a, mut b) = (vec![1u8; LARGEST + NEAR], vec![1u8; LARGEST + NEAR]);
+    let (mut a, mut b) = (vec![1u8; LARGEST + 2 * NEAR], vec![1u8; LARGEST + 2 * NEAR]);
     let (x, y) = (a.as_mut_ptr(), b.as_mut_ptr());
+    let mut means: [Vec<Vec<f64>>; 4] = Default::default();
+    for (program, calls) in recorded(root)? {
+        for (function, calls) in calls.into_iter().enumerate() {
+            // A list of successive calls for each round; who makes fewer is left out.
+            let lists: Vec<Vec<Call>> = calls.chunks_exact(CALLS).map(<[Call]>::to_vec).collect();
+            if lists.len() < 10 {
+                continue;
+            }
+            let mean = calls.iter().map(|call| f64::from(call.2)).sum::<f64>() / calls.len() as f64;
+            let label = format!("{} {program}, mean {mean:.0}", RECORDED[function]);
+            means[function].push(row(&label, &libraries, &lists, |library, calls| match function {
+                0 => copy(library.memcpy, x, y, calls),
+                1 => copy(library.memmove, x, x, calls),
+                2 => fill(library.memset, x, calls),
+                _ => compare(library.memcmp, x, y, calls),
+            }));
+            a.fill(1);
+        }
+    }
+    for (name, rows) in RECORDED.iter().zip(&means).filter(|(_, rows)| !rows.is_empty()) {
+        print!("{:<30}", format!("{name}, geometric mean"));
+        for which in 0..libraries.len() {
+            let logarithms = rows.iter().map(|times| (times[0] / times[which]).ln()).sum::<f64>();
+            print!("{:>20}", format!("({:.2})", (logarithms / rows.len() as f64).exp()));
+        }
+        println!();
+    }
+
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     for (name, lengths) in &LENGTHS {
-        let mut calls = random.calls(lengths);
-        let label = format!("{name}, as programs do");
+        let mut lists = random.lists(lengths);
+        let label = format!("{name}, at random");
         match *name {
-            "memcpy" => row(&label, &libraries, CALLS, |library| copy(library.memcpy, x, y, &calls)),
+            "memcpy" => {
+                row(&label, &libraries, &lists, |library, calls| copy(library.memcpy, x, y, calls));
+            }
             "memmove" => {
                 // Less than 64 bytes up or down, so that most overlap.
-                for (to, from, _) in &mut calls {
+                for (to, from, _) in lists.iter_mut().flatten() {
                     let near = *to + *from % 64;
                     if *from & 64 == 0 {
                         *from = near;
@@ -134,64 +171,64 @@ fn main() -> Result<()> {
                         *from = std::mem::replace(to, near);
                     }
                 }
-                row(&label, &libraries, CALLS, |library| copy(library.memmove, x, x, &calls));
+                row(&label, &libraries, &lists, |library, calls| copy(library.memmove, x, x, calls));
             }
-            "memset" => row(&label, &libraries, CALLS, |library| fill(library.memset, x, &calls)),
+            "memset" => {
+                row(&label, &libraries, &lists, |library, calls| fill(library.memset, x, calls));
+            }
             _ => {
-                let pick = |library: &Library| if *name == "bcmp" { library.bcmp } else { library.memcmp };
+                let run = |library: &Library, calls: &[Call]| {
+                    compare(if *name == "bcmp" { library.bcmp } else { library.memcmp }, x, y, calls);
+                };
                 a.fill(1);
                 b.fill(1);
-                row(&format!("{name}, alike"), &libraries, CALLS, |library| compare(pick(library), x, y, &calls));
+                row(&format!("{name}, alike"), &libraries, &lists, run);
                 for byte in &mut b[..2 * NEAR] {
                     *byte += u8::from(random.below(64) == 0);
                 }
-                row(&format!("{name}, one in 64 differs"), &libraries, CALLS, |library| {
-                    compare(pick(library), x, y, &calls);
-                });
+                row(&format!("{name}, one in 64 differs"), &libraries, &lists, run);
             }
         }
     }
-    // Strings one behind the other, of the lengths that are compared.
+    // Strings one behind the other, of the lengths that are compared, called in any order.
     a.fill(1);
-    let mut end = 0;
-    let strings: Vec<Call> = random
-        .calls(&LENGTHS[3].1)
-        .into_iter()
-        .map(|(_, _, len)| {
-            let start = end;
-            end += len + 1;
-            a[end as usize - 1] = 0;
-            (start, 0, len)
-        })
-        .collect();
-    row("strlen, as memcmp", &libraries, CALLS, |library| length(library.strlen, x, &strings));
+    let mut starts = vec![0];
+    while starts[starts.len() - 1] < NEAR as u32 {
+        let end = starts[starts.len() - 1] + LENGTHS[3].1[random.below(64) as usize];
+        a[end as usize] = 0;
+        starts.push(end + 1);
+    }
+    let mut lists = random.lists(&LENGTHS[3].1);
+    for (start, ..) in lists.iter_mut().flatten() {
+        *start = starts[*start as usize % (starts.len() - 1)];
+    }
+    row("strlen, at random", &libraries, &lists, |library, calls| length(library.strlen, x, calls));
 
     for len in [64 << 10, 1 << 20, LARGEST] {
-        let calls = vec![(5, 11, len as u32); (4 << 20) / len + 1];
+        let (down, up) = ([vec![(5, 11, len as u32)]], [vec![(11, 5, len as u32)]]);
         let size = format!("{} KiB", len >> 10);
-        row(&format!("memcpy {size}"), &libraries, calls.len(), |library| copy(library.memcpy, x, y, &calls));
-        row(&format!("memmove {size} down"), &libraries, calls.len(), |library| copy(library.memmove, x, x, &calls));
-        let up = vec![(11, 5, len as u32); calls.len()];
-        row(&format!("memmove {size} up"), &libraries, calls.len(), |library| copy(library.memmove, x, x, &up));
-        row(&format!("memset {size}"), &libraries, calls.len(), |library| fill(library.memset, x, &calls));
+        row(&format!("memcpy {size}"), &libraries, &down, |library, calls| copy(library.memcpy, x, y, calls));
+        row(&format!("memmove {size} down"), &libraries, &down, |library, calls| copy(library.memmove, x, x, calls));
+        row(&format!("memmove {size} up"), &libraries, &up, |library, calls| copy(library.memmove, x, x, calls));
+        row(&format!("memset {size}"), &libraries, &down, |library, calls| fill(library.memset, x, calls));
         a.fill(1);
         b.fill(1);
-        row(&format!("memcmp {size}"), &libraries, calls.len(), |library| compare(library.memcmp, x, y, &calls));
+        row(&format!("memcmp {size}"), &libraries, &down, |library, calls| compare(library.memcmp, x, y, calls));
     }
     Ok(())
 }
 
-/// Measures `run` with each library in turns and prints a line.
-fn row(label: &str, libraries: &[Library], calls: usize, run: impl Fn(&Library)) {
+/// Measures `run` with each library in turns, each round with another list of calls if there is one, and prints a line.
+fn row(label: &str, libraries: &[Library], lists: &[Vec<Call>], run: impl Fn(&Library, &[Call])) -> Vec<f64> {
     let mut times = vec![Vec::with_capacity(ROUNDS); libraries.len()];
-    libraries.iter().for_each(&run);
     for round in 0..ROUNDS {
+        let calls = &lists[round % lists.len()];
         for turn in 0..libraries.len() {
             // Each follows another one each time.
             let which = (turn + round) % libraries.len();
             let start = Instant::now();
-            run(&libraries[which]);
-            times[which].push(start.elapsed().as_secs_f64() * 1e9 / calls as f64);
+            run(&libraries[which], calls);
+            times[which].push(start.elapsed().as_secs_f64() * 1e9 / calls.len() as f64);
         }
     }
     let times: Vec<f64> = times
@@ -201,11 +238,12 @@ fn row(label: &str, libraries: &[Library], calls: usize, run: impl Fn(&Library))
             times[ROUNDS / 4]
         })
         .collect();
-    print!("{label:<26}");
+    print!("{label:<30}");
     for time in &times {
         print!("{:>20}", format!("{time:.2} ({:.2})", times[0] / time));
     }
     println!();
+    times
 }
 
 #[inline(never)]
@@ -273,15 +311,15 @@ unsafe fn library(name: &'static str, functions: [*mut libc::c_void; 6]) -> Libr
     }
 }
 
-/// The functions of an archive, by way of a shared library.
-fn linked(root: &Path, name: &'static str, archive: &Path) -> Result<Library> {
+/// The functions of an archive, by way of a shared library that this compiler makes.
+fn linked(root: &Path, name: &'static str, compiler: &str, archive: &OsStr) -> Result<Library> {
     let output = root.join(format!("target/bench/memory-{name}.so"));
-    let status = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-fno-builtin", "-nostdlib", "-Wl,--gc-sections", "-o"])
-        .args([&output, &root.join("bench/programs/memory.c"), archive])
+    let status = Command::new(compiler)
+        .args(["-shared", "-fPIC", "-O1", "-fno-builtin", "-nostdlib", "-Wl,--gc-sections,-Bsymbolic", "-o"])
+        .args([output.as_os_str(), root.join("bench/programs/memory.c").as_os_str(), archive])
         .status()
-        .context("cannot run cc")?;
-    ensure!(status.success(), "cc could not link {}", archive.display());
+        .with_context(|| format!("cannot run {compiler}"))?;
+    ensure!(status.success(), "{compiler} could not link {name}");
     let path = CString::new(output.into_os_string().into_encoded_bytes())?;
     // SAFETY: the library has no code that runs when it is loaded; it stays loaded.
     let table = unsafe {
@@ -294,15 +332,78 @@ fn linked(root: &Path, name: &'static str, archive: &Path) -> Result<Library> {
     Ok(unsafe { library(name, *table) })
 }
 
-/// musl's libc.a.
-fn musl() -> Option<PathBuf> {
-    let output = Command::new("musl-gcc").arg("-print-file-name=libc.a").output().ok()?;
-    let path = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
-    path.is_absolute().then_some(path)
+/// The calls of each recorded program, those of each function apart, in the order in which they were made. They are moved to
+/// within NEAR bytes, those of memmove at their distance if they overlap.
+fn recorded(root: &Path) -> Result<Vec<Recorded>> {
+    let dir = root.join(".cache/memory");
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let mut found = Vec::new();
+    for (program, command) in PROGRAMS {
+        let path = dir.join(program);
+        if !path.exists() && !record(root, command, &path)? {
+            eprintln!("memory: {program} cannot be recorded here; it is left out");
+            continue;
+        }
+        let raw = std::fs::read(&path)?;
+        let words: Vec<u32> =
+            raw.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
+        let mut calls: [Vec<Call>; 4] = Default::default();
+        for call in words.chunks_exact(3) {
+            let (function, len) = (call[0] as usize % 4, (call[0] >> 2).min(NEAR as u32));
+            let (to, from) = (NEAR as u32 + call[1] % NEAR as u32, NEAR as u32 + call[2] % NEAR as u32);
+            let distance = call[2].wrapping_sub(call[1]).cast_signed();
+            let from = if distance.unsigned_abs() < len { to.wrapping_add_signed(distance) } else { from };
+            calls[function].push((to, from, len));
+        }
+        found.push((*program, calls));
+    }
+    Ok(found)
+}
+
+/// Records a command; of its processes, the one with the most calls is kept.
+fn record(root: &Path, command: &str, path: &Path) -> Result<bool> {
+    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(root)
+        .args([
+            "build",
+            "--quiet",
+            "--profile=bench",
+            "--package=rt0-bench-memory-recorder",
+            "--target-dir=target/bench",
+        ])
+        .status()
+        .context("cannot run cargo")?;
+    ensure!(status.success(), "cargo could not build the recorder");
+    let scratch = path.with_extension("scratch");
+    let _ = std::fs::remove_dir_all(&scratch);
+    std::fs::create_dir_all(&scratch)?;
+    let status = Command::new("sh")
+        .args(["-c", command])
+        .current_dir(&scratch)
+        .envs(SOURCES.iter().copied())
+        .env("LD_PRELOAD", root.join("target/bench/release/librt0_bench_memory_recorder.so"))
+        .env("RT0_RECORD", scratch.join("raw"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .context("cannot run sh")?;
+    let mut largest = None;
+    for entry in std::fs::read_dir(&scratch)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("raw.") {
+            largest = largest.max(Some((entry.metadata()?.len(), entry.path())));
+        }
+    }
+    let recorded = status.success() && largest.is_some();
+    if let (true, Some((_, raw))) = (recorded, largest) {
+        std::fs::copy(raw, path)?;
+    }
+    std::fs::remove_dir_all(&scratch)?;
+    Ok(recorded)
 }
 
 /// The newest `compiler_builtins` that `make dist` has built for linux_amd64.
-fn builtins(root: &Path) -> Result<Option<PathBuf>> {
+fn builtins(root: &Path) -> Result<PathBuf> {
     let dir = root.join("target/linux_amd64/release/deps");
     let mut newest = None;
     for entry in std::fs::read_dir(&dir).with_context(|| format!("{}; `make dist` makes it", dir.display()))? {
@@ -312,7 +413,7 @@ fn builtins(root: &Path) -> Result<Option<PathBuf>> {
             newest = newest.max(Some((entry.metadata()?.modified()?, entry.path())));
         }
     }
-    Ok(newest.map(|(_, path)| path))
+    newest.map(|(_, path)| path).with_context(|| format!("no compiler_builtins in {}", dir.display()))
 }
 
 /// xorshift64*, from a seed that is always the same.
@@ -326,11 +427,11 @@ impl Random {
         ((self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16) % end) as u32
     }
 
-    fn calls(&mut self, lengths: &[u32; 64]) -> Vec<Call> {
+    fn lists(&mut self, lengths: &[u32; 64]) -> Vec<Vec<Call>> {
         let mut one = || {
             let len = lengths[self.below(64) as usize];
             (self.below(NEAR as u64), self.below(NEAR as u64), len)
         };
-        (0..CALLS).map(|_| one()).collect()
+        (0..ROUNDS).map(|_| (0..CALLS).map(|_| one()).collect()).collect()
     }
 }
