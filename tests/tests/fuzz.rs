@@ -17,7 +17,7 @@ proptest! {
     }
 
     #[test]
-    fn memory(data in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn memory(data in prop::collection::vec(any::<u8>(), 0..160)) {
         fuzz::memory(&data);
     }
 }
