@@ -46,7 +46,7 @@ const DRAIN: usize = 2048;
 /// Batches come back while at most this part of what is in use is aside ...
 const KEPT_SHARE: usize = 8;
 /// ... or this many bytes.
-const KEPT_MIN: usize = 4 * 1024 * 1024;
+const KEPT_MIN: usize = if usize::BITS == 64 { 5 * 1024 * 1024 } else { 3 * 1024 * 1024 };
 /// At most this part of what is in use is aside ...
 const MOST_SHARE: usize = 2;
 /// ... or this many bytes.
