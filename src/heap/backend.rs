@@ -197,6 +197,14 @@ impl<M: Memory> Backend<M> {
         run
     }
 
+    /// Serves a single block from a chunk of just its length.
+    pub(super) fn take_exact(&mut self, len: usize) -> Option<NonNull<u8>> {
+        let chunk = self.bins.find(len).filter(|chunk| chunk.len() == len)?;
+        self.unlink(self.segment_of(chunk.start())?, chunk);
+        self.peak = self.peak.max(self.out());
+        Some(chunk.start())
+    }
+
     fn take_chunk(&mut self, request: Request) -> Option<Blocks> {
         let Request { len, align, .. } = request;
         let chunk = if align == GRANULE {

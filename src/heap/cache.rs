@@ -32,25 +32,30 @@ const BATCH_MOST_BYTES: usize = 32 * 1024;
 const BATCH_MAX: usize = 64;
 
 /// A list holds at most this part of the bytes in use ...
-const SHARE: usize = 64;
+const SHARE: usize = 256;
 /// ... but at least this many bytes ...
-const LEAST_BYTES: usize = 16 * 1024;
+const LEAST_BYTES: usize = 8 * 1024;
 /// ... at most these ...
 const MOST_BYTES: usize = 1024 * 1024;
 /// ... and at most this many blocks.
 const MOST_BLOCKS: usize = 2048;
 
 /// As many blocks go from batches to the back end at once, and those of a batch that is begun.
-pub(super) const DRAIN: usize = 2048;
+const DRAIN: usize = 2048;
 
 /// Batches come back while at most this part of what is in use is aside ...
 const KEPT_SHARE: usize = 8;
 /// ... or this many bytes.
-const KEPT_MIN: usize = 1024 * 1024;
+const KEPT_MIN: usize = if usize::BITS == 64 { 5 * 1024 * 1024 } else { 3 * 1024 * 1024 };
 /// At most this part of what is in use is aside ...
 const MOST_SHARE: usize = 2;
 /// ... or this many bytes.
 const MOST_MIN: usize = 8 * 1024 * 1024;
+
+/// Before the heap grows, lists are given to the back end if they hold more than this part of what is in use ...
+const LISTED_SHARE: usize = 128;
+/// ... and more than this many bytes.
+const LISTED_MIN: usize = 256 * 1024;
 
 /// A free block of the cache: its first word links to the next one of its list or batch. In the first block of a
 /// batch the second word links to the first block of the next batch, in its second block it is their number.
@@ -73,6 +78,8 @@ pub(super) struct Cache {
     aside_marks: [u32; CLASSES.div_ceil(32)],
     /// Blocks of each class that are out of the back end: live or here.
     pub(super) out: [usize; CLASSES],
+    /// The class whose list was given to the back end last.
+    cursor: SizeClass,
 }
 
 impl Cache {
@@ -85,6 +92,7 @@ impl Cache {
             aside_bytes: 0,
             aside_marks: [0; CLASSES.div_ceil(32)],
             out: [0; CLASSES],
+            cursor: SizeClass::SHORTEST,
         }
     }
 
@@ -214,19 +222,42 @@ impl Cache {
         let count = (self.out[i] + 1).min(BATCH_MAX).min(bytes / len).max(1);
         self.most[i] = Cache::most(class, backend).max(count as i32);
         self.left[i] = self.most[i];
-        let mut got = 0;
+        let run = backend.take(Request { len, count, align: GRANULE })?;
+        self.out[i] += run.count;
+        // The rest of the run in the order of its addresses.
+        for block in (1..run.count).rev() {
+            // SAFETY: the run holds `count` blocks of `len` bytes; the list holds fewer than it may.
+            let _ = unsafe { self.push(class, run.at.add(block * len)) };
+        }
+        // Where only single blocks are free, further ones spare the next calls.
+        let mut got = run.count;
         while got < count
-            && let Some(run) = backend.take(Request { len, count: count - got, align: GRANULE })
+            && let Some(block) = backend.take_exact(len)
         {
-            self.out[i] += run.count;
-            got += run.count;
-            // The run in the order of its addresses.
-            for block in (0..run.count).rev() {
-                // SAFETY: the run holds `count` blocks of `len` bytes; the list holds fewer than it may.
-                let _ = unsafe { self.push(class, run.at.add(block * len)) };
+            // SAFETY: it has the length of the class.
+            let _ = unsafe { self.push(class, block) };
+            self.out[i] += 1;
+            got += 1;
+        }
+        Some(run.at)
+    }
+
+    /// Gives batches and lists to the back end before the heap grows: if there is much, and no more than a step of growth.
+    pub(super) fn flush_some<M: Memory>(&mut self, backend: &mut Backend<M>) {
+        self.drain(DRAIN, backend);
+        let listed: usize = SizeClass::all().map(|class| self.held(class) * class.len()).sum();
+        if listed <= (backend.out() / LISTED_SHARE).max(LISTED_MIN) {
+            return;
+        }
+        let mut enough = backend.step();
+        for _ in SizeClass::all() {
+            self.cursor = self.cursor.shorter();
+            enough = enough.saturating_sub(self.held(self.cursor) * self.cursor.len());
+            self.flush_class(self.cursor, backend);
+            if enough == 0 {
+                return;
             }
         }
-        self.pop(class)
     }
 
     /// Gives all batches to the back end, and all lists.

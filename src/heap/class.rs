@@ -90,6 +90,14 @@ impl SizeClass {
         }
     }
 
+    /// That of requests of no bytes.
+    pub(super) const SHORTEST: SizeClass = SizeClass(0);
+
+    /// The next shorter one; after the shortest, the longest.
+    pub(super) const fn shorter(self) -> SizeClass {
+        SizeClass(if self.0 == 0 { CLASSES - 1 } else { self.0 - 1 })
+    }
+
     /// All of them, from short blocks to long ones.
     pub(super) fn all() -> impl Iterator<Item = SizeClass> {
         (0..CLASSES).map(SizeClass)

@@ -64,7 +64,7 @@ use core::ptr::{self, NonNull};
 use crate::lock::{Lock, RawMutex, Unlocked};
 
 use backend::{Backend, Blocks, Misuse, Request};
-use cache::{Cache, DRAIN};
+use cache::Cache;
 use class::SizeClass;
 use segment::Segment;
 
@@ -76,7 +76,7 @@ pub use stats::{Class, Stats};
 pub use system::SystemMemory;
 
 /// How many free bytes may stay resident, unless [`Heap::set_purge_threshold`] says otherwise.
-pub const PURGE_THRESHOLD: usize = 8 * 1024 * 1024;
+pub const PURGE_THRESHOLD: usize = if usize::BITS == 64 { 32 * 1024 * 1024 } else { 8 * 1024 * 1024 };
 
 /// A heap over the memory `M`, behind the lock `L`.
 ///
@@ -349,7 +349,7 @@ impl<M: Memory> State<M> {
                 return Some(run);
             }
             match effort {
-                0 => self.cache.drain(DRAIN, &mut self.backend),
+                0 => self.cache.flush_some(&mut self.backend),
                 2 => self.cache.flush(&mut self.backend),
                 // What was in the lists may have been all that kept a segment: so the heap may grow once more.
                 4 => break,

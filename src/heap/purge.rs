@@ -18,7 +18,7 @@ use super::free_chunk::FreeChunk;
 use super::memory::Memory;
 
 /// How many calls of the back end memory stays that nobody wants.
-pub(super) const AGE: usize = 256;
+pub(super) const AGE: usize = 1024;
 
 /// A call gives back at most this many chunks ...
 const PIECES: usize = 8;
