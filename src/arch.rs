@@ -85,6 +85,9 @@ impl Errno {
 ///
 /// `number` is a system call of this kernel, `args` are what it takes, and what it does to memory agrees with what
 /// Rust assumes about that memory.
+///
+/// A call that makes a thread of this process comes after
+/// [`thread::assume_threads`](crate::thread::assume_threads): until then a [`Lock`](crate::lock::Lock) keeps out nobody.
 #[inline(always)]
 pub unsafe fn syscall<const N: usize>(number: usize, args: [Arg; N]) -> Result<usize, Errno> {
     const { assert!(N <= ARGS, "a system call has at most seven arguments") };

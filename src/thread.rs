@@ -8,6 +8,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Release};
 use core::sync::atomic::fence;
 
+use crate::lock;
 use crate::os::{Errno, thread as kernel};
 
 /// The least length of a stack, bytes: room to start and to end on. What the thread's own function needs is the
@@ -67,9 +68,17 @@ pub unsafe fn start(stack: NonNull<[u8]>, entry: fn(*mut ()), argument: *mut ())
     unsafe { base.write(ControlBlock { state: kernel::State::new(kernel::RUNNING), entry, argument }) };
     // SAFETY: the state is a field of the control block.
     let state = unsafe { NonNull::new_unchecked(&raw mut (*base.as_ptr()).state) };
+    lock::expect_threads();
     // SAFETY: the stack between is the new thread's, and `run` is called once, there, with what was written above it.
     unsafe { kernel::start(low, base.cast(), state, run) }?;
     Ok(Thread { stack, base })
+}
+
+/// Says that the process may have more than one thread from now on: what [`start`] does, for a program that makes its
+/// threads otherwise (`clone` or `thr_new` by [`sys::syscall`](crate::sys::syscall)). A program that rt0 did not
+/// start need not call it.
+pub fn assume_threads() {
+    lock::expect_threads();
 }
 
 impl Thread {

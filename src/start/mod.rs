@@ -8,6 +8,7 @@ mod relocate;
 
 use crate::arena::exhausted;
 use crate::io;
+use crate::lock;
 use crate::sys;
 
 pub use args::{Args, Strings, args, env};
@@ -200,8 +201,8 @@ pub unsafe fn run(stack: *const usize, image: *const Image, program: impl FnOnce
     unsafe { relocate::relocate(image) };
     // SAFETY: `stack` is the kernel's, which nobody changes or frees.
     let args = unsafe { Args::from_initial_stack(stack) };
-    args.initial_stack().publish();
-    sys::exit(program(args))
+    // SAFETY: it is the kernel's stack, and nothing else has run yet.
+    unsafe { relocated(args, program) }
 }
 
 /// [`run`] in a program that was not linked by rt0's linker script: a program in C.
@@ -216,7 +217,21 @@ pub unsafe fn run_without_script(stack: *const usize, program: impl FnOnce(Args)
     let args = unsafe { Args::from_initial_stack(stack) };
     // SAFETY: it is the kernel's stack, and nothing has been relocated yet.
     unsafe { headers::relocate(args.initial_stack()) };
+    // SAFETY: it is the kernel's stack, and nothing else has run yet.
+    unsafe { relocated(args, program) }
+}
+
+/// What a start does in any program when it has been relocated.
+///
+/// # Safety
+///
+/// Called once, first, with the stack that the kernel made for this program.
+#[inline(always)]
+unsafe fn relocated(args: Args, program: impl FnOnce(Args) -> i32) -> ! {
     args.initial_stack().publish();
+    // SAFETY: the kernel has just started this process; `thread::start` and the contract of `sys::syscall` see to what
+    // comes before its second thread.
+    unsafe { lock::begin_with_one_thread() };
     sys::exit(program(args))
 }
 

@@ -31,7 +31,7 @@ const I386: &str = "arch/freebsd_386/mod.rs";
 const OS: &str = "src/os/freebsd/mod.rs";
 const NUMBERS: &str = "src/os/freebsd/nr.rs";
 const MEMORY: &str = "src/vm.rs";
-const LOCK: &str = "src/lock.rs";
+const LOCK: &str = "src/lock/word.rs";
 const THREAD: &str = "src/thread.rs";
 const ENTRY_AMD64: &str = "arch/cpu/amd64/entry.rs";
 const ENTRY_386: &str = "arch/cpu/386/entry.rs";
@@ -53,6 +53,9 @@ const PATH: &str = "the_program_path_counts_in_the_footprint";
 const WRITES: &str = "after_an_error_nothing_more_is_written";
 const NOTE: &str = "the_note_and_the_osabi_byte_count";
 const UNALIGNED: &str = "mmap_answers_an_unaligned_address";
+const WAKES: &str = "wake_ups_are_no_more_than_sleeps";
+/// A suite of its own, which needs no programs; a model may end the process in the middle of a panic.
+const LOCK_MODEL: &str = "lock_model";
 const HEAP_ON_X86: &str = "linux_386_and_linux_amd64_on_this_machine";
 const HEAP_ON_ARM: &str = "linux_arm_on_debians_kernel";
 const HEAP_ON_FREEBSD: &str = "freebsd_386_and_freebsd_amd64_under_the_runner";
@@ -218,8 +221,8 @@ const MUTANTS: &[Mutant] = &[
         port: Port::linux_amd64,
         file: LOCK,
         edits: &[(
-            "self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()",
-            "{ self.word.store(HELD, Relaxed); true }",
+            "self.state.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()",
+            "{ self.state.store(HELD, Relaxed); true }",
         )],
         seen_by: HEAP_ON_X86,
     },
@@ -228,30 +231,79 @@ const MUTANTS: &[Mutant] = &[
         port: Port::linux_arm,
         file: LOCK,
         edits: &[(
-            "self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()",
-            "{ self.word.store(HELD, Relaxed); true }",
+            "self.state.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()",
+            "{ self.state.store(HELD, Relaxed); true }",
         )],
         seen_by: HEAP_ON_ARM,
     },
     Mutant {
-        name: "lock sleeps long, and nobody wakes it",
+        name: "lock wakes nobody",
         port: Port::linux_386,
         file: LOCK,
-        edits: &[
-            ("Timespec { seconds: 0,", "Timespec { seconds: 9999,"),
-            ("load(Relaxed) != 0", "load(Relaxed) > 9999"),
-        ],
+        edits: &[("if state != FREE {", "if state > 9999 {")],
         seen_by: HEAP_ON_X86,
     },
     Mutant {
-        name: "lock sleeps long, and nobody wakes it",
+        name: "lock wakes nobody",
         port: Port::freebsd_386,
         file: LOCK,
-        edits: &[
-            ("Timespec { seconds: 0,", "Timespec { seconds: 9999,"),
-            ("load(Relaxed) != 0", "load(Relaxed) > 9999"),
-        ],
+        edits: &[("if state != FREE {", "if state > 9999 {")],
         seen_by: HEAP_ON_FREEBSD,
+    },
+    Mutant {
+        name: "lock wakes two where one is awake",
+        port: Port::linux_amd64,
+        file: LOCK,
+        edits: &[("state & (HELD | AWAKE) == 0", "state & HELD == 0")],
+        seen_by: LOCK_MODEL,
+    },
+    Mutant {
+        name: "lock is not given with all that came before",
+        port: Port::linux_amd64,
+        file: LOCK,
+        edits: &[("fetch_sub(HELD, Release)", "fetch_sub(HELD, Relaxed)")],
+        seen_by: LOCK_MODEL,
+    },
+    Mutant {
+        name: "lock forgets who was woken",
+        port: Port::linux_amd64,
+        file: LOCK,
+        edits: &[("awake = AWAKE", "awake = 0")],
+        seen_by: LOCK_MODEL,
+    },
+    Mutant {
+        name: "lock wakes before there is a token",
+        port: Port::linux_amd64,
+        file: LOCK,
+        edits: &[(
+            "self.token.store(1, Release);\n                    futex::wake_one(&self.token);",
+            "futex::wake_one(&self.token);\n                    self.token.store(1, Release);",
+        )],
+        seen_by: LOCK_MODEL,
+    },
+    Mutant {
+        name: "the only thread is not kept out by itself",
+        port: Port::linux_amd64,
+        file: LOCK,
+        edits: &[("let free = self.state.load(Relaxed) == FREE", "let free = true")],
+        seen_by: LOCK_MODEL,
+    },
+    Mutant {
+        name: "a wake-up for whoever sleeps at each release",
+        port: Port::freebsd_amd64,
+        file: LOCK,
+        edits: &[(
+            "fn wake(&self, mut state: u32) {",
+            "fn wake(&self, mut state: u32) {\n        futex::wake_one(&self.token);",
+        )],
+        seen_by: WAKES,
+    },
+    Mutant {
+        name: "a second thread starts and the lock does not know",
+        port: Port::linux_amd64,
+        file: THREAD,
+        edits: &[("    lock::expect_threads();\n    // SAFETY", "    // SAFETY")],
+        seen_by: HEAP_ON_X86,
     },
     Mutant {
         name: "clone: the stack in another register",
@@ -477,17 +529,31 @@ fn try_one(root: &Path, copy: &Path, mutant: &Mutant) -> Result<Vec<String>> {
         broken = broken.replace(old, new);
     }
     fs::write(&path, broken)?;
-    let built = make_in(copy, "dist", &[mutant.port]);
-    let red = built.and_then(|()| failing_tests(root, &copy.join("dist"), mutant));
+    let red = match mutant.seen_by {
+        LOCK_MODEL => model_is_red(copy),
+        _ => make_in(copy, "dist", &[mutant.port]).and_then(|()| failing_tests(root, &copy.join("dist"), mutant)),
+    };
     fs::write(&path, original)?;
     update(&root.join("dist"), &copy.join("dist"), &[])?;
     red
 }
 
+/// The suite [`LOCK_MODEL`], if it fails with the sources in `copy`.
+fn model_is_red(copy: &Path) -> Result<Vec<String>> {
+    let mut command = Command::new("cargo");
+    command.args(["test", "--quiet", "-p", "rt0-tests", "--test", LOCK_MODEL, "--target-dir"]).arg("target/model");
+    let output = command.current_dir(copy).output().context("cargo test")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !text.contains("running ") {
+        bail!("the suite {LOCK_MODEL} did not run: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok((!output.status.success()).then(|| LOCK_MODEL.to_string()).into_iter().collect())
+}
+
 /// The names of the tests that fail with the programs in `dist`, in the suite that has the mutant's test.
 fn failing_tests(root: &Path, dist: &Path, mutant: &Mutant) -> Result<Vec<String>> {
     let suite = match mutant.seen_by {
-        UNALIGNED => "injected_failures",
+        UNALIGNED | WAKES => "injected_failures",
         HEAP_ON_X86 | HEAP_ON_ARM | HEAP_ON_FREEBSD => "heap_programs",
         _ => "freebsd_runner",
     };
