@@ -74,7 +74,7 @@ pub struct Lock {
 impl Lock {
     /// A free lock.
     pub const fn new() -> Lock {
-        Lock { state: AtomicU32::new(word::FREE), token: AtomicU32::new(0) }
+        Lock { state: AtomicU32::new(0), token: AtomicU32::new(0) }
     }
 }
 

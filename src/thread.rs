@@ -1,41 +1,46 @@
 //! Threads, as the kernel makes them: a function that runs on a stack, and the wait until it has left that stack.
 //!
-//! This is what a language runtime has beneath threads of its own: no thread-local storage, no names, no scheduling.
-//! All threads are equal but for the first: when `main` returns, or anybody calls [`exit`](crate::exit) or panics, the
-//! process ends and with it every thread.
+//! This is what a language runtime has beneath threads of its own: thread-local storage, a number and a pointer for each
+//! thread ([`current`]); no names, no scheduling. All threads are equal but for the first: when `main` returns, or anybody
+//! calls [`exit`](crate::exit) or panics, the process ends and with it every thread.
+//!
+//! In a program that rt0 started each thread has the program's thread-local variables (C's `_Thread_local`, Rust's
+//! `#[thread_local]`) as they are at first, at the high end of its stack (`thread/template.rs`). In any other program the
+//! thread pointer is not rt0's business: see [`start`].
+
+mod control;
+mod template;
 
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering::{Acquire, Release};
-use core::sync::atomic::fence;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicUsize, fence};
 
 use crate::lock;
 use crate::os::{Errno, thread as kernel};
 
+use control::ControlBlock;
+pub use control::{Current, current, id};
+pub(crate) use control::{GUARD_AT_POINTER, begin_first, first_alone, random_guard};
+pub(crate) use template::Template;
+
 /// The least length of a stack, bytes: room to start and to end on. What the thread's own function needs is the
-/// caller's to know.
+/// caller's to know, and so are the program's thread-local variables, which come on top of it.
 pub const STACK_MIN: usize = 4096;
 
 /// A thread that was started.
 ///
 /// Dropping it loses the only way to know when its stack is free; the thread goes on.
-#[derive(Debug)]
 #[must_use = "without it nobody knows when the stack is free"]
 pub struct Thread {
     stack: NonNull<[u8]>,
-    base: NonNull<ControlBlock>,
+    control: NonNull<ControlBlock>,
 }
 
 // SAFETY: it owns what it points to until the thread has ended, and any thread may wait for another.
 unsafe impl Send for Thread {}
 
-/// What lies at the high end of a thread's stack, as aligned as any ABI here wants a stack; the thread runs below it.
-#[derive(Debug)]
-#[repr(C, align(16))]
-struct ControlBlock {
-    state: kernel::State,
-    entry: fn(*mut ()),
-    argument: *mut (),
-}
+/// The number of the next thread.
+static NEXT: AtomicUsize = AtomicUsize::new(1);
 
 /// Starts a thread that calls `entry(argument)` on `stack`, and ends when that returns.
 ///
@@ -44,7 +49,7 @@ struct ControlBlock {
 ///
 /// # Errors
 ///
-/// `EINVAL` for a stack shorter than [`STACK_MIN`]. `EAGAIN` or `ENOMEM` (Linux), `EPROCLIM` or `ENOMEM` (FreeBSD): no
+/// `EINVAL` for a stack shorter than [`STACK_MIN`] and the program's thread-local variables. `EAGAIN` or `ENOMEM` (Linux), `EPROCLIM` or `ENOMEM` (FreeBSD): no
 /// more threads, or no memory for one. The stack is the caller's again.
 ///
 /// # Safety
@@ -56,22 +61,34 @@ struct ControlBlock {
 /// - A heap or other state without a lock is not used from two threads. In a program with a libc the thread calls
 ///   nothing of it: it would share the caller's thread-local storage.
 pub unsafe fn start(stack: NonNull<[u8]>, entry: fn(*mut ()), argument: *mut ()) -> Result<Thread, Errno> {
-    if stack.len() < STACK_MIN {
+    // None where the thread pointer is somebody else's. In a program of rt0's this is where the first thread gets its own.
+    let caller = current();
+    let template = control::template();
+    if stack.len() < STACK_MIN + template.room() - Template::NONE.room() {
         return Err(Errno::EINVAL);
     }
     let low = stack.cast::<u8>();
-    let space = stack.len() - size_of::<ControlBlock>();
-    let unaligned = (low.addr().get() + space) % align_of::<ControlBlock>();
-    // SAFETY: it is within the stack, whose length was checked.
-    let base = unsafe { low.add(space - unaligned) }.cast::<ControlBlock>();
-    // SAFETY: aligned, and within the stack, which is ours.
-    unsafe { base.write(ControlBlock { state: kernel::State::new(kernel::RUNNING), entry, argument }) };
+    let placement = template.place(low.addr().get() + stack.len());
+    // Below the block and the variables is the stack, in whose first word the new thread finds its block.
+    let top = (placement.low() - low.addr().get() & !15) - 16;
+    let words = [NEXT.fetch_add(1, Relaxed), caller.map_or(0, Current::guard)];
+    // SAFETY: all of it is within the stack, whose length was checked, and the stack is ours.
+    let (control, top) = unsafe {
+        let below = low.add(placement.low() - low.addr().get());
+        let control = ControlBlock::write(placement, template, below, words, entry, argument);
+        let top = low.add(top).cast::<NonNull<ControlBlock>>();
+        top.write(control);
+        (control, top)
+    };
     // SAFETY: the state is a field of the control block.
-    let state = unsafe { NonNull::new_unchecked(&raw mut (*base.as_ptr()).state) };
+    let state = unsafe { NonNull::new_unchecked(&raw mut (*control.as_ptr()).state) };
+    // SAFETY: it is within the stack, or behind the block at its end.
+    let pointer = caller.map(|_| unsafe { low.add(placement.pointer - low.addr().get()) }.cast());
     lock::expect_threads();
-    // SAFETY: the stack between is the new thread's, and `run` is called once, there, with what was written above it.
-    unsafe { kernel::start(low, base.cast(), state, run) }?;
-    Ok(Thread { stack, base })
+    // SAFETY: the stack between is the new thread's, and `run` is called once, there, with what was written above it. If it
+    // has a thread pointer, so has the caller, and block and variables are where that says.
+    unsafe { kernel::start(low, top.cast(), state, pointer, run) }?;
+    Ok(Thread { stack, control })
 }
 
 /// Says that the process may have more than one thread from now on: what [`start`] does, for a program that makes its
@@ -85,8 +102,8 @@ impl Thread {
     /// Waits until the thread has ended, and returns the stack, which nobody uses any more. What the thread wrote can
     /// be read then.
     pub fn join(self) -> NonNull<[u8]> {
-        // SAFETY: the base stays what it is while the thread runs, and after it until the stack is given to others.
-        let state = unsafe { &self.base.as_ref().state };
+        // SAFETY: the block stays what it is while the thread runs, and after it until the stack is given to others.
+        let state = unsafe { &self.control.as_ref().state };
         while state.load(Acquire) == kernel::RUNNING {
             kernel::wait(state);
         }
@@ -98,11 +115,14 @@ impl Thread {
 ///
 /// # Safety
 ///
-/// `base` is what `start` has written, on the stack of this thread, which has just begun.
-unsafe extern "C" fn run(base: *mut ()) -> ! {
-    // SAFETY: the caller's promise; only the kernel changes it, and of it the state alone, which is atomic.
-    let ControlBlock { state, entry, argument } = unsafe { &*base.cast::<ControlBlock>() };
-    entry(*argument);
+/// `top` is what `start` has written, on the stack of this thread, which has just begun.
+unsafe extern "C" fn run(top: *mut ()) -> ! {
+    // SAFETY: `start` has written where the block is. Of the block only the state changes meanwhile, by the kernel, and
+    // what is in cells, by this thread.
+    let ControlBlock { state, entry, argument, .. } = unsafe { (*top.cast::<NonNull<ControlBlock>>()).as_ref() };
+    if let Some(entry) = entry {
+        entry(*argument);
+    }
     // It is the kernel that stores what `join` acquires: what comes before is to be seen before that.
     fence(Release);
     kernel::leave(state)

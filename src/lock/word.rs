@@ -24,7 +24,8 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::{LOOKS, Lock, futex, has_one_thread, pause};
 
-pub(super) const FREE: u32 = 0;
+/// A new lock's state.
+const FREE: u32 = 0;
 const HELD: u32 = 1;
 const AWAKE: u32 = 2;
 const SLEEPER: u32 = 4;

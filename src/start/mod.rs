@@ -3,13 +3,17 @@
 use core::fmt::Write;
 
 mod args;
+mod first_thread;
 mod headers;
 mod relocate;
+mod stack_protector;
 
 use crate::arena::exhausted;
 use crate::io;
 use crate::lock;
 use crate::sys;
+
+use headers::Headers;
 
 pub use args::{Args, Strings, args, env};
 #[doc(hidden)]
@@ -59,6 +63,8 @@ macro_rules! entry {
             $crate::__entry_point!(start);
             $crate::__abi_note!();
             $crate::__memory_functions!(#[unsafe(no_mangle)]);
+            $crate::__thread_pointer_function!();
+            $crate::__stack_protector!();
             $crate::__unwinder!();
         };
         #[cfg(test)]
@@ -201,6 +207,8 @@ pub unsafe fn run(stack: *const usize, image: *const Image, program: impl FnOnce
     unsafe { relocate::relocate(image) };
     // SAFETY: `stack` is the kernel's, which nobody changes or frees.
     let args = unsafe { Args::from_initial_stack(stack) };
+    // SAFETY: it is the script's table, and nothing else has run yet.
+    unsafe { first_thread::prepare(image, args.initial_stack()) };
     // SAFETY: it is the kernel's stack, and nothing else has run yet.
     unsafe { relocated(args, program) }
 }
@@ -216,7 +224,12 @@ pub unsafe fn run_without_script(stack: *const usize, program: impl FnOnce(Args)
     // SAFETY: `stack` is the kernel's, which nobody changes or frees.
     let args = unsafe { Args::from_initial_stack(stack) };
     // SAFETY: it is the kernel's stack, and nothing has been relocated yet.
-    unsafe { headers::relocate(args.initial_stack()) };
+    unsafe {
+        if let Some(headers) = Headers::read(args.initial_stack()) {
+            headers::relocate(&headers);
+            first_thread::prepare_by_headers(&headers, args.initial_stack());
+        }
+    }
     // SAFETY: it is the kernel's stack, and nothing else has run yet.
     unsafe { relocated(args, program) }
 }

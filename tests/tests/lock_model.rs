@@ -9,7 +9,7 @@ mod lock {
 
     use loom::sync::atomic::{AtomicBool, AtomicU32};
 
-    pub(super) mod word;
+    mod word;
 
     pub(super) struct Lock {
         pub(super) state: AtomicU32,
@@ -22,7 +22,7 @@ mod lock {
 
     impl Lock {
         pub(super) fn new() -> Lock {
-            Lock { state: AtomicU32::new(word::FREE), token: AtomicU32::new(0) }
+            Lock { state: AtomicU32::new(0), token: AtomicU32::new(0) }
         }
 
         pub(super) fn lock(&self) {

@@ -19,6 +19,7 @@ pub const MPROTECT: usize = 74;
 pub const MADVISE: usize = 75;
 pub const MINCORE: usize = 78;
 pub const DUP2: usize = 90;
+pub const SYSARCH: usize = 165;
 pub const GETRLIMIT: usize = 194;
 pub const SETRLIMIT: usize = 195;
 pub const SYSCTL: usize = 202;

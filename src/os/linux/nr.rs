@@ -49,3 +49,7 @@ pub const TGKILL:         usize = number( 234,  270,  268);
 pub const OPENAT:         usize = number( 257,  295,  322);
 pub const PRLIMIT64:      usize = number( 302,  340,  369);
 pub const GETRANDOM:      usize = number( 318,  355,  384);
+
+/// The call that sets the calling thread's thread pointer: `arch_prctl`, `set_thread_area`, and a call of ARM's own,
+/// `set_tls` (`arch/arm/include/uapi/asm/unistd.h`, `__ARM_NR_set_tls`).
+pub const SET_TLS:        usize = number( 158,  243, 0xf0005);

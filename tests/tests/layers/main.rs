@@ -19,8 +19,8 @@ const LAYERS: &[&[&str]] = &[
     &["start", "gc"],
     &["heap"],
     &["arena"],
-    &["plan", "vm", "lock", "thread", "io", "unwind"],
-    &["memlimit", "sys", "mem"],
+    &["plan", "vm", "thread", "io", "unwind"],
+    &["memlimit", "sys", "mem", "lock"],
     &["os"],
     &["arch", "no_port"],
 ];

@@ -244,6 +244,12 @@ fn start(kernel: &mut Kernel, context: Context, image: &Image, base: u64, string
     let mut registers = tracee.registers()?;
     poison::general(&mut registers, class);
     registers.rip = image.entry + base;
+    if class == Class::Bits32 {
+        // The base that `sysarch` sets is that of the segment which %gs selects from the first instruction on. Nothing
+        // can be read by it before.
+        tracee.set_thread_area(0)?;
+        registers.gs = Tracee::AREA_SELECTOR;
+    }
     enter(&mut registers, class, address);
     // Nothing below the block is promised, so it is poison.
     let mut below = Vec::new();

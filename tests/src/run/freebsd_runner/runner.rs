@@ -243,7 +243,8 @@ impl Run<'_> {
             self.record(context, row, taken.clone(), Ok([0, 0]));
         }
         let pending = |next| Pending { row, arguments: taken, registers: Box::new(registers), next, strings };
-        let mut changed = registers;
+        // What was played may have set the base of %gs.
+        let mut changed = Registers { gs_base: tracee.registers()?.gs_base, ..registers };
         let pending = match step {
             Step::Linux(call, arguments, then) => {
                 tracee::set_linux_call(&mut changed, class, call, arguments);
@@ -310,7 +311,7 @@ impl Run<'_> {
         };
         match step {
             Step::Answer(answer) => {
-                let mut registers = *pending.registers;
+                let mut registers = Registers { fs_base: linux.fs_base, gs_base: linux.gs_base, ..*pending.registers };
                 kernel::answer(&mut registers, class, answer);
                 tracee.set_registers(registers)?;
                 self.record(context, pending.row, pending.arguments, answer);
@@ -323,7 +324,7 @@ impl Run<'_> {
                 Ok(tracee.resume(Some(signal))?)
             }
             Step::Linux(call, arguments, then) => {
-                let mut registers = *pending.registers;
+                let mut registers = Registers { fs_base: linux.fs_base, gs_base: linux.gs_base, ..*pending.registers };
                 registers.rip = kernel::GADGET;
                 tracee::set_linux_call(&mut registers, class, call, arguments);
                 registers.orig_rax = u64::MAX;

@@ -75,7 +75,7 @@ pub(super) const TABLE: &[Row] = &[
     row(117, "getrusage", 2, process::getrusage),
     row(128, "rename", 2, process::faults),
     row(147, "setsid", 0, process::setsid),
-    unplayed(165, "sysarch"),
+    row(165, "sysarch", 2, thread::sysarch),
     unplayed(183, "seteuid"),
     row(188, "stat", 2, process::faults),
     row(189, "fstat", 2, files::fstat),
