@@ -31,7 +31,7 @@ TEST_PACKAGES := $(RUN_PACKAGES) clang-22 lld-22 musl-tools sqlite3 qemu-system-
 	linux-libc-dev-armhf-cross linux-libc-dev
 
 .PHONY: help new run test sweep mutants sanitize tools bench bench-worst test-freebsd dist library header guests guests-hosted \
-	bench-guests layouts others pie lint clean
+	bench-guests tls layouts others pie lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -67,7 +67,7 @@ endif
 # What can be made. A word that is none of these is refused before anything is installed or built.
 PLAIN := help clean tools header
 GOALS := $(PLAIN) new run test sweep mutants sanitize bench bench-worst test-freebsd dist library guests guests-hosted \
-	bench-guests layouts others pie lint guests-% dist-% library-% layouts-% pie-% warnings-%
+	bench-guests tls layouts others pie lint guests-% dist-% library-% tls-% layouts-% pie-% warnings-%
 unknown := $(filter-out $(GOALS),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(error there is no rule for $(unknown); `make help` says what there is)

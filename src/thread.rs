@@ -70,7 +70,7 @@ pub unsafe fn start(stack: NonNull<[u8]>, entry: fn(*mut ()), argument: *mut ())
     let low = stack.cast::<u8>();
     let placement = template.place(low.addr().get() + stack.len());
     // Below the block and the variables is the stack, in whose first word the new thread finds its block.
-    let top = (placement.low() - low.addr().get() & !15) - 16;
+    let top = (placement.low() & !15) - 16 - low.addr().get();
     let words = [NEXT.fetch_add(1, Relaxed), caller.map_or(0, Current::guard)];
     // SAFETY: all of it is within the stack, whose length was checked, and the stack is ours.
     let (control, top) = unsafe {

@@ -251,7 +251,7 @@ fn kernel_constants(port: Port) -> Result<Vec<Table>> {
 }
 
 /// The files that hold constants of a port's kernel, its CPU and of either kernel.
-fn sources(port: Port) -> [String; 9] {
+fn sources(port: Port) -> [String; 10] {
     let os = if port.is_freebsd() { "src/os/freebsd" } else { "src/os/linux" };
     [
         format!("{os}/mod.rs"),
