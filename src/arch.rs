@@ -44,6 +44,11 @@ pub(crate) trait Port {
         tls: *const (),
         entry: ThreadEntry,
     ) -> Result<usize, Errno>;
+
+    /// What a signal handler returns to, on the frame that Linux has made for it: makes the call `NUMBER`, which is
+    /// `rt_sigreturn` and restores the registers. FreeBSD has code of its own for that.
+    #[cfg(target_os = "linux")]
+    unsafe extern "C" fn signal_return<const NUMBER: usize>() -> !;
 }
 
 /// The first function of a thread; it takes the stack that the thread was given.

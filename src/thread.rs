@@ -9,19 +9,23 @@
 //! thread pointer is not rt0's business: see [`start`].
 
 mod control;
+mod stack;
 mod template;
 
-use core::ptr::NonNull;
+use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicUsize, fence};
+use core::sync::atomic::{AtomicBool, AtomicUsize, fence};
 
 use crate::lock;
-use crate::os::{Errno, thread as kernel};
+use crate::os::{Errno, sigaltstack, thread as kernel};
 
 use control::ControlBlock;
 pub use control::{Current, current, id};
 pub(crate) use control::{GUARD_AT_POINTER, begin_first, first_alone, random_guard};
+pub use stack::Stack;
 pub(crate) use template::Template;
+
+use control::template;
 
 /// The least length of a stack, bytes: room to start and to end on. What the thread's own function needs is the
 /// caller's to know, and so are the program's thread-local variables, which come on top of it.
@@ -38,6 +42,27 @@ pub struct Thread {
 
 // SAFETY: it owns what it points to until the thread has ended, and any thread may wait for another.
 unsafe impl Send for Thread {}
+
+/// How large the stack is that a thread's fault handler runs on, bytes: for the registers that the kernel puts there (up to
+/// 3 KiB with AVX-512, Linux `arch/x86/kernel/fpu/xstate.c`) and for what formats a line.
+pub const ALTERNATE_SIZE: usize = 12 << 10;
+
+/// From which length of its stack on, bytes, a thread has one: less would leave too little of it to the thread. See
+/// [`fault`](crate::fault).
+pub const ALTERNATE_FROM: usize = 2 * ALTERNATE_SIZE;
+
+/// Whether new threads have an alternate stack.
+static ALTERNATE: AtomicBool = AtomicBool::new(false);
+
+/// Whether new threads have an alternate stack.
+fn has_alternate_stacks() -> bool {
+    ALTERNATE.load(Relaxed)
+}
+
+/// Says that there is a handler of faults, so that new threads need an alternate stack.
+pub(crate) fn expect_faults() {
+    ALTERNATE.store(true, Relaxed);
+}
 
 /// The number of the next thread.
 static NEXT: AtomicUsize = AtomicUsize::new(1);
@@ -63,27 +88,32 @@ static NEXT: AtomicUsize = AtomicUsize::new(1);
 pub unsafe fn start(stack: NonNull<[u8]>, entry: fn(*mut ()), argument: *mut ()) -> Result<Thread, Errno> {
     // None where the thread pointer is somebody else's. In a program of rt0's this is where the first thread gets its own.
     let caller = current();
-    let template = control::template();
+    let template = template();
     if stack.len() < STACK_MIN + template.room() - Template::NONE.room() {
         return Err(Errno::EINVAL);
     }
     let low = stack.cast::<u8>();
     let placement = template.place(low.addr().get() + stack.len());
-    // Below the block and the variables is the stack, in whose first word the new thread finds its block.
-    let top = (placement.low() & !15) - 16 - low.addr().get();
+    let in_stack = |address: usize| address - low.addr().get();
+    // Below the block and the variables is the alternate stack, and below that the stack, in whose first word the new
+    // thread finds its block.
+    let alternate = if has_alternate_stacks() && stack.len() >= ALTERNATE_FROM { ALTERNATE_SIZE } else { 0 };
+    let end = (placement.low() & !15) - alternate;
     let words = [NEXT.fetch_add(1, Relaxed), caller.map_or(0, Current::guard)];
     // SAFETY: all of it is within the stack, whose length was checked, and the stack is ours.
     let (control, top) = unsafe {
-        let below = low.add(placement.low() - low.addr().get());
-        let control = ControlBlock::write(placement, template, below, words, entry, argument);
-        let top = low.add(top).cast::<NonNull<ControlBlock>>();
+        let below = low.add(in_stack(placement.low()));
+        let alternate = if alternate == 0 { null_mut() } else { low.add(in_stack(end)).as_ptr() };
+        let bounds = [low.addr().get(), end];
+        let control = ControlBlock::write(placement, template, below, words, bounds, alternate, (entry, argument));
+        let top = low.add(in_stack(end - 16)).cast::<NonNull<ControlBlock>>();
         top.write(control);
         (control, top)
     };
     // SAFETY: the state is a field of the control block.
     let state = unsafe { NonNull::new_unchecked(&raw mut (*control.as_ptr()).state) };
     // SAFETY: it is within the stack, or behind the block at its end.
-    let pointer = caller.map(|_| unsafe { low.add(placement.pointer - low.addr().get()) }.cast());
+    let pointer = caller.map(|_| unsafe { low.add(in_stack(placement.pointer)) }.cast());
     lock::expect_threads();
     // SAFETY: the stack between is the new thread's, and `run` is called once, there, with what was written above it. If it
     // has a thread pointer, so has the caller, and block and variables are where that says.
@@ -119,7 +149,13 @@ impl Thread {
 unsafe extern "C" fn run(top: *mut ()) -> ! {
     // SAFETY: `start` has written where the block is. Of the block only the state changes meanwhile, by the kernel, and
     // what is in cells, by this thread.
-    let ControlBlock { state, entry, argument, .. } = unsafe { (*top.cast::<NonNull<ControlBlock>>()).as_ref() };
+    let block = unsafe { (*top.cast::<NonNull<ControlBlock>>()).as_ref() };
+    let ControlBlock { state, entry, argument, alternate, .. } = block;
+    if !alternate.is_null() {
+        // Without it a fault is the kernel's to report.
+        // SAFETY: `start` has put it aside, and the thread runs until the kernel has taken its stack.
+        let _ = unsafe { sigaltstack(*alternate, ALTERNATE_SIZE) };
+    }
     if let Some(entry) = entry {
         entry(*argument);
     }

@@ -30,7 +30,7 @@
 //! | esp           | the stack that was given                         |
 //! | other registers, flags | as the old thread has them              |
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
 
 use crate::arch::{ARGS, Arg, Errno, ThreadEntry};
 
@@ -107,5 +107,10 @@ impl crate::arch::Port for Port {
             );
         }
         Errno::check(result)
+    }
+
+    #[unsafe(naked)]
+    unsafe extern "C" fn signal_return<const NUMBER: usize>() -> ! {
+        naked_asm!("mov eax, {number}", "int 0x80", number = const NUMBER)
     }
 }

@@ -30,7 +30,7 @@
 //! | rsp           | the stack that was given                         |
 //! | other registers, flags | as the old thread has them              |
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
 
 use crate::arch::{ARGS, Arg, Errno, ThreadEntry};
 
@@ -97,5 +97,10 @@ impl crate::arch::Port for Port {
             );
         }
         Errno::check(result)
+    }
+
+    #[unsafe(naked)]
+    unsafe extern "C" fn signal_return<const NUMBER: usize>() -> ! {
+        naked_asm!("mov eax, {number}", "syscall", number = const NUMBER)
     }
 }

@@ -29,7 +29,7 @@
 //! | sp            | the stack that was given                         |
 //! | other registers, flags | as the old thread has them              |
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
 
 use crate::arch::{ARGS, Arg, Errno, ThreadEntry};
 
@@ -103,5 +103,10 @@ impl crate::arch::Port for Port {
             );
         }
         Errno::check(result)
+    }
+
+    #[unsafe(naked)]
+    unsafe extern "C" fn signal_return<const NUMBER: usize>() -> ! {
+        naked_asm!("mov r7, #{number}", "svc 0", number = const NUMBER)
     }
 }

@@ -45,6 +45,9 @@ pub use relocate::Image;
 /// `entry!(main, arena = options, heap = HEAP)` does both, the arena first: its options have to leave something for
 /// the heap ([`Options::cap`](crate::arena::Options::cap), [`Options::allowance`](crate::arena::Options::allowance)).
 ///
+/// With `faults = rt0::fault::report` a stack that overflows ends the process with one line that says so and status 2, and
+/// any other fault is said in a line too; see [`fault`](crate::fault).
+///
 /// The panic handler prints message and place on fd 2 and exits with 2. `panic_handler = none` at the end leaves it
 /// to the program.
 ///
@@ -52,13 +55,18 @@ pub use relocate::Image;
 /// program is: say `test = false` and `bench = false` for it in `Cargo.toml`, and keep what is to be tested in a library.
 #[macro_export]
 macro_rules! entry {
-    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? , panic_handler = none $(,)?) => {
+    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(, faults = $faults:path)? , panic_handler = none $(,)?) => {
         #[cfg(not(test))]
         const _: () = {
             unsafe extern "C" fn start(stack: *const usize, image: *const $crate::start::Image) -> ! {
                 // SAFETY: this is called by `_start` alone, with the stack that the kernel made and the linker script's
                 // table.
-                unsafe { $crate::start::run(stack, image, $crate::__program!($main $(, arena = $options)? $(, heap = $heap)?)) }
+                unsafe {
+                    $crate::start::run(stack, image, |args| {
+                        $($crate::fault::catch_or_exit($faults);)?
+                        $crate::start::call($crate::__program!($main $(, arena = $options)? $(, heap = $heap)?), args)
+                    })
+                }
             }
             $crate::__entry_point!(start);
             $crate::__abi_note!();
@@ -70,10 +78,11 @@ macro_rules! entry {
         #[cfg(test)]
         const _: () = {
             let _ = $crate::__program!($main $(, arena = $options)? $(, heap = $heap)?);
+            $(let _: fn(&$crate::fault::Fault) = $faults;)?
         };
     };
-    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(,)?) => {
-        $crate::entry!($main $(, arena = $options)? $(, heap = $heap)?, panic_handler = none);
+    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(, faults = $faults:path)? $(,)?) => {
+        $crate::entry!($main $(, arena = $options)? $(, heap = $heap)? $(, faults = $faults)?, panic_handler = none);
 
         #[cfg(not(test))]
         #[panic_handler]
@@ -246,6 +255,13 @@ unsafe fn relocated(args: Args, program: impl FnOnce(Args) -> i32) -> ! {
     // comes before its second thread.
     unsafe { lock::begin_with_one_thread() };
     sys::exit(program(args))
+}
+
+/// Calls the program; that it is one tells the compiler what its argument is.
+#[doc(hidden)]
+#[inline(always)]
+pub fn call(program: impl FnOnce(Args) -> i32, args: Args) -> i32 {
+    program(args)
 }
 
 /// Reserves the arena and runs `main` with it.

@@ -24,7 +24,7 @@ pub(super) struct ControlBlock {
     /// The embedder's.
     local: Cell<*mut ()>,
     id: usize,
-    /// Reserved for the stack's bounds.
+    /// The lowest address of the stack and its end; 0 before anybody has asked for the first thread's.
     bounds: [Cell<usize>; 2],
     /// The stack protector's word: Linux has it here on x86.
     guard: usize,
@@ -32,6 +32,8 @@ pub(super) struct ControlBlock {
     /// What the thread calls; the first thread calls nothing by it.
     pub(super) entry: Option<fn(*mut ())>,
     pub(super) argument: *mut (),
+    /// Where the alternate stack begins; null if there is none.
+    pub(super) alternate: *mut u8,
 }
 
 /// Whether the stack protector's word is at the thread pointer, and not in a variable.
@@ -55,8 +57,9 @@ impl ControlBlock {
         template: &Template,
         low: NonNull<u8>,
         [id, guard]: [usize; 2],
-        entry: fn(*mut ()),
-        argument: *mut (),
+        stack: [usize; 2],
+        alternate: *mut u8,
+        (entry, argument): (fn(*mut ()), *mut ()),
     ) -> NonNull<ControlBlock> {
         // SAFETY: both are within what is placed, which the caller says is writable and its own.
         unsafe {
@@ -65,11 +68,12 @@ impl ControlBlock {
                 this: control.as_ptr(),
                 local: Cell::new(ptr::null_mut()),
                 id,
-                bounds: [const { Cell::new(0) }; 2],
+                bounds: stack.map(Cell::new),
                 guard,
                 state: kernel::State::new(kernel::RUNNING),
                 entry: Some(entry),
                 argument,
+                alternate,
             });
             let variables = low.add(placement.variables - placement.low());
             template.copy(variables.as_ptr());
@@ -215,6 +219,20 @@ impl Current {
     #[inline]
     pub fn set_local(self, pointer: *mut ()) {
         self.control.local.set(pointer);
+    }
+
+    /// The stack's bounds as far as they are known.
+    #[inline]
+    pub(super) fn bounds(self) -> (usize, usize) {
+        let [low, high] = &self.control.bounds;
+        (low.get(), high.get())
+    }
+
+    /// Keeps the first thread's bounds.
+    pub(super) fn set_bounds(self, low: usize, high: usize) {
+        let [own_low, own_high] = &self.control.bounds;
+        own_low.set(low);
+        own_high.set(high);
     }
 
     /// The stack protector's word, which new threads have from the one that starts them.

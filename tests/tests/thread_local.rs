@@ -2,7 +2,7 @@
 
 use rt0_tests::port::chosen;
 use rt0_tests::run::job::{End, Job};
-use rt0_tests::run::machine::{Machine, default_dist};
+use rt0_tests::run::machine::{Machine, default_dist, patience};
 use rt0_tests::run::qemu::linux::Kernel;
 
 fn show_on(machine: &Machine) {
@@ -20,7 +20,7 @@ fn show_on(machine: &Machine) {
     if jobs.is_empty() {
         return;
     }
-    let outcomes = machine.run(&default_dist(), &jobs, 60, &mut |_| ()).unwrap();
+    let outcomes = machine.run(&default_dist(), &jobs, patience(), &mut |_| ()).unwrap();
     assert_eq!(outcomes.len(), jobs.len());
     for (outcome, align) in outcomes.iter().zip(aligns) {
         assert_eq!(outcome.end, End::Exit(0), "{machine}: {outcome:?}");

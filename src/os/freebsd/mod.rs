@@ -5,8 +5,11 @@ use crate::arch::{Arg, Errno};
 
 pub(crate) mod futex;
 pub mod nr;
+pub(crate) mod signal;
 pub(crate) mod thread;
 pub(crate) mod tls;
+
+pub use signal::*;
 
 errno! {
     "`sys/sys/errno.h`",

@@ -12,6 +12,7 @@ pub const CLOSE: usize = 6;
 pub const WAIT4: usize = 7;
 pub const GETPID: usize = 20;
 pub const KILL: usize = 37;
+pub const SIGALTSTACK: usize = 53;
 pub const REBOOT: usize = 55;
 pub const EXECVE: usize = 59;
 pub const MUNMAP: usize = 73;

@@ -6,8 +6,11 @@ use crate::arch::{Arg, Errno};
 pub(crate) mod futex;
 #[rustfmt::skip]
 pub mod nr;
+pub(crate) mod signal;
 pub(crate) mod thread;
 pub(crate) mod tls;
+
+pub use signal::*;
 
 errno! {
     "`include/uapi/asm-generic/errno-base.h` and `errno.h`",

@@ -56,6 +56,12 @@ const UNALIGNED: &str = "mmap_answers_an_unaligned_address";
 const WAKES: &str = "wake_ups_are_no_more_than_sleeps";
 /// A suite of its own, which needs no programs; a model may end the process in the middle of a panic.
 const LOCK_MODEL: &str = "lock_model";
+const VARIABLES_ON_X86: &str = "variables_on_linux_386_and_linux_amd64";
+const VARIABLES_ON_ARM: &str = "variables_on_linux_arm";
+const VARIABLES_ON_FREEBSD: &str = "variables_on_freebsd_under_the_runner";
+const STACKS_ON_X86: &str = "stacks_on_linux_386_and_linux_amd64";
+const STACKS_ON_ARM: &str = "stacks_on_linux_arm";
+const STACKS_ON_FREEBSD: &str = "stacks_on_freebsd_under_the_runner";
 const HEAP_ON_X86: &str = "linux_386_and_linux_amd64_on_this_machine";
 const HEAP_ON_ARM: &str = "linux_arm_on_debians_kernel";
 const HEAP_ON_FREEBSD: &str = "freebsd_386_and_freebsd_amd64_under_the_runner";
@@ -455,6 +461,191 @@ const MUTANTS: &[Mutant] = &[
         edits: &[("if self.result.is_ok() {", "if self.result.is_ok() || true {")],
         seen_by: WRITES,
     },
+    Mutant {
+        name: "thread pointer: %gs's base for %fs's",
+        port: Port::linux_amd64,
+        file: "src/os/linux/tls.rs",
+        edits: &[("ARCH_SET_FS: i32 = 0x1002", "ARCH_SET_FS: i32 = 0x1001")],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "thread pointer: a segment that is not selected",
+        port: Port::linux_386,
+        file: "arch/cpu/386/thread_pointer.rs",
+        edits: &[("segment * 8 + 3", "segment * 8 + 11")],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "thread pointer: a new thread's in another segment",
+        port: Port::linux_386,
+        file: "src/os/linux/tls.rs",
+        edits: &[(
+            "UserDesc::new(thread_pointer::segment(), pointer)",
+            "UserDesc::new(thread_pointer::segment() ^ 1, pointer)",
+        )],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "clone: TLS in the place that it has on amd64",
+        port: Port::linux_arm,
+        file: "arch/linux_arm/mod.rs",
+        edits: &[("in(\"r3\") tls", "in(\"r2\") tls")],
+        seen_by: VARIABLES_ON_ARM,
+    },
+    Mutant {
+        name: "clone: no thread pointer",
+        port: Port::linux_amd64,
+        file: "src/os/linux/thread.rs",
+        edits: &[(
+            "if pointer.is_some() { CLONE_SETTLS } else { 0 }",
+            "if pointer.is_none() { CLONE_SETTLS } else { 0 }",
+        )],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "sysarch: %fs's base for %gs's",
+        port: Port::freebsd_386,
+        file: "src/os/freebsd/tls.rs",
+        edits: &[("SET_BASE: i32 = 10", "SET_BASE: i32 = 8")],
+        seen_by: VARIABLES_ON_FREEBSD,
+    },
+    Mutant {
+        name: "thr_new: no thread pointer",
+        port: Port::freebsd_amd64,
+        file: "src/os/freebsd/thread.rs",
+        edits: &[(
+            "stack_size, tls_base, tls_size: 0",
+            "stack_size, tls_base: core::ptr::null_mut::<()>().wrapping_byte_add(tls_base.addr() & 1), tls_size: 0",
+        )],
+        seen_by: VARIABLES_ON_FREEBSD,
+    },
+    Mutant {
+        name: "variables: their alignment ignored",
+        port: Port::linux_amd64,
+        file: "src/thread/template.rs",
+        edits: &[(
+            "-((self.size + ((self.size + skew).wrapping_neg() & mask)) as isize)",
+            "-((self.size + ((self.size + skew).wrapping_neg() & mask & 7)) as isize)",
+        )],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "variables: right behind the thread pointer",
+        port: Port::linux_arm,
+        file: "src/thread/template.rs",
+        edits: &[(
+            "(ABI_WORDS + (skew.wrapping_sub(ABI_WORDS) & mask)) as isize",
+            "(ABI_WORDS + (skew.wrapping_sub(ABI_WORDS) & mask & 7)) as isize",
+        )],
+        seen_by: VARIABLES_ON_ARM,
+    },
+    Mutant {
+        name: "variables: zeroes are not written",
+        port: Port::linux_386,
+        file: "src/thread/control.rs",
+        edits: &[("write_bytes(0, template.size - template.filled)", "write_bytes(0, template.size - template.size)")],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "variables: those that are not zero are not written",
+        port: Port::freebsd_386,
+        file: "src/thread/template.rs",
+        edits: &[("for at in 0..self.filled", "for at in 0..self.filled & 1")],
+        seen_by: VARIABLES_ON_FREEBSD,
+    },
+    Mutant {
+        name: "variables: no room for the first thread's",
+        port: Port::linux_amd64,
+        file: "linker/rt0.ld",
+        edits: &[(
+            "        . += SIZEOF(.tdata) + SIZEOF(.tbss)",
+            "        . += 0 * SIZEOF(.tdata) + 0 * SIZEOF(.tbss)",
+        )],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "threads have one number",
+        port: Port::linux_amd64,
+        file: "src/thread.rs",
+        edits: &[("NEXT.fetch_add(1, Relaxed)", "NEXT.fetch_add(0, Relaxed)")],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "stack: no page below it",
+        port: Port::linux_amd64,
+        file: "src/thread/stack.rs",
+        edits: &[(
+            "let low = unsafe { base.add(page) };\n        // SAFETY: it is ours, and nobody uses it yet.\n        if let Err(errno) = unsafe { sys::mprotect(low, usable,",
+            "let low = unsafe { base.add(page) };\n        // SAFETY: it is ours, and nobody uses it yet.\n        if let Err(errno) = unsafe { sys::mprotect(base, usable + page,",
+        )],
+        seen_by: STACKS_ON_X86,
+    },
+    Mutant {
+        name: "stack: the first thread's is larger than its limit",
+        port: Port::freebsd_386,
+        file: "src/thread/stack.rs",
+        edits: &[("high - size..high", "high - 2 * size..high")],
+        seen_by: STACKS_ON_FREEBSD,
+    },
+    Mutant {
+        name: "stack: the first thread's limit is the address space's",
+        port: Port::linux_386,
+        file: "src/thread/stack.rs",
+        edits: &[("sys::getrlimit(RLIMIT_STACK)", "sys::getrlimit(crate::os::RLIMIT_AS)")],
+        seen_by: STACKS_ON_X86,
+    },
+    Mutant {
+        name: "handler on the stack that is used up",
+        port: Port::linux_amd64,
+        file: "src/fault.rs",
+        edits: &[("SigAction::handler(handle, SA_ONSTACK)", "SigAction::handler(handle, SA_ONSTACK & 1)")],
+        seen_by: STACKS_ON_X86,
+    },
+    Mutant {
+        name: "handler on the stack that is used up",
+        port: Port::freebsd_amd64,
+        file: "src/fault.rs",
+        edits: &[("SigAction::handler(handle, SA_ONSTACK)", "SigAction::handler(handle, SA_ONSTACK & 2)")],
+        seen_by: STACKS_ON_FREEBSD,
+    },
+    Mutant {
+        name: "threads have no alternate stack",
+        port: Port::linux_arm,
+        file: "src/thread.rs",
+        edits: &[("if !alternate.is_null()", "if alternate.is_null()")],
+        seen_by: STACKS_ON_ARM,
+    },
+    Mutant {
+        name: "handler returns by another call",
+        port: Port::linux_arm,
+        file: "src/os/linux/nr.rs",
+        edits: &[(
+            "RT_SIGRETURN:   usize = number(  15,  173,  173)",
+            "RT_SIGRETURN:   usize = number(  15,  173,  119)",
+        )],
+        seen_by: STACKS_ON_ARM,
+    },
+    Mutant {
+        name: "handler returns by another call",
+        port: Port::linux_amd64,
+        file: "src/os/linux/nr.rs",
+        edits: &[("RT_SIGRETURN:   usize = number(  15,", "RT_SIGRETURN:   usize = number(  39,")],
+        seen_by: STACKS_ON_X86,
+    },
+    Mutant {
+        name: "any fault is an overflow",
+        port: Port::freebsd_386,
+        file: "src/fault.rs",
+        edits: &[("accessed && overflow)", "accessed)")],
+        seen_by: STACKS_ON_FREEBSD,
+    },
+    Mutant {
+        name: "FreeBSD's sigaction with Linux's flags",
+        port: Port::freebsd_amd64,
+        file: "src/os/freebsd/signal.rs",
+        edits: &[("SA_SIGINFO: u32 = 0x40", "SA_SIGINFO: u32 = 4")],
+        seen_by: STACKS_ON_FREEBSD,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -531,7 +722,11 @@ fn try_one(root: &Path, copy: &Path, mutant: &Mutant) -> Result<Vec<String>> {
     fs::write(&path, broken)?;
     let red = match mutant.seen_by {
         LOCK_MODEL => model_is_red(copy),
-        _ => make_in(copy, "dist", &[mutant.port]).and_then(|()| failing_tests(root, &copy.join("dist"), mutant)),
+        seen_by => {
+            let variables = [VARIABLES_ON_X86, VARIABLES_ON_ARM, VARIABLES_ON_FREEBSD].contains(&seen_by);
+            make_in(copy, if variables { "tls" } else { "dist" }, &[mutant.port])
+                .and_then(|()| failing_tests(root, &copy.join("dist"), mutant))
+        }
     };
     fs::write(&path, original)?;
     update(&root.join("dist"), &copy.join("dist"), &[])?;
@@ -555,11 +750,13 @@ fn failing_tests(root: &Path, dist: &Path, mutant: &Mutant) -> Result<Vec<String
     let suite = match mutant.seen_by {
         UNALIGNED | WAKES => "injected_failures",
         HEAP_ON_X86 | HEAP_ON_ARM | HEAP_ON_FREEBSD => "heap_programs",
+        VARIABLES_ON_X86 | VARIABLES_ON_ARM | VARIABLES_ON_FREEBSD => "thread_local",
+        STACKS_ON_X86 | STACKS_ON_ARM | STACKS_ON_FREEBSD => "stacks",
         _ => "freebsd_runner",
     };
     let mut command = Command::new("cargo");
     command.args(["test", "--quiet", "-p", "rt0-tests", "--test", suite, "--", "--format=pretty"]);
-    if suite == "heap_programs" {
+    if ["heap_programs", "thread_local", "stacks"].contains(&suite) {
         // Only the mutant's port is run, and not for long: some mutants hang.
         command.env("RT0_PORTS", mutant.port.to_string()).env("RT0_PATIENCE", "8");
     }

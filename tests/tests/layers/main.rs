@@ -17,6 +17,7 @@ use rt0_tests::run::make::root;
 /// has one place here.
 const LAYERS: &[&[&str]] = &[
     &["start", "gc"],
+    &["fault"],
     &["heap"],
     &["arena"],
     &["plan", "vm", "thread", "io", "unwind"],

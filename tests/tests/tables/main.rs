@@ -44,8 +44,10 @@ const ALIASES: &[Alias] = &[
     ("DT_TABLE_SIZE", "DT_RELASZ", amd64, "the kind of relocations that the port's ABI has"),
 ];
 
-/// Constants that are in no kernel's table, and what checks them instead.
-const OWN: &[(&str, fn(Port) -> bool, &str)] = &[
+/// A constant that is in no kernel's table: its name, for which ports, and what checks it instead.
+type Own = (&'static str, fn(Port) -> bool, &'static str);
+
+const OWN: &[Own] = &[
     ("MAPPED_AT_EXEC", any, "measured; the sweeps of limits fail if it is too small"),
     ("STACK_AT_EXEC", any, "measured; the sweeps of limits fail if it is too small"),
     ("RELA", any, "the ABI's choice; a program that is moved and says hello shows it"),
@@ -53,6 +55,7 @@ const OWN: &[(&str, fn(Port) -> bool, &str)] = &[
     ("DT_RELR", any, "System V gABI, \"Dynamic Section\", newer than the tables"),
     ("DT_RELRSZ", any, "System V gABI, \"Dynamic Section\", newer than the tables"),
     ("PAGE_SIZE_MIN", any, "a lower bound, not a number of the kernel's"),
+    ("SEGV_MAPERR", freebsd, "`sys/sys/signal.h`, and the same as on Linux; overflows under the runner show it"),
     ("SET_TLS", arm, "a call of ARM's own; thread-local variables on Debian's kernel show it"),
     (
         "SET_BASE",
@@ -251,13 +254,14 @@ fn kernel_constants(port: Port) -> Result<Vec<Table>> {
 }
 
 /// The files that hold constants of a port's kernel, its CPU and of either kernel.
-fn sources(port: Port) -> [String; 10] {
+fn sources(port: Port) -> [String; 11] {
     let os = if port.is_freebsd() { "src/os/freebsd" } else { "src/os/linux" };
     [
         format!("{os}/mod.rs"),
         format!("{os}/futex.rs"),
         format!("{os}/thread.rs"),
         format!("{os}/tls.rs"),
+        format!("{os}/signal.rs"),
         "src/os/mod.rs".into(),
         "src/os/initial_stack.rs".into(),
         "src/sys.rs".into(),
