@@ -31,7 +31,7 @@ TEST_PACKAGES := $(RUN_PACKAGES) clang-22 lld-22 musl-tools sqlite3 qemu-system-
 	linux-libc-dev-armhf-cross linux-libc-dev
 
 .PHONY: help new run test sweep mutants sanitize tools bench bench-worst test-freebsd dist library header guests guests-hosted \
-	bench-guests layouts others pie lint clean
+	bench-guests tls layouts others pie lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -67,7 +67,7 @@ endif
 # What can be made. A word that is none of these is refused before anything is installed or built.
 PLAIN := help clean tools header
 GOALS := $(PLAIN) new run test sweep mutants sanitize bench bench-worst test-freebsd dist library guests guests-hosted \
-	bench-guests layouts others pie lint guests-% dist-% library-% layouts-% pie-% warnings-% dist/%
+	bench-guests tls layouts others pie lint guests-% dist-% library-% tls-% layouts-% pie-% warnings-% dist/%
 unknown := $(filter-out $(GOALS),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(error there is no rule for $(unknown); `make help` says what there is)
@@ -138,7 +138,7 @@ tools:
 	@tools/install $(TEST_PACKAGES)
 
 # The closing line counts the tests of all suites and the runs of all ports.
-test: lint dist layouts others pie guests guests-hosted
+test: lint dist tls layouts others pie guests guests-hosted
 	@tools/install $(TEST_PACKAGES)
 	@cargo build --quiet -p rt0-tests --bins
 	@{ RT0_REQUIRE_ALL=1 RT0_PORTS="$(PORT)" cargo test --no-fail-fast -p rt0 -p rt0-tests; tests=$$?; \
@@ -189,6 +189,13 @@ layouts: $(PORT:%=layouts-%)
 layouts-%:
 	@$(call has_target,$*)
 	@$(call port_cargo,$*,build) --quiet -p rt0-layouts
+
+# For the tests: dist/<port>/tls/<program>, with thread-local variables, which stable Rust does not have.
+tls: $(if $(STANDARD),,$(PORT:%=tls-%))
+tls-%:
+	@mkdir -p dist/$*/tls
+	@$(call port_cargo,$*,build) --quiet -p rt0-tls
+	@cd $(call out_of,$*) && cp -u $(basename $(notdir $(wildcard tests/tls/src/bin/*.rs))) $(CURDIR)/dist/$*/tls/
 
 # For the tests: on operating systems without a port the library is there, with the rules alone.
 OTHERS := aarch64-apple-darwin x86_64-pc-windows-gnu

@@ -27,21 +27,28 @@ pub(crate) trait Port {
     unsafe fn syscall(number: usize, args: [Arg; ARGS]) -> Result<usize, Errno>;
 
     /// Makes a thread by Linux's `clone`, whose `number` is given: with `stack` as its stack pointer, the thread calls
-    /// `entry(stack)`, with no caller in its frame chain. FreeBSD's `thr_new` does all this by itself.
+    /// `entry(stack)`, with no caller in its frame chain. `tls` is what `clone` takes for the thread pointer on this CPU.
+    /// FreeBSD's `thr_new` does all this by itself.
     ///
     /// # Safety
     ///
-    /// `flags` make a thread, and are without `CLONE_SETTLS`, `CLONE_PARENT_SETTID` and others that take a further
-    /// argument. Below `stack`, 16-byte aligned, is memory of the new thread's alone; `ended` is what
-    /// `CLONE_CHILD_CLEARTID` writes to.
+    /// `flags` make a thread, and are without `CLONE_PARENT_SETTID` and others that take a further argument. Below `stack`,
+    /// 16-byte aligned, is memory of the new thread's alone; `ended` is what `CLONE_CHILD_CLEARTID` writes to; `tls` is
+    /// right for `CLONE_SETTLS`, or the flag is not set.
     #[cfg(target_os = "linux")]
     unsafe fn clone(
         number: usize,
         flags: usize,
         stack: *mut (),
         ended: *mut u32,
+        tls: *const (),
         entry: ThreadEntry,
     ) -> Result<usize, Errno>;
+
+    /// What a signal handler returns to, on the frame that Linux has made for it: makes the call `NUMBER`, which is
+    /// `rt_sigreturn` and restores the registers. FreeBSD has code of its own for that.
+    #[cfg(target_os = "linux")]
+    unsafe extern "C" fn signal_return<const NUMBER: usize>() -> !;
 }
 
 /// The first function of a thread; it takes the stack that the thread was given.
@@ -85,6 +92,9 @@ impl Errno {
 ///
 /// `number` is a system call of this kernel, `args` are what it takes, and what it does to memory agrees with what
 /// Rust assumes about that memory.
+///
+/// A call that makes a thread of this process comes after
+/// [`thread::assume_threads`](crate::thread::assume_threads): until then a [`Lock`](crate::lock::Lock) keeps out nobody.
 #[inline(always)]
 pub unsafe fn syscall<const N: usize>(number: usize, args: [Arg; N]) -> Result<usize, Errno> {
     const { assert!(N <= ARGS, "a system call has at most seven arguments") };
@@ -171,16 +181,22 @@ cfg_if::cfg_if! {
         mod entry;
         #[path = "../arch/cpu/386/gc.rs"]
         mod gc;
+        #[path = "../arch/cpu/386/thread_pointer.rs"]
+        pub(crate) mod thread_pointer;
     } else if #[cfg(target_arch = "x86_64")] {
         #[path = "../arch/cpu/amd64/entry.rs"]
         mod entry;
         #[path = "../arch/cpu/amd64/gc.rs"]
         mod gc;
+        #[path = "../arch/cpu/amd64/thread_pointer.rs"]
+        pub(crate) mod thread_pointer;
     } else if #[cfg(target_arch = "arm")] {
         #[path = "../arch/cpu/arm/entry.rs"]
         mod entry;
         #[path = "../arch/cpu/arm/gc.rs"]
         mod gc;
+        #[path = "../arch/cpu/arm/thread_pointer.rs"]
+        pub(crate) mod thread_pointer;
     }
 }
 

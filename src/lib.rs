@@ -37,6 +37,7 @@ cfg_if::cfg_if! {
     if #[cfg(rt0_port)] {
         mod arch;
         pub mod gc;
+        pub mod fault;
         pub mod heap;
         pub mod io;
         pub mod lock;

@@ -1,9 +1,15 @@
-//! The lock of the heap, and what stands for it in programs without threads.
+//! The lock of the heap, and what stands for it where calls never overlap.
+//!
+//! A program that rt0 started has one thread until it starts another ([`thread::start`](crate::thread::start)). Until
+//! then a [`Lock`] costs a load, a comparison and a store, and no atomic operation: [`has_one_thread`] tells. A hosted
+//! program may have made threads by means that rt0 does not see, so there it never holds.
 
-use core::sync::atomic::AtomicU32;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+mod word;
 
-use crate::os::{Timespec, futex};
+use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicBool, AtomicU32};
+
+use crate::os::futex;
 
 /// Keeps the callers of a heap from one another.
 ///
@@ -54,57 +60,21 @@ unsafe impl RawMutex for Unlocked {
     unsafe fn unlock(&self) {}
 }
 
-const FREE: u32 = 0;
-const HELD: u32 = 1;
-
-/// Looks that a waiter takes at the lock before it sleeps.
-const SPINS: u32 = 100;
-
-/// A lock that spins for a short while, then sleeps in the kernel (`futex` on
-/// Linux, `_umtx_op` on FreeBSD). Not fair, not re-entrant.
+/// A lock whose waiters look for a while whether it is free, then sleep in the kernel (`futex` on Linux, `_umtx_op` on
+/// FreeBSD) until they are woken. Not fair, not re-entrant.
 ///
-/// Taking it is one atomic exchange; releasing it is a plain store and a look at
-/// the number of sleepers. Without a fence between the two, a thread that is just
-/// going to sleep can be missed: so no sleep is longer than a millisecond, and a
-/// wake-up that is lost costs that much, once. A fence would cost every release,
-/// contended or not, as much as all else that a small allocation does.
+/// With one thread it costs no atomic operation; with several it costs one to take and one to release. `lock/word.rs`
+/// has the rules, and the reason why no wake-up is lost.
 #[derive(Debug)]
 pub struct Lock {
-    word: AtomicU32,
-    sleepers: AtomicU32,
+    state: AtomicU32,
+    token: AtomicU32,
 }
 
 impl Lock {
     /// A free lock.
     pub const fn new() -> Lock {
-        Lock { word: AtomicU32::new(FREE), sleepers: AtomicU32::new(0) }
-    }
-
-    #[inline]
-    fn try_lock(&self) -> bool {
-        self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn wait(&self) {
-        for _ in 0..SPINS {
-            if self.word.load(Relaxed) == FREE && self.try_lock() {
-                return;
-            }
-            core::hint::spin_loop();
-        }
-        self.sleepers.fetch_add(1, Relaxed);
-        while !self.try_lock() {
-            futex::wait(&self.word, HELD, &SLEEP);
-        }
-        self.sleepers.fetch_sub(1, Relaxed);
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn wake(&self) {
-        futex::wake_one(&self.word);
+        Lock { state: AtomicU32::new(0), token: AtomicU32::new(0) }
     }
 }
 
@@ -114,23 +84,56 @@ impl Default for Lock {
     }
 }
 
-// SAFETY: only one `lock` at a time changes FREE to HELD, and acquires what the last `unlock` has released.
+// SAFETY: `take` and `wait` return only to the thread that has changed the state from free to held, and only `give`
+// makes it free again; the one acquires what the other has released. `has_one_thread` holds only while no other thread
+// could do either.
 unsafe impl RawMutex for Lock {
     #[inline]
     fn lock(&self) {
-        if !self.try_lock() {
+        if !self.take() {
             self.wait();
         }
     }
 
     #[inline]
     unsafe fn unlock(&self) {
-        self.word.store(FREE, Release);
-        if self.sleepers.load(Relaxed) != 0 {
-            self.wake();
-        }
+        self.give();
     }
 }
 
-/// The longest sleep: see [`Lock`].
-static SLEEP: Timespec = Timespec { seconds: 0, nanoseconds: 1_000_000 };
+/// Whether this process is known to have one thread. It is false where nothing is known, so that the static lies in
+/// .bss and a program that rt0 did not start is on the safe side.
+static ONE_THREAD: AtomicBool = AtomicBool::new(false);
+
+/// Whether no thread but this one can take a lock. It never becomes true again once it is false.
+#[inline]
+fn has_one_thread() -> bool {
+    ONE_THREAD.load(Relaxed)
+}
+
+/// Says that the calling thread is the only one. What it does to a lock afterwards is in plain steps.
+///
+/// # Safety
+///
+/// The kernel has just started this process, and [`expect_threads`] comes before whatever makes its second thread.
+pub(crate) unsafe fn begin_with_one_thread() {
+    ONE_THREAD.store(true, Relaxed);
+}
+
+/// Says that there may be another thread from now on. It comes before the call that makes the thread, which orders the
+/// memory of the two; before that nobody else could read it. A lock may be held meanwhile: its word says so in both
+/// ways of working.
+pub(crate) fn expect_threads() {
+    ONE_THREAD.store(false, Relaxed);
+}
+
+/// How often a waiter looks at the lock before it sleeps. It waits between two looks, each time twice as long: 2047
+/// pauses in all, which take about as long as to sleep and be woken.
+const LOOKS: u32 = 11;
+
+/// Lets some time pass that a processor can spend on its other thread.
+fn pause(times: u32) {
+    for _ in 0..times {
+        core::hint::spin_loop();
+    }
+}

@@ -1,40 +1,71 @@
 //! Threads, as the kernel makes them: a function that runs on a stack, and the wait until it has left that stack.
 //!
-//! This is what a language runtime has beneath threads of its own: no thread-local storage, no names, no scheduling.
-//! All threads are equal but for the first: when `main` returns, or anybody calls [`exit`](crate::exit) or panics, the
-//! process ends and with it every thread.
+//! This is what a language runtime has beneath threads of its own: thread-local storage, a number and a pointer for each
+//! thread ([`current`]); no names, no scheduling. All threads are equal but for the first: when `main` returns, or anybody
+//! calls [`exit`](crate::exit) or panics, the process ends and with it every thread.
+//!
+//! In a program that rt0 started each thread has the program's thread-local variables (C's `_Thread_local`, Rust's
+//! `#[thread_local]`) as they are at first, at the high end of its stack (`thread/template.rs`). In any other program the
+//! thread pointer is not rt0's business: see [`start`].
 
-use core::ptr::NonNull;
-use core::sync::atomic::Ordering::{Acquire, Release};
-use core::sync::atomic::fence;
+mod control;
+mod stack;
+mod template;
 
-use crate::os::{Errno, thread as kernel};
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicBool, AtomicUsize, fence};
+
+use crate::lock;
+use crate::os::{Errno, sigaltstack, thread as kernel};
+
+use control::ControlBlock;
+pub use control::{Current, current, id};
+pub(crate) use control::{GUARD_AT_POINTER, begin_first, first_alone, random_guard};
+pub use stack::Stack;
+pub(crate) use template::Template;
+
+use control::template;
 
 /// The least length of a stack, bytes: room to start and to end on. What the thread's own function needs is the
-/// caller's to know.
+/// caller's to know, and so are the program's thread-local variables, which come on top of it.
 pub const STACK_MIN: usize = 4096;
 
 /// A thread that was started.
 ///
 /// Dropping it loses the only way to know when its stack is free; the thread goes on.
-#[derive(Debug)]
 #[must_use = "without it nobody knows when the stack is free"]
 pub struct Thread {
     stack: NonNull<[u8]>,
-    base: NonNull<ControlBlock>,
+    control: NonNull<ControlBlock>,
 }
 
 // SAFETY: it owns what it points to until the thread has ended, and any thread may wait for another.
 unsafe impl Send for Thread {}
 
-/// What lies at the high end of a thread's stack, as aligned as any ABI here wants a stack; the thread runs below it.
-#[derive(Debug)]
-#[repr(C, align(16))]
-struct ControlBlock {
-    state: kernel::State,
-    entry: fn(*mut ()),
-    argument: *mut (),
+/// How large the stack is that a thread's fault handler runs on, bytes: for the registers that the kernel puts there (up to
+/// 3 KiB with AVX-512, Linux `arch/x86/kernel/fpu/xstate.c`) and for what formats a line.
+pub const ALTERNATE_SIZE: usize = 12 << 10;
+
+/// From which length of its stack on, bytes, a thread has one: less would leave too little of it to the thread. See
+/// [`fault`](crate::fault).
+pub const ALTERNATE_FROM: usize = 2 * ALTERNATE_SIZE;
+
+/// Whether new threads have an alternate stack.
+static ALTERNATE: AtomicBool = AtomicBool::new(false);
+
+/// Whether new threads have an alternate stack.
+fn has_alternate_stacks() -> bool {
+    ALTERNATE.load(Relaxed)
 }
+
+/// Says that there is a handler of faults, so that new threads need an alternate stack.
+pub(crate) fn expect_faults() {
+    ALTERNATE.store(true, Relaxed);
+}
+
+/// The number of the next thread.
+static NEXT: AtomicUsize = AtomicUsize::new(1);
 
 /// Starts a thread that calls `entry(argument)` on `stack`, and ends when that returns.
 ///
@@ -43,7 +74,7 @@ struct ControlBlock {
 ///
 /// # Errors
 ///
-/// `EINVAL` for a stack shorter than [`STACK_MIN`]. `EAGAIN` or `ENOMEM` (Linux), `EPROCLIM` or `ENOMEM` (FreeBSD): no
+/// `EINVAL` for a stack shorter than [`STACK_MIN`] and the program's thread-local variables. `EAGAIN` or `ENOMEM` (Linux), `EPROCLIM` or `ENOMEM` (FreeBSD): no
 /// more threads, or no memory for one. The stack is the caller's again.
 ///
 /// # Safety
@@ -55,29 +86,54 @@ struct ControlBlock {
 /// - A heap or other state without a lock is not used from two threads. In a program with a libc the thread calls
 ///   nothing of it: it would share the caller's thread-local storage.
 pub unsafe fn start(stack: NonNull<[u8]>, entry: fn(*mut ()), argument: *mut ()) -> Result<Thread, Errno> {
-    if stack.len() < STACK_MIN {
+    // None where the thread pointer is somebody else's. In a program of rt0's this is where the first thread gets its own.
+    let caller = current();
+    let template = template();
+    if stack.len() < STACK_MIN + template.room() - Template::NONE.room() {
         return Err(Errno::EINVAL);
     }
     let low = stack.cast::<u8>();
-    let space = stack.len() - size_of::<ControlBlock>();
-    let unaligned = (low.addr().get() + space) % align_of::<ControlBlock>();
-    // SAFETY: it is within the stack, whose length was checked.
-    let base = unsafe { low.add(space - unaligned) }.cast::<ControlBlock>();
-    // SAFETY: aligned, and within the stack, which is ours.
-    unsafe { base.write(ControlBlock { state: kernel::State::new(kernel::RUNNING), entry, argument }) };
+    let placement = template.place(low.addr().get() + stack.len());
+    let in_stack = |address: usize| address - low.addr().get();
+    // Below the block and the variables is the alternate stack, and below that the stack, in whose first word the new
+    // thread finds its block.
+    let alternate = if has_alternate_stacks() && stack.len() >= ALTERNATE_FROM { ALTERNATE_SIZE } else { 0 };
+    let end = (placement.low() & !15) - alternate;
+    let words = [NEXT.fetch_add(1, Relaxed), caller.map_or(0, Current::guard)];
+    // SAFETY: all of it is within the stack, whose length was checked, and the stack is ours.
+    let (control, top) = unsafe {
+        let below = low.add(in_stack(placement.low()));
+        let alternate = if alternate == 0 { null_mut() } else { low.add(in_stack(end)).as_ptr() };
+        let bounds = [low.addr().get(), end];
+        let control = ControlBlock::write(placement, template, below, words, bounds, alternate, (entry, argument));
+        let top = low.add(in_stack(end - 16)).cast::<NonNull<ControlBlock>>();
+        top.write(control);
+        (control, top)
+    };
     // SAFETY: the state is a field of the control block.
-    let state = unsafe { NonNull::new_unchecked(&raw mut (*base.as_ptr()).state) };
-    // SAFETY: the stack between is the new thread's, and `run` is called once, there, with what was written above it.
-    unsafe { kernel::start(low, base.cast(), state, run) }?;
-    Ok(Thread { stack, base })
+    let state = unsafe { NonNull::new_unchecked(&raw mut (*control.as_ptr()).state) };
+    // SAFETY: it is within the stack, or behind the block at its end.
+    let pointer = caller.map(|_| unsafe { low.add(in_stack(placement.pointer)) }.cast());
+    lock::expect_threads();
+    // SAFETY: the stack between is the new thread's, and `run` is called once, there, with what was written above it. If it
+    // has a thread pointer, so has the caller, and block and variables are where that says.
+    unsafe { kernel::start(low, top.cast(), state, pointer, run) }?;
+    Ok(Thread { stack, control })
+}
+
+/// Says that the process may have more than one thread from now on: what [`start`] does, for a program that makes its
+/// threads otherwise (`clone` or `thr_new` by [`sys::syscall`](crate::sys::syscall)). A program that rt0 did not
+/// start need not call it.
+pub fn assume_threads() {
+    lock::expect_threads();
 }
 
 impl Thread {
     /// Waits until the thread has ended, and returns the stack, which nobody uses any more. What the thread wrote can
     /// be read then.
     pub fn join(self) -> NonNull<[u8]> {
-        // SAFETY: the base stays what it is while the thread runs, and after it until the stack is given to others.
-        let state = unsafe { &self.base.as_ref().state };
+        // SAFETY: the block stays what it is while the thread runs, and after it until the stack is given to others.
+        let state = unsafe { &self.control.as_ref().state };
         while state.load(Acquire) == kernel::RUNNING {
             kernel::wait(state);
         }
@@ -89,11 +145,20 @@ impl Thread {
 ///
 /// # Safety
 ///
-/// `base` is what `start` has written, on the stack of this thread, which has just begun.
-unsafe extern "C" fn run(base: *mut ()) -> ! {
-    // SAFETY: the caller's promise; only the kernel changes it, and of it the state alone, which is atomic.
-    let ControlBlock { state, entry, argument } = unsafe { &*base.cast::<ControlBlock>() };
-    entry(*argument);
+/// `top` is what `start` has written, on the stack of this thread, which has just begun.
+unsafe extern "C" fn run(top: *mut ()) -> ! {
+    // SAFETY: `start` has written where the block is. Of the block only the state changes meanwhile, by the kernel, and
+    // what is in cells, by this thread.
+    let block = unsafe { (*top.cast::<NonNull<ControlBlock>>()).as_ref() };
+    let ControlBlock { state, entry, argument, alternate, .. } = block;
+    if !alternate.is_null() {
+        // Without it a fault is the kernel's to report.
+        // SAFETY: `start` has put it aside, and the thread runs until the kernel has taken its stack.
+        let _ = unsafe { sigaltstack(*alternate, ALTERNATE_SIZE) };
+    }
+    if let Some(entry) = entry {
+        entry(*argument);
+    }
     // It is the kernel that stores what `join` acquires: what comes before is to be seen before that.
     fence(Release);
     kernel::leave(state)

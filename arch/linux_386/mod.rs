@@ -30,7 +30,7 @@
 //! | esp           | the stack that was given                         |
 //! | other registers, flags | as the old thread has them              |
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
 
 use crate::arch::{ARGS, Arg, Errno, ThreadEntry};
 
@@ -74,14 +74,20 @@ impl crate::arch::Port for Port {
         flags: usize,
         stack: *mut (),
         ended: *mut u32,
+        tls: *const (),
         entry: ThreadEntry,
     ) -> Result<usize, Errno> {
         let result;
+        // The compiler keeps esi to itself, and there is no other register left: these two come by way of memory.
+        let first = [core::ptr::without_provenance(number), tls];
         // SAFETY: the trait's contract covers flags, stack and entry; the operands are those of the tables above. The new
         // thread goes on from the same instruction on its own stack, and `entry` does not return. The kernel ignores the
-        // parent's tid, where `entry` is passed, and TLS without the flags that ask for them.
+        // parent's tid, where `entry` is passed, without the flag that asks for it, and so TLS.
         unsafe {
             asm!(
+                "push esi",
+                "mov esi, [eax + 4]",
+                "mov eax, [eax]",
                 "int 0x80",
                 "test eax, eax",
                 "jnz 2f",
@@ -92,14 +98,19 @@ impl crate::arch::Port for Port {
                 "call edx",
                 "ud2",
                 "2:",
-                inlateout("eax") number => result,
+                "pop esi",
+                inlateout("eax") first.as_ptr() => result,
                 in("ebx") flags,
                 in("ecx") stack,
                 in("edx") entry,
                 in("edi") ended,
-                options(nostack),
             );
         }
         Errno::check(result)
+    }
+
+    #[unsafe(naked)]
+    unsafe extern "C" fn signal_return<const NUMBER: usize>() -> ! {
+        naked_asm!("mov eax, {number}", "int 0x80", number = const NUMBER)
     }
 }

@@ -30,7 +30,7 @@
 //! | rsp           | the stack that was given                         |
 //! | other registers, flags | as the old thread has them              |
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
 
 use crate::arch::{ARGS, Arg, Errno, ThreadEntry};
 
@@ -68,12 +68,13 @@ impl crate::arch::Port for Port {
         flags: usize,
         stack: *mut (),
         ended: *mut u32,
+        tls: *const (),
         entry: ThreadEntry,
     ) -> Result<usize, Errno> {
         let result;
         // SAFETY: the trait's contract covers flags, stack and entry; the operands are those of the tables above. The new
         // thread goes on from the same instruction on its own stack, and `entry` does not return. The kernel ignores the
-        // parent's tid and TLS without the flags that ask for them.
+        // parent's tid without the flag that asks for it, and so TLS.
         unsafe {
             asm!(
                 "syscall",
@@ -88,6 +89,7 @@ impl crate::arch::Port for Port {
                 in("rdi") flags,
                 in("rsi") stack,
                 in("r10") ended,
+                in("r8") tls,
                 in("r9") entry,
                 lateout("rcx") _,
                 lateout("r11") _,
@@ -95,5 +97,10 @@ impl crate::arch::Port for Port {
             );
         }
         Errno::check(result)
+    }
+
+    #[unsafe(naked)]
+    unsafe extern "C" fn signal_return<const NUMBER: usize>() -> ! {
+        naked_asm!("mov eax, {number}", "syscall", number = const NUMBER)
     }
 }

@@ -29,7 +29,7 @@
 //! | sp            | the stack that was given                         |
 //! | other registers, flags | as the old thread has them              |
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
 
 use crate::arch::{ARGS, Arg, Errno, ThreadEntry};
 
@@ -70,12 +70,13 @@ impl crate::arch::Port for Port {
         flags: usize,
         stack: *mut (),
         ended: *mut u32,
+        tls: *const (),
         entry: ThreadEntry,
     ) -> Result<usize, Errno> {
         let result;
         // SAFETY: the trait's contract covers flags, stack and entry; the operands are those of the tables above. The new
         // thread goes on from the same instruction on its own stack, and `entry` does not return. The kernel ignores the
-        // parent's tid and TLS without the flags that ask for them.
+        // parent's tid without the flag that asks for it, and so TLS.
         unsafe {
             asm!(
                 "mov {kept}, r7",
@@ -95,11 +96,17 @@ impl crate::arch::Port for Port {
                 kept = out(reg) _,
                 inlateout("r0") flags => result,
                 in("r1") stack,
+                in("r3") tls,
                 in("r4") ended,
                 in("r5") entry,
                 options(nostack),
             );
         }
         Errno::check(result)
+    }
+
+    #[unsafe(naked)]
+    unsafe extern "C" fn signal_return<const NUMBER: usize>() -> ! {
+        naked_asm!("mov r7, #{number}", "svc 0", number = const NUMBER)
     }
 }

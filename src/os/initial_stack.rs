@@ -63,10 +63,15 @@ impl InitialStack {
         InitialStack { argc }
     }
 
+    /// That of this process, if rt0 started it.
+    pub(crate) fn of_this_process() -> Option<Self> {
+        let argc = THIS_PROCESS.load(Ordering::Relaxed).cast_const();
+        (!argc.is_null()).then_some(InitialStack { argc })
+    }
+
     /// That of this process, or an empty one where rt0 did not start it.
     pub(crate) fn current() -> Self {
-        let argc = THIS_PROCESS.load(Ordering::Relaxed).cast_const();
-        InitialStack { argc: if argc.is_null() { EMPTY.as_ptr() } else { argc } }
+        Self::of_this_process().unwrap_or(InitialStack { argc: EMPTY.as_ptr() })
     }
 
     /// Makes this the one that [`current`](InitialStack::current) answers.

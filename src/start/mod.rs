@@ -3,12 +3,17 @@
 use core::fmt::Write;
 
 mod args;
+mod first_thread;
 mod headers;
 mod relocate;
+mod stack_protector;
 
 use crate::arena::exhausted;
 use crate::io;
+use crate::lock;
 use crate::sys;
+
+use headers::Headers;
 
 pub use args::{Args, Strings, args, env};
 #[doc(hidden)]
@@ -40,6 +45,9 @@ pub use relocate::Image;
 /// `entry!(main, arena = options, heap = HEAP)` does both, the arena first: its options have to leave something for
 /// the heap ([`Options::cap`](crate::arena::Options::cap), [`Options::allowance`](crate::arena::Options::allowance)).
 ///
+/// With `faults = rt0::fault::report` a stack that overflows ends the process with one line that says so and status 2, and
+/// any other fault is said in a line too; see [`fault`](crate::fault).
+///
 /// The panic handler prints message and place on fd 2 and exits with 2. `panic_handler = none` at the end leaves it
 /// to the program.
 ///
@@ -47,26 +55,34 @@ pub use relocate::Image;
 /// program is: say `test = false` and `bench = false` for it in `Cargo.toml`, and keep what is to be tested in a library.
 #[macro_export]
 macro_rules! entry {
-    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? , panic_handler = none $(,)?) => {
+    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(, faults = $faults:path)? , panic_handler = none $(,)?) => {
         #[cfg(not(test))]
         const _: () = {
             unsafe extern "C" fn start(stack: *const usize, image: *const $crate::start::Image) -> ! {
                 // SAFETY: this is called by `_start` alone, with the stack that the kernel made and the linker script's
                 // table.
-                unsafe { $crate::start::run(stack, image, $crate::__program!($main $(, arena = $options)? $(, heap = $heap)?)) }
+                unsafe {
+                    $crate::start::run(stack, image, |args| {
+                        $($crate::fault::catch_or_exit($faults);)?
+                        $crate::start::call($crate::__program!($main $(, arena = $options)? $(, heap = $heap)?), args)
+                    })
+                }
             }
             $crate::__entry_point!(start);
             $crate::__abi_note!();
             $crate::__memory_functions!(#[unsafe(no_mangle)]);
+            $crate::__thread_pointer_function!();
+            $crate::__stack_protector!();
             $crate::__unwinder!();
         };
         #[cfg(test)]
         const _: () = {
             let _ = $crate::__program!($main $(, arena = $options)? $(, heap = $heap)?);
+            $(let _: fn(&$crate::fault::Fault) = $faults;)?
         };
     };
-    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(,)?) => {
-        $crate::entry!($main $(, arena = $options)? $(, heap = $heap)?, panic_handler = none);
+    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(, faults = $faults:path)? $(,)?) => {
+        $crate::entry!($main $(, arena = $options)? $(, heap = $heap)? $(, faults = $faults)?, panic_handler = none);
 
         #[cfg(not(test))]
         #[panic_handler]
@@ -200,8 +216,10 @@ pub unsafe fn run(stack: *const usize, image: *const Image, program: impl FnOnce
     unsafe { relocate::relocate(image) };
     // SAFETY: `stack` is the kernel's, which nobody changes or frees.
     let args = unsafe { Args::from_initial_stack(stack) };
-    args.initial_stack().publish();
-    sys::exit(program(args))
+    // SAFETY: it is the script's table, and nothing else has run yet.
+    unsafe { first_thread::prepare(image, args.initial_stack()) };
+    // SAFETY: it is the kernel's stack, and nothing else has run yet.
+    unsafe { relocated(args, program) }
 }
 
 /// [`run`] in a program that was not linked by rt0's linker script: a program in C.
@@ -215,9 +233,35 @@ pub unsafe fn run_without_script(stack: *const usize, program: impl FnOnce(Args)
     // SAFETY: `stack` is the kernel's, which nobody changes or frees.
     let args = unsafe { Args::from_initial_stack(stack) };
     // SAFETY: it is the kernel's stack, and nothing has been relocated yet.
-    unsafe { headers::relocate(args.initial_stack()) };
+    unsafe {
+        if let Some(headers) = Headers::read(args.initial_stack()) {
+            headers::relocate(&headers);
+            first_thread::prepare_by_headers(&headers, args.initial_stack());
+        }
+    }
+    // SAFETY: it is the kernel's stack, and nothing else has run yet.
+    unsafe { relocated(args, program) }
+}
+
+/// What a start does in any program when it has been relocated.
+///
+/// # Safety
+///
+/// Called once, first, with the stack that the kernel made for this program.
+#[inline(always)]
+unsafe fn relocated(args: Args, program: impl FnOnce(Args) -> i32) -> ! {
     args.initial_stack().publish();
+    // SAFETY: the kernel has just started this process; `thread::start` and the contract of `sys::syscall` see to what
+    // comes before its second thread.
+    unsafe { lock::begin_with_one_thread() };
     sys::exit(program(args))
+}
+
+/// Calls the program; that it is one tells the compiler what its argument is.
+#[doc(hidden)]
+#[inline(always)]
+pub fn call(program: impl FnOnce(Args) -> i32, args: Args) -> i32 {
+    program(args)
 }
 
 /// Reserves the arena and runs `main` with it.

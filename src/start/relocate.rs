@@ -8,19 +8,34 @@
 use crate::arch::{Current, Port};
 use crate::sys;
 
-/// What `linker/rt0.ld` says of the image. The last three are distances in bytes from this table.
+/// What `linker/rt0.ld` says of the image. What is called a place is a distance in bytes from this table.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Image {
     /// The address that this table was linked for.
     linked_at: u32,
-    /// Of the first relocation.
+    /// The place of the first relocation.
     relocations: i32,
-    /// Of what is behind the last of them, where packed ones begin.
+    /// The place behind the last of them, where packed ones begin.
     packed: i32,
-    /// Of what is behind the last packed one.
+    /// The place behind the last packed one.
     end: i32,
+    /// The place of the thread-local variables as they are at first.
+    pub(super) tls: i32,
+    /// How many bytes of them are in the image.
+    pub(super) tls_filled: u32,
+    /// Their size, bytes.
+    pub(super) tls_size: u32,
+    /// Their alignment, bytes.
+    pub(super) tls_align: u32,
+    /// The place that the first thread's pointer points to, with room around it if there are variables or protected
+    /// functions.
+    pub(super) first_pointer: i32,
+    /// The place of the stack protector's word, if the ABI has it in a variable.
+    pub(super) guard: i32,
+    /// 0 if no function has the stack protector.
+    pub(super) protected: u32,
 }
 
 /// A relocation in words: where, what and, with `RELA`, the addend (System V gABI, "Relocation").
@@ -35,7 +50,7 @@ pub(super) type Relocation = [usize; if Current::RELA { 3 } else { 2 }];
 #[inline(always)]
 pub(crate) unsafe fn relocate(image: *const Image) {
     // SAFETY: the table is part of the image, aligned to 4 bytes by the script.
-    let Image { linked_at, relocations, packed, end } = unsafe { *image };
+    let Image { linked_at, relocations, packed, end, .. } = unsafe { *image };
     if relocations == end {
         return;
     }
@@ -124,7 +139,14 @@ fn refuse(what: usize, place: usize) -> ! {
     say_hexadecimal(kind);
     say(b" at 0x");
     say_hexadecimal(place);
-    say(b" is unknown\n");
+    give_up(b" is unknown\n")
+}
+
+/// Writes the end of a line to fd 2, and ends the process with status 2.
+#[cold]
+#[inline(never)]
+pub(super) fn give_up(text: &[u8]) -> ! {
+    say(text);
     sys::exit(2)
 }
 

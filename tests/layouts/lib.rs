@@ -10,19 +10,19 @@ mod arch;
 mod os;
 
 use core::mem::{align_of, offset_of, size_of};
-use os::{RawRlimit, Timespec};
+use os::{AltStack, RawRlimit, SigAction, SigInfo, Timespec};
 
 #[cfg(all(target_os = "freebsd", target_pointer_width = "32"))]
 use libc::Elf32_Auxinfo as AuxiliaryEntry;
 #[cfg(all(target_os = "freebsd", target_pointer_width = "64"))]
 use libc::Elf64_Auxinfo as AuxiliaryEntry;
 #[cfg(target_os = "freebsd")]
-use libc::{c_long, rlimit, timespec};
+use libc::{c_long, rlimit, sigaction, siginfo_t, stack_t, timespec};
 #[cfg(target_os = "linux")]
 use linux_raw_sys::{
     ctypes::c_long,
     elf::Elf_auxv_t as AuxiliaryEntry,
-    general::{__kernel_old_timespec as timespec, rlimit},
+    general::{__kernel_old_timespec as timespec, kernel_sigaction, rlimit, sigaltstack as stack_t},
 };
 
 /// Checks that both structures have the same size and alignment, and the fields, in this order, the same offsets and
@@ -47,6 +47,32 @@ const fn field_size<S, F>(_: fn(&S) -> *const F) -> usize {
 
 same_layout!(RawRlimit { soft, hard }, rlimit { rlim_cur, rlim_max });
 same_layout!(Timespec { seconds, nanoseconds }, timespec { tv_sec, tv_nsec });
+
+#[cfg(target_os = "linux")]
+same_layout!(
+    SigAction { handler, flags, restorer, mask },
+    kernel_sigaction { sa_handler_kernel, sa_flags, sa_restorer, sa_mask }
+);
+#[cfg(target_os = "linux")]
+same_layout!(AltStack { sp, flags, size }, stack_t { ss_sp, ss_flags, ss_size });
+#[cfg(all(target_os = "linux", target_arch = "x86"))]
+const _: () = {
+    use linux_raw_sys::general::user_desc;
+    assert!(size_of::<os::tls::UserDesc>() == size_of::<user_desc>());
+    assert!(offset_of!(os::tls::UserDesc, base_addr) == offset_of!(user_desc, base_addr));
+    assert!(offset_of!(os::tls::UserDesc, limit) == offset_of!(user_desc, limit));
+};
+
+#[cfg(target_os = "freebsd")]
+same_layout!(SigAction { handler, flags, mask }, sigaction { sa_sigaction, sa_flags, sa_mask });
+#[cfg(target_os = "freebsd")]
+same_layout!(AltStack { sp, size, flags }, stack_t { ss_sp, ss_size, ss_flags });
+// Of what a handler is told only the beginning is here.
+#[cfg(target_os = "freebsd")]
+const _: () = {
+    assert!(offset_of!(SigInfo, code) == offset_of!(siginfo_t, si_code));
+    assert!(offset_of!(SigInfo, address) == offset_of!(siginfo_t, si_addr));
+};
 
 // An argument of a system call, a `long` and a pointer have the size of a word on every port.
 const _: () = assert!(size_of::<arch::Arg>() == size_of::<c_long>());

@@ -277,6 +277,49 @@ fn a_hosted_program_keeps_its_c_library() {
     assert!(Command::new(&program).status().unwrap().success());
 }
 
+/// Thread-local variables of C, of every alignment, linked by the compiler's own script and by rt0's, in one place and as a
+/// static-PIE, with the stack protector and without.
+#[test]
+fn thread_local_variables_in_c() {
+    let folder = tempfile::tempdir().unwrap();
+    let scripts = format!("-L{}", root().join("linker").display());
+    for machine in [Machine::Native, Machine::Runner, Machine::Linux(Kernel::Armhf)] {
+        let mut jobs = Vec::new();
+        for port in chosen(machine.ports()) {
+            let script = format!("-Wl,-T,{port}.ld");
+            let by_script = ["-O2", &scripts, &script, "-Wl,-z,max-page-size=4096"];
+            let mut ways = vec![vec!["-O0"], vec!["-O2", "-fstack-protector-all"], by_script.to_vec()];
+            if port != Port::linux_arm {
+                ways.push(vec!["-O2", "-static-pie", "-fPIE"]);
+            }
+            for shift in 0..=12 {
+                for options in &ways {
+                    let align = format!("-DALIGN={}", 1 << shift);
+                    let program = folder.path().join(format!("{port}-{}", jobs.len()));
+                    let standard = ["-std=c11", "-Wall", "-Wextra", &align];
+                    cross(port, &[&standard, &options[..]].concat(), "thread_local.c", &program);
+                    jobs.push(Job::new(format!("{port}/{align}/{}", options.join("")), program, &[]));
+                }
+            }
+            if port == Port::linux_amd64 {
+                // By GNU ld.
+                for options in [&["-O2"][..], &by_script, &["-O2", "-static-pie", "-fPIE"]] {
+                    let program = folder.path().join(format!("{port}-{}", jobs.len()));
+                    freestanding("gcc", port, &[options, &["-DALIGN=64"]].concat(), "thread_local.c", &program);
+                    jobs.push(Job::new(format!("{port}/gcc/{}", options.join("")), program, &[]));
+                }
+            }
+        }
+        if jobs.is_empty() {
+            continue;
+        }
+        for outcome in machine.run(&rt0_tests::run::machine::default_dist(), &jobs, 60, &mut |_| ()).unwrap() {
+            let wanted = (&End::Exit(0), "done\n");
+            assert_eq!((&outcome.end, outcome.output.as_str()), wanted, "{machine}: {}", outcome.name);
+        }
+    }
+}
+
 /// What the stack protector calls when a function has written over its end.
 #[test]
 fn the_stack_protector_sees_what_it_is_for() {

@@ -154,7 +154,8 @@ impl Program {
         // It is static: no other file has to be loaded, and `_start` does all the setting up.
         ensure!(self.of_kind(PT_INTERP).next().is_none(), "it wants a dynamic linker");
         ensure!(self.of_kind(PT_DYNAMIC).next().is_none(), "it has a dynamic section, which nobody reads");
-        ensure!(self.of_kind(PT_TLS).next().is_none(), "it wants thread-local storage");
+        let variables: Vec<_> = self.of_kind(PT_TLS).map(|segment| segment.size).collect();
+        ensure!(variables == [0], "thread-local variables {variables:?}, where the program has none");
         let never_called =
             |section: &&Section| [SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY].contains(&section.kind);
         ensure!(self.sections.iter().find(never_called).is_none(), "it wants constructors or destructors to be called");

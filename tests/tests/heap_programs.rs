@@ -3,14 +3,8 @@
 
 use rt0_tests::check::suite::Suite;
 use rt0_tests::port::chosen;
-use rt0_tests::run::machine::{Machine, default_dist};
+use rt0_tests::run::machine::{Machine, default_dist, patience};
 use rt0_tests::run::qemu::linux::Kernel;
-
-/// How many seconds each program may take: many, for slow machines, or what the environment variable `RT0_PATIENCE`
-/// says.
-fn patience() -> u64 {
-    std::env::var("RT0_PATIENCE").map_or(60, |seconds| seconds.parse().expect("RT0_PATIENCE is a number of seconds"))
-}
 
 fn show_on(machine: &Machine) {
     let (mut suite, dist) = (Suite::default(), default_dist());

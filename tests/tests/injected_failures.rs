@@ -339,6 +339,25 @@ fn threads_live_with_what_the_kernel_refuses() {
     }
 }
 
+/// Eight threads that contend for the heap's lock: nobody is woken who does not sleep, or nearly nobody. A sleeper that was
+/// woken and one that the kernel did not put to sleep, since its wake-up had come already, count alike.
+#[test]
+fn wake_ups_are_no_more_than_sleeps() {
+    for port in chosen(&PORTS) {
+        let (call, [sleep, wake]) = if port.is_freebsd() { ("_umtx_op", [15, 16]) } else { ("futex", [128, 129]) };
+        let outcome = run(port, "threads", &["--threads=8", "--rounds=20000"], &Setup::default());
+        let (end, output) = (&outcome.end, outcome.output());
+        assert!(*end == End::Exit(0) && output.ends_with("\nlive=0\ncheck=whole\n"), "{port}: {end:?} {output}");
+        let count = |operation| {
+            let calls = outcome.calls.iter().filter(|made| made.name == call && made.arguments[1] == operation);
+            calls.count()
+        };
+        let (sleeps, wakes) = (count(sleep), count(wake));
+        println!("{port}: {sleeps} sleeps, {wakes} wake-ups");
+        assert!(sleeps > 0 && wakes * 10 <= sleeps * 11, "{port}: {sleeps} sleeps, {wakes} wake-ups");
+    }
+}
+
 /// Every register and flag holds poison at entry, and every register that a call destroys holds poison after it.
 #[test]
 fn probe_calls_work_on_every_port_from_poisoned_registers() {

@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use rt0_tests::port::{Port, chosen};
 use rt0_tests::run::job::{End, Job, Outcome};
+use rt0_tests::run::make::root;
 use rt0_tests::run::native;
 
 const PORTS: [Port; 2] = [Port::linux_386, Port::linux_amd64];
@@ -115,9 +116,14 @@ fn a_heap_is_reserved_before_main_or_the_one_line_says_why_not() {
 
 /// The system calls of a program, as strace prints them, from `execve` on.
 fn strace(port: Port, name: &str) -> Vec<String> {
+    strace_file(&program(port, name))
+}
+
+/// The same, of a program in this file.
+fn strace_file(program: &Path) -> Vec<String> {
     let Output { stderr, status, .. } = Command::new("strace")
         .args(["-f", "-e", "signal=none"])
-        .arg(program(port, name))
+        .arg(program)
         .output()
         .expect("strace runs (Debian: apt-get install strace)");
     assert!(status.success(), "{status}");
@@ -130,6 +136,20 @@ fn strace(port: Port, name: &str) -> Vec<String> {
 fn hello_makes_two_system_calls() {
     for port in chosen(&PORTS) {
         assert_eq!(strace(port, "hello"), ["write", "exit_group"], "{port}");
+    }
+}
+
+/// A program with thread-local variables makes one call more before `main`, and none for their memory.
+#[test]
+fn thread_local_variables_cost_one_system_call() {
+    for (port, set) in [(Port::linux_386, "set_thread_area"), (Port::linux_amd64, "arch_prctl")] {
+        if chosen(&[port]).is_empty() {
+            continue;
+        }
+        let program = root().join("dist").join(port.to_string()).join("tls/tls-64");
+        let calls = strace_file(&program);
+        // The first that its `main` makes is to start a thread.
+        assert_eq!(calls[..2], [set, "clone"], "{port}: {calls:?}");
     }
 }
 

@@ -49,3 +49,10 @@ fn a_stack_that_is_too_short_is_refused() {
     let refused = unsafe { start(NonNull::from(&mut memory[..]), work, ptr::null_mut()) };
     assert_eq!(refused.err(), Some(Errno::EINVAL));
 }
+
+/// The thread pointer is the C library's, and so are the handlers.
+#[test]
+fn a_program_that_rt0_did_not_start_keeps_its_thread_pointer() {
+    assert!(rt0::thread::current().is_none() && rt0::thread::id().is_none());
+    assert_eq!(rt0::fault::catch(rt0::fault::report).err(), Some(Errno::ENOSYS));
+}

@@ -1,8 +1,7 @@
 //! The stack protector: the word that a function looks at before it returns, and what it calls when that has changed.
 //!
-//! The word is a variable where the ABI has one (ARM, FreeBSD). On Linux/x86 it is at a fixed place of the thread's control
-//! block, which a segment register points to. A program without thread-local storage has no such block: the register is
-//! made to point so far before the variable that the variable is at that place. Threads inherit the register.
+//! The word is a variable where the ABI has one (ARM, FreeBSD), which is set here. On Linux/x86 it is at a fixed place of the
+//! thread's control block, where rt0's start has written it.
 
 use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +43,6 @@ pub(crate) unsafe fn set_up(envp: *mut *mut c_char) {
     }
     // The byte that an overflowing string meets first is the one that ends strings.
     __stack_chk_guard.store(word & !0xff, Ordering::Relaxed);
-    segment::point_at(__stack_chk_guard.as_ptr().expose_provenance());
 }
 
 /// What a function calls that finds the word changed: says so and ends the process with status 127.
@@ -58,33 +56,4 @@ extern "C" fn __stack_chk_fail() -> ! {
     unsafe { rt0_write(2, LINE.as_ptr(), LINE.count_bytes()) };
     // SAFETY: it ends the process.
     unsafe { rt0_exit(127) }
-}
-
-cfg_if::cfg_if! {
-    if #[cfg(all(target_os = "linux", target_arch = "x86"))] {
-        #[path = "../../../arch/linux_386/segment.rs"]
-        mod segment;
-    } else if #[cfg(all(target_os = "linux", target_arch = "x86_64"))] {
-        mod segment {
-            use crate::rt0_syscall;
-
-            /// `arch_prctl` and its command (`arch/x86/entry/syscalls/syscall_64.tbl`; `arch/x86/include/uapi/asm/prctl.h`).
-            const ARCH_PRCTL: usize = 158;
-            const ARCH_SET_FS: usize = 0x1002;
-
-            /// The word is at %fs:0x28 (GCC `gcc/config/i386/x86-64.h`, `TARGET_THREAD_SSP_OFFSET`).
-            const OFFSET: usize = 0x28;
-
-            #[inline(always)]
-            pub(super) fn point_at(word: usize) {
-                // SAFETY: nobody uses %fs before this.
-                unsafe { rt0_syscall(ARCH_PRCTL, ARCH_SET_FS, word - OFFSET, 0, 0, 0, 0) };
-            }
-        }
-    } else {
-        mod segment {
-            #[inline(always)]
-            pub(super) fn point_at(_: usize) {}
-        }
-    }
 }

@@ -20,8 +20,6 @@ unsafe extern "C" {
         program: unsafe extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char) -> c_int,
     ) -> !;
     fn rt0_exit(status: c_int) -> !;
-    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-    fn rt0_syscall(number: usize, a: usize, b: usize, c: usize, d: usize, e: usize, f: usize) -> isize;
 }
 
 unsafe extern "C" fn start(stack: *const usize) -> ! {
@@ -41,12 +39,13 @@ unsafe extern "C" fn begin(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut 
 /// script, and `rt0_start` finds its relocations by the program headers.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals, reason = "a linker's name")]
-static __rt0_linker_script: [u32; 4] = [0; 4];
+static __rt0_linker_script: [u32; 12] = [0; 12];
 
 rt0::__entry_point!(start);
 rt0::__abi_note!();
 rt0::__memory_functions!(#[unsafe(no_mangle)] #[allow(missing_docs, reason = "C's own")]);
 rt0::__unwinder!();
+rt0::__thread_pointer_function!();
 
 /// What ARM's compilers name in their tables for unwinding ("Exception Handling ABI for the Arm Architecture", "Default
 /// personality routines"). Nothing unwinds.

@@ -6,20 +6,17 @@ use core::sync::atomic::AtomicU32;
 
 use super::nr;
 use crate::arch::syscall;
-use crate::os::Timespec;
 
 /// Sleep while the `unsigned int`, which only this process uses, has the value that is given (`sys/sys/umtx.h`).
 const UMTX_OP_WAIT_UINT_PRIVATE: i32 = 15;
 /// Wake threads of this process that sleep at the word (same file).
 const UMTX_OP_WAKE_PRIVATE: i32 = 16;
 
-/// Sleeps until this process wakes the word or `time` has passed, if the word still is `value`.
-pub(crate) fn wait(word: &AtomicU32, value: u32, time: &Timespec) {
-    let (op, value) = (UMTX_OP_WAIT_UINT_PRIVATE.into(), (value as usize).into());
-    // The fourth argument is the size of the time, which says that it is relative.
-    let args = [word.as_ptr().into(), op, value, size_of::<Timespec>().into(), (&raw const *time).into()];
-    // SAFETY: the kernel reads the word and the time, which live as long as this call.
-    let _ = unsafe { syscall(nr::UMTX_OP, args) };
+/// Sleeps until this process wakes the word, if the word still is `value`. A signal can end the sleep too.
+pub(crate) fn wait(word: &AtomicU32, value: u32) {
+    let (op, value, none) = (UMTX_OP_WAIT_UINT_PRIVATE.into(), (value as usize).into(), 0usize);
+    // SAFETY: the kernel reads the word, which lives as long as this call. No time to wake up at is given.
+    let _ = unsafe { syscall(nr::UMTX_OP, [word.as_ptr().into(), op, value, none.into(), none.into()]) };
 }
 
 /// Wakes one thread that sleeps at the word.

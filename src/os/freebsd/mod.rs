@@ -5,7 +5,11 @@ use crate::arch::{Arg, Errno};
 
 pub(crate) mod futex;
 pub mod nr;
+pub(crate) mod signal;
 pub(crate) mod thread;
+pub(crate) mod tls;
+
+pub use signal::*;
 
 errno! {
     "`sys/sys/errno.h`",
@@ -213,6 +217,10 @@ pub const REBOOT_RESTART: u32 = 0x4;
 pub const AT_EXECPATH: usize = 15;
 /// The entry with the path that was executed.
 pub(crate) const AT_PROGRAM_PATH: usize = AT_EXECPATH;
+/// Random bytes, 64 of them, or 32 (same file; `sys/kern/kern_exec.c`, `exec_copyout_strings`).
+pub const AT_CANARY: usize = 16;
+/// The entry with random bytes.
+pub(crate) const AT_RANDOM_BYTES: usize = AT_CANARY;
 /// The kernel's `__FreeBSD_version` (same file).
 pub const AT_OSRELDATE: usize = 18;
 

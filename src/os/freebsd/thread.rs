@@ -15,16 +15,20 @@ pub(crate) type State = AtomicUsize;
 pub(crate) const RUNNING: usize = 0;
 
 /// `struct thr_param` (`sys/sys/thr.h`) as far as it is not zero; the kernel takes a shorter one and zeroes for the
-/// rest (`sys/kern/kern_thr.c`, `sys_thr_new`): no thread-local storage, no ids, no flags, no priority.
+/// rest (`sys/kern/kern_thr.c`, `sys_thr_new`): no ids, no flags, no priority. The thread pointer is
+/// `tls_base`, a null one too (`kern_thr.c`, `thr_new_initthr`; `cpu_set_user_tls` in `sys/{i386,amd64}/*/vm_machdep.c`).
 #[repr(C)]
 struct ThrParam {
     start_func: ThreadEntry,
     arg: NonNull<()>,
     stack_base: NonNull<u8>,
     stack_size: usize,
+    tls_base: *mut (),
+    tls_size: usize,
 }
 
-/// Starts a thread that calls `entry(top)` on the stack between `low` and `top`.
+/// Starts a thread that calls `entry(top)` on the stack between `low` and `top`, with the thread pointer `pointer`, if it is to
+/// have one.
 ///
 /// # Safety
 ///
@@ -33,10 +37,12 @@ pub(crate) unsafe fn start(
     low: NonNull<u8>,
     top: NonNull<()>,
     _state: NonNull<State>,
+    pointer: Option<NonNull<()>>,
     entry: ThreadEntry,
 ) -> Result<(), Errno> {
     let stack_size = top.addr().get() - low.addr().get();
-    let param = ThrParam { start_func: entry, arg: top, stack_base: low, stack_size };
+    let tls_base = pointer.map_or(core::ptr::null_mut(), NonNull::as_ptr);
+    let param = ThrParam { start_func: entry, arg: top, stack_base: low, stack_size, tls_base, tls_size: 0 };
     // SAFETY: stack and entry are what this function's contract asks for. The kernel reads `param` before it answers,
     // and calls the function as the ABI has it: argument, stack alignment and an end of the frame chain
     // (`cpu_set_upcall` in `sys/{i386,amd64}/*/vm_machdep.c`, before FreeBSD 12 `cpu_set_upcall_kse`).

@@ -6,7 +6,6 @@ use core::sync::atomic::AtomicU32;
 
 use super::nr;
 use crate::arch::syscall;
-use crate::os::Timespec;
 
 /// Sleep while the word has the value that is given (`include/uapi/linux/futex.h`).
 pub(super) const FUTEX_WAIT: i32 = 0;
@@ -15,11 +14,11 @@ const FUTEX_WAKE: i32 = 1;
 /// No other process sleeps at the word (same file). Private sleepers and shared wakers do not meet.
 const FUTEX_PRIVATE_FLAG: i32 = 128;
 
-/// Sleeps until this process wakes the word or `time` has passed, if the word still is `value`.
-pub(crate) fn wait(word: &AtomicU32, value: u32, time: &Timespec) {
+/// Sleeps until this process wakes the word, if the word still is `value`. A signal can end the sleep too.
+pub(crate) fn wait(word: &AtomicU32, value: u32) {
     let op = FUTEX_WAIT | FUTEX_PRIVATE_FLAG;
-    let args = [word.as_ptr().into(), op.into(), (value as usize).into(), (&raw const *time).into()];
-    // SAFETY: the kernel reads the word and the time, which live as long as this call.
+    let args = [word.as_ptr().into(), op.into(), (value as usize).into(), 0usize.into()];
+    // SAFETY: the kernel reads the word, which lives as long as this call. No time to wake up at is given.
     let _ = unsafe { syscall(nr::FUTEX, args) };
 }
 

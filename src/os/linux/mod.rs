@@ -6,7 +6,11 @@ use crate::arch::{Arg, Errno};
 pub(crate) mod futex;
 #[rustfmt::skip]
 pub mod nr;
+pub(crate) mod signal;
 pub(crate) mod thread;
+pub(crate) mod tls;
+
+pub use signal::*;
 
 errno! {
     "`include/uapi/asm-generic/errno-base.h` and `errno.h`",
@@ -255,6 +259,8 @@ pub const AT_EXECFN: usize = 31;
 pub(crate) const AT_PROGRAM_PATH: usize = AT_EXECFN;
 /// Sixteen random bytes (same file).
 pub const AT_RANDOM: usize = 25;
+/// The entry with random bytes.
+pub(crate) const AT_RANDOM_BYTES: usize = AT_RANDOM;
 
 /// What the kernel maps beside image and stack before a process begins: the vDSO and its data. Seen on Linux 6.x:
 /// 32 KiB on 386 and amd64 (`arch/x86/entry/vdso`), 16 KiB on ARM with its signal page.

@@ -36,7 +36,9 @@ pub const MPROTECT:       usize = number(  10,  125,  125);
 pub const SCHED_YIELD:    usize = number(  24,  158,  158);
 pub const NANOSLEEP:      usize = number(  35,  162,  162);
 pub const RT_SIGACTION:   usize = number(  13,  174,  174);
+pub const RT_SIGRETURN:   usize = number(  15,  173,  173);
 pub const RT_SIGPROCMASK: usize = number(  14,  175,  175);
+pub const SIGALTSTACK:    usize = number( 131,  186,  186);
 pub const GETRLIMIT:      usize = number(  97,  191,  191);
 pub const MMAP:           usize = number(   9,  192,  192);
 pub const MINCORE:        usize = number(  27,  218,  219);
@@ -49,3 +51,7 @@ pub const TGKILL:         usize = number( 234,  270,  268);
 pub const OPENAT:         usize = number( 257,  295,  322);
 pub const PRLIMIT64:      usize = number( 302,  340,  369);
 pub const GETRANDOM:      usize = number( 318,  355,  384);
+
+/// The call that sets the calling thread's thread pointer: `arch_prctl`, `set_thread_area`, and a call of ARM's own,
+/// `set_tls` (`arch/arm/include/uapi/asm/unistd.h`, `__ARM_NR_set_tls`).
+pub const SET_TLS:        usize = number( 158,  243, 0xf0005);

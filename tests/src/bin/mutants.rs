@@ -31,7 +31,7 @@ const I386: &str = "arch/freebsd_386/mod.rs";
 const OS: &str = "src/os/freebsd/mod.rs";
 const NUMBERS: &str = "src/os/freebsd/nr.rs";
 const MEMORY: &str = "src/vm.rs";
-const LOCK: &str = "src/lock.rs";
+const LOCK: &str = "src/lock/word.rs";
 const THREAD: &str = "src/thread.rs";
 const ENTRY_AMD64: &str = "arch/cpu/amd64/entry.rs";
 const ENTRY_386: &str = "arch/cpu/386/entry.rs";
@@ -53,6 +53,15 @@ const PATH: &str = "the_program_path_counts_in_the_footprint";
 const WRITES: &str = "after_an_error_nothing_more_is_written";
 const NOTE: &str = "the_note_and_the_osabi_byte_count";
 const UNALIGNED: &str = "mmap_answers_an_unaligned_address";
+const WAKES: &str = "wake_ups_are_no_more_than_sleeps";
+/// A suite of its own, which needs no programs; a model may end the process in the middle of a panic.
+const LOCK_MODEL: &str = "lock_model";
+const VARIABLES_ON_X86: &str = "variables_on_linux_386_and_linux_amd64";
+const VARIABLES_ON_ARM: &str = "variables_on_linux_arm";
+const VARIABLES_ON_FREEBSD: &str = "variables_on_freebsd_under_the_runner";
+const STACKS_ON_X86: &str = "stacks_on_linux_386_and_linux_amd64";
+const STACKS_ON_ARM: &str = "stacks_on_linux_arm";
+const STACKS_ON_FREEBSD: &str = "stacks_on_freebsd_under_the_runner";
 const HEAP_ON_X86: &str = "linux_386_and_linux_amd64_on_this_machine";
 const HEAP_ON_ARM: &str = "linux_arm_on_debians_kernel";
 const HEAP_ON_FREEBSD: &str = "freebsd_386_and_freebsd_amd64_under_the_runner";
@@ -218,8 +227,8 @@ const MUTANTS: &[Mutant] = &[
         port: Port::linux_amd64,
         file: LOCK,
         edits: &[(
-            "self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()",
-            "{ self.word.store(HELD, Relaxed); true }",
+            "self.state.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()",
+            "{ self.state.store(HELD, Relaxed); true }",
         )],
         seen_by: HEAP_ON_X86,
     },
@@ -228,30 +237,79 @@ const MUTANTS: &[Mutant] = &[
         port: Port::linux_arm,
         file: LOCK,
         edits: &[(
-            "self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()",
-            "{ self.word.store(HELD, Relaxed); true }",
+            "self.state.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()",
+            "{ self.state.store(HELD, Relaxed); true }",
         )],
         seen_by: HEAP_ON_ARM,
     },
     Mutant {
-        name: "lock sleeps long, and nobody wakes it",
+        name: "lock wakes nobody",
         port: Port::linux_386,
         file: LOCK,
-        edits: &[
-            ("Timespec { seconds: 0,", "Timespec { seconds: 9999,"),
-            ("load(Relaxed) != 0", "load(Relaxed) > 9999"),
-        ],
+        edits: &[("if state != FREE {", "if state > 9999 {")],
         seen_by: HEAP_ON_X86,
     },
     Mutant {
-        name: "lock sleeps long, and nobody wakes it",
+        name: "lock wakes nobody",
         port: Port::freebsd_386,
         file: LOCK,
-        edits: &[
-            ("Timespec { seconds: 0,", "Timespec { seconds: 9999,"),
-            ("load(Relaxed) != 0", "load(Relaxed) > 9999"),
-        ],
+        edits: &[("if state != FREE {", "if state > 9999 {")],
         seen_by: HEAP_ON_FREEBSD,
+    },
+    Mutant {
+        name: "lock wakes two where one is awake",
+        port: Port::linux_amd64,
+        file: LOCK,
+        edits: &[("state & (HELD | AWAKE) == 0", "state & HELD == 0")],
+        seen_by: LOCK_MODEL,
+    },
+    Mutant {
+        name: "lock is not given with all that came before",
+        port: Port::linux_amd64,
+        file: LOCK,
+        edits: &[("fetch_sub(HELD, Release)", "fetch_sub(HELD, Relaxed)")],
+        seen_by: LOCK_MODEL,
+    },
+    Mutant {
+        name: "lock forgets who was woken",
+        port: Port::linux_amd64,
+        file: LOCK,
+        edits: &[("awake = AWAKE", "awake = 0")],
+        seen_by: LOCK_MODEL,
+    },
+    Mutant {
+        name: "lock wakes before there is a token",
+        port: Port::linux_amd64,
+        file: LOCK,
+        edits: &[(
+            "self.token.store(1, Release);\n                    futex::wake_one(&self.token);",
+            "futex::wake_one(&self.token);\n                    self.token.store(1, Release);",
+        )],
+        seen_by: LOCK_MODEL,
+    },
+    Mutant {
+        name: "the only thread is not kept out by itself",
+        port: Port::linux_amd64,
+        file: LOCK,
+        edits: &[("let free = self.state.load(Relaxed) == FREE", "let free = true")],
+        seen_by: LOCK_MODEL,
+    },
+    Mutant {
+        name: "a wake-up for whoever sleeps at each release",
+        port: Port::freebsd_amd64,
+        file: LOCK,
+        edits: &[(
+            "fn wake(&self, mut state: u32) {",
+            "fn wake(&self, mut state: u32) {\n        futex::wake_one(&self.token);",
+        )],
+        seen_by: WAKES,
+    },
+    Mutant {
+        name: "a second thread starts and the lock does not know",
+        port: Port::linux_amd64,
+        file: THREAD,
+        edits: &[("    lock::expect_threads();\n    // SAFETY", "    // SAFETY")],
+        seen_by: HEAP_ON_X86,
     },
     Mutant {
         name: "clone: the stack in another register",
@@ -403,6 +461,191 @@ const MUTANTS: &[Mutant] = &[
         edits: &[("if self.result.is_ok() {", "if self.result.is_ok() || true {")],
         seen_by: WRITES,
     },
+    Mutant {
+        name: "thread pointer: %gs's base for %fs's",
+        port: Port::linux_amd64,
+        file: "src/os/linux/tls.rs",
+        edits: &[("ARCH_SET_FS: i32 = 0x1002", "ARCH_SET_FS: i32 = 0x1001")],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "thread pointer: a segment that is not selected",
+        port: Port::linux_386,
+        file: "arch/cpu/386/thread_pointer.rs",
+        edits: &[("segment * 8 + 3", "segment * 8 + 11")],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "thread pointer: a new thread's in another segment",
+        port: Port::linux_386,
+        file: "src/os/linux/tls.rs",
+        edits: &[(
+            "UserDesc::new(thread_pointer::segment(), pointer)",
+            "UserDesc::new(thread_pointer::segment() ^ 1, pointer)",
+        )],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "clone: TLS in the place that it has on amd64",
+        port: Port::linux_arm,
+        file: "arch/linux_arm/mod.rs",
+        edits: &[("in(\"r3\") tls", "in(\"r2\") tls")],
+        seen_by: VARIABLES_ON_ARM,
+    },
+    Mutant {
+        name: "clone: no thread pointer",
+        port: Port::linux_amd64,
+        file: "src/os/linux/thread.rs",
+        edits: &[(
+            "if pointer.is_some() { CLONE_SETTLS } else { 0 }",
+            "if pointer.is_none() { CLONE_SETTLS } else { 0 }",
+        )],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "sysarch: %fs's base for %gs's",
+        port: Port::freebsd_386,
+        file: "src/os/freebsd/tls.rs",
+        edits: &[("SET_BASE: i32 = 10", "SET_BASE: i32 = 8")],
+        seen_by: VARIABLES_ON_FREEBSD,
+    },
+    Mutant {
+        name: "thr_new: no thread pointer",
+        port: Port::freebsd_amd64,
+        file: "src/os/freebsd/thread.rs",
+        edits: &[(
+            "stack_size, tls_base, tls_size: 0",
+            "stack_size, tls_base: core::ptr::null_mut::<()>().wrapping_byte_add(tls_base.addr() & 1), tls_size: 0",
+        )],
+        seen_by: VARIABLES_ON_FREEBSD,
+    },
+    Mutant {
+        name: "variables: their alignment ignored",
+        port: Port::linux_amd64,
+        file: "src/thread/template.rs",
+        edits: &[(
+            "-((self.size + ((self.size + skew).wrapping_neg() & mask)) as isize)",
+            "-((self.size + ((self.size + skew).wrapping_neg() & mask & 7)) as isize)",
+        )],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "variables: right behind the thread pointer",
+        port: Port::linux_arm,
+        file: "src/thread/template.rs",
+        edits: &[(
+            "(ABI_WORDS + (skew.wrapping_sub(ABI_WORDS) & mask)) as isize",
+            "(ABI_WORDS + (skew.wrapping_sub(ABI_WORDS) & mask & 7)) as isize",
+        )],
+        seen_by: VARIABLES_ON_ARM,
+    },
+    Mutant {
+        name: "variables: zeroes are not written",
+        port: Port::linux_386,
+        file: "src/thread/control.rs",
+        edits: &[("write_bytes(0, template.size - template.filled)", "write_bytes(0, template.size - template.size)")],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "variables: those that are not zero are not written",
+        port: Port::freebsd_386,
+        file: "src/thread/template.rs",
+        edits: &[("for at in 0..self.filled", "for at in 0..self.filled & 1")],
+        seen_by: VARIABLES_ON_FREEBSD,
+    },
+    Mutant {
+        name: "variables: no room for the first thread's",
+        port: Port::linux_amd64,
+        file: "linker/rt0.ld",
+        edits: &[(
+            "        . += SIZEOF(.tdata) + SIZEOF(.tbss)",
+            "        . += 0 * SIZEOF(.tdata) + 0 * SIZEOF(.tbss)",
+        )],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "threads have one number",
+        port: Port::linux_amd64,
+        file: "src/thread.rs",
+        edits: &[("NEXT.fetch_add(1, Relaxed)", "NEXT.fetch_add(0, Relaxed)")],
+        seen_by: VARIABLES_ON_X86,
+    },
+    Mutant {
+        name: "stack: no page below it",
+        port: Port::linux_amd64,
+        file: "src/thread/stack.rs",
+        edits: &[(
+            "let low = unsafe { base.add(page) };\n        // SAFETY: it is ours, and nobody uses it yet.\n        if let Err(errno) = unsafe { sys::mprotect(low, usable,",
+            "let low = unsafe { base.add(page) };\n        // SAFETY: it is ours, and nobody uses it yet.\n        if let Err(errno) = unsafe { sys::mprotect(base, usable + page,",
+        )],
+        seen_by: STACKS_ON_X86,
+    },
+    Mutant {
+        name: "stack: the first thread's is larger than its limit",
+        port: Port::freebsd_386,
+        file: "src/thread/stack.rs",
+        edits: &[("high - size..high", "high - 2 * size..high")],
+        seen_by: STACKS_ON_FREEBSD,
+    },
+    Mutant {
+        name: "stack: the first thread's limit is the address space's",
+        port: Port::linux_386,
+        file: "src/thread/stack.rs",
+        edits: &[("sys::getrlimit(RLIMIT_STACK)", "sys::getrlimit(crate::os::RLIMIT_AS)")],
+        seen_by: STACKS_ON_X86,
+    },
+    Mutant {
+        name: "handler on the stack that is used up",
+        port: Port::linux_amd64,
+        file: "src/fault.rs",
+        edits: &[("SigAction::handler(handle, SA_ONSTACK)", "SigAction::handler(handle, SA_ONSTACK & 1)")],
+        seen_by: STACKS_ON_X86,
+    },
+    Mutant {
+        name: "handler on the stack that is used up",
+        port: Port::freebsd_amd64,
+        file: "src/fault.rs",
+        edits: &[("SigAction::handler(handle, SA_ONSTACK)", "SigAction::handler(handle, SA_ONSTACK & 2)")],
+        seen_by: STACKS_ON_FREEBSD,
+    },
+    Mutant {
+        name: "threads have no alternate stack",
+        port: Port::linux_arm,
+        file: "src/thread.rs",
+        edits: &[("if !alternate.is_null()", "if alternate.is_null()")],
+        seen_by: STACKS_ON_ARM,
+    },
+    Mutant {
+        name: "handler returns by another call",
+        port: Port::linux_arm,
+        file: "src/os/linux/nr.rs",
+        edits: &[(
+            "RT_SIGRETURN:   usize = number(  15,  173,  173)",
+            "RT_SIGRETURN:   usize = number(  15,  173,  119)",
+        )],
+        seen_by: STACKS_ON_ARM,
+    },
+    Mutant {
+        name: "handler returns by another call",
+        port: Port::linux_amd64,
+        file: "src/os/linux/nr.rs",
+        edits: &[("RT_SIGRETURN:   usize = number(  15,", "RT_SIGRETURN:   usize = number(  39,")],
+        seen_by: STACKS_ON_X86,
+    },
+    Mutant {
+        name: "any fault is an overflow",
+        port: Port::freebsd_386,
+        file: "src/fault.rs",
+        edits: &[("accessed && overflow)", "accessed)")],
+        seen_by: STACKS_ON_FREEBSD,
+    },
+    Mutant {
+        name: "FreeBSD's sigaction with Linux's flags",
+        port: Port::freebsd_amd64,
+        file: "src/os/freebsd/signal.rs",
+        edits: &[("SA_SIGINFO: u32 = 0x40", "SA_SIGINFO: u32 = 4")],
+        seen_by: STACKS_ON_FREEBSD,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -477,23 +720,43 @@ fn try_one(root: &Path, copy: &Path, mutant: &Mutant) -> Result<Vec<String>> {
         broken = broken.replace(old, new);
     }
     fs::write(&path, broken)?;
-    let built = make_in(copy, "dist", &[mutant.port]);
-    let red = built.and_then(|()| failing_tests(root, &copy.join("dist"), mutant));
+    let red = match mutant.seen_by {
+        LOCK_MODEL => model_is_red(copy),
+        seen_by => {
+            let variables = [VARIABLES_ON_X86, VARIABLES_ON_ARM, VARIABLES_ON_FREEBSD].contains(&seen_by);
+            make_in(copy, if variables { "tls" } else { "dist" }, &[mutant.port])
+                .and_then(|()| failing_tests(root, &copy.join("dist"), mutant))
+        }
+    };
     fs::write(&path, original)?;
     update(&root.join("dist"), &copy.join("dist"), &[])?;
     red
 }
 
+/// The suite [`LOCK_MODEL`], if it fails with the sources in `copy`.
+fn model_is_red(copy: &Path) -> Result<Vec<String>> {
+    let mut command = Command::new("cargo");
+    command.args(["test", "--quiet", "-p", "rt0-tests", "--test", LOCK_MODEL, "--target-dir"]).arg("target/model");
+    let output = command.current_dir(copy).output().context("cargo test")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !text.contains("running ") {
+        bail!("the suite {LOCK_MODEL} did not run: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok((!output.status.success()).then(|| LOCK_MODEL.to_string()).into_iter().collect())
+}
+
 /// The names of the tests that fail with the programs in `dist`, in the suite that has the mutant's test.
 fn failing_tests(root: &Path, dist: &Path, mutant: &Mutant) -> Result<Vec<String>> {
     let suite = match mutant.seen_by {
-        UNALIGNED => "injected_failures",
+        UNALIGNED | WAKES => "injected_failures",
         HEAP_ON_X86 | HEAP_ON_ARM | HEAP_ON_FREEBSD => "heap_programs",
+        VARIABLES_ON_X86 | VARIABLES_ON_ARM | VARIABLES_ON_FREEBSD => "thread_local",
+        STACKS_ON_X86 | STACKS_ON_ARM | STACKS_ON_FREEBSD => "stacks",
         _ => "freebsd_runner",
     };
     let mut command = Command::new("cargo");
     command.args(["test", "--quiet", "-p", "rt0-tests", "--test", suite, "--", "--format=pretty"]);
-    if suite == "heap_programs" {
+    if ["heap_programs", "thread_local", "stacks"].contains(&suite) {
         // Only the mutant's port is run, and not for long: some mutants hang.
         command.env("RT0_PORTS", mutant.port.to_string()).env("RT0_PATIENCE", "8");
     }

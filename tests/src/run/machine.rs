@@ -97,3 +97,13 @@ impl fmt::Display for Machine {
 pub fn default_dist() -> PathBuf {
     std::env::var_os("RT0_DIST").map_or_else(|| root().join("dist"), PathBuf::from)
 }
+
+/// How many seconds each program may take: many, for slow machines, or what the environment variable `RT0_PATIENCE`
+/// says.
+///
+/// # Panics
+///
+/// If that is no number.
+pub fn patience() -> u64 {
+    std::env::var("RT0_PATIENCE").map_or(60, |seconds| seconds.parse().expect("RT0_PATIENCE is a number of seconds"))
+}

@@ -17,10 +17,11 @@ use rt0_tests::run::make::root;
 /// has one place here.
 const LAYERS: &[&[&str]] = &[
     &["start", "gc"],
+    &["fault"],
     &["heap"],
     &["arena"],
-    &["plan", "vm", "lock", "thread", "io", "unwind"],
-    &["memlimit", "sys", "mem"],
+    &["plan", "vm", "thread", "io", "unwind"],
+    &["memlimit", "sys", "mem", "lock"],
     &["os"],
     &["arch", "no_port"],
 ];

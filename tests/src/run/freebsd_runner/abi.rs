@@ -58,6 +58,7 @@ impl Errno {
     pub(super) const EPERM: Errno = Errno(1);
     pub(super) const ENOENT: Errno = Errno(2);
     pub(super) const ESRCH: Errno = Errno(3);
+    pub(super) const EINTR: Errno = Errno(4);
     pub(super) const ENOEXEC: Errno = Errno(8);
     pub(super) const EBADF: Errno = Errno(9);
     pub(super) const ENOMEM: Errno = Errno(12);

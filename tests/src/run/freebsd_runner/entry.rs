@@ -1,5 +1,6 @@
 //! execve: turns what Linux has loaded into what a FreeBSD program finds at its first instruction.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::abi::{at, rlimit};
+use super::calls::{TRAMPOLINE, trampoline};
 use super::elf::{Image, PAGE};
 use super::kernel::{Context, GADGET, Kernel, Limit, Process, STACK_STEP};
 use super::linux;
@@ -108,6 +110,7 @@ fn new_process(kernel: &Kernel, class: Class, image: &Image, base: u64, old: Opt
         stack_top,
         has_note: image.osrel.is_some(),
         ignores_sigsys: old.is_some_and(|old| old.ignores_sigsys),
+        handlers: BTreeMap::new(),
     };
     // `elf64_machdep.c`'s and `ia32_sysvec.c`'s fixlimit: no process has more than the kernel's own limits.
     for (resource, maximum) in [(rlimit::DATA, data), (rlimit::STACK, stack)] {
@@ -168,6 +171,9 @@ fn arrange(process: &Process, image: &Image, base: u64, tracee: Tracee) -> Resul
     };
     call(entry, linux::MMAP, linux::map_anonymous(GADGET, PAGE, linux::PROT_READ | linux::PROT_EXEC))?;
     tracee.patch(GADGET, class.system_call())?;
+    for (at, code) in (TRAMPOLINE..).step_by(2).zip(trampoline(class)) {
+        tracee.patch(at, *code)?;
+    }
     tracee.patch(entry, original)?;
     for (start, end) in mappings(tracee)? {
         let in_image = start >= first && end <= last;
@@ -244,6 +250,12 @@ fn start(kernel: &mut Kernel, context: Context, image: &Image, base: u64, string
     let mut registers = tracee.registers()?;
     poison::general(&mut registers, class);
     registers.rip = image.entry + base;
+    if class == Class::Bits32 {
+        // The base that `sysarch` sets is that of the segment which %gs selects from the first instruction on. Nothing
+        // can be read by it before.
+        tracee.set_thread_area(0)?;
+        registers.gs = Tracee::AREA_SELECTOR;
+    }
     enter(&mut registers, class, address);
     // Nothing below the block is promised, so it is poison.
     let mut below = Vec::new();

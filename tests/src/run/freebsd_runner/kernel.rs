@@ -7,7 +7,7 @@ use std::path::Path;
 use nix::sys::signal::Signal;
 
 use super::abi::{Errno, rlimit};
-use super::calls::Start;
+use super::calls::{Handler, Interrupted, Start};
 use super::elf::PAGE;
 use super::options::Options;
 use crate::run::tracer::faults::Faults;
@@ -30,6 +30,8 @@ pub(super) enum Step {
     Linux(LinuxCall, [u64; 6], Then),
     /// The call does not return: a signal ends the process.
     Kill(Signal),
+    /// The call does not return: the registers are these.
+    Registers(Box<Registers>),
 }
 
 /// What is done with a Linux call's answer.
@@ -131,6 +133,8 @@ pub(super) struct Process {
     pub has_note: bool,
     /// Whether SIGSYS is ignored, so that unknown calls return ENOSYS.
     pub ignores_sigsys: bool,
+    /// The handlers of signals, by FreeBSD's number.
+    pub handlers: BTreeMap<i32, Handler>,
 }
 
 impl Process {
@@ -159,6 +163,10 @@ pub(super) struct Kernel<'a> {
     pub faults: Faults,
     /// Threads that are being made, by the thread that makes them.
     pub starting: BTreeMap<Tracee, Start>,
+    /// Handlers that run, by their thread.
+    pub interrupted: BTreeMap<Tracee, Interrupted>,
+    /// Where handlers run, and how many bytes there are, by thread.
+    pub alternate: BTreeMap<Tracee, (u64, u64)>,
     /// Threads in whose process Linux has executed another program that is not yet arranged as FreeBSD's.
     pub starting_program: BTreeSet<Tracee>,
     /// The calls made.

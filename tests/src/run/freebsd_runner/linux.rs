@@ -39,6 +39,7 @@ linux_calls! {
     FTRUNCATE = 77, 194;
     UNLINK = 87, 10;
     GETUID = 102, 199;
+    ARCH_PRCTL = 158, 384;
     GETPPID = 110, 64;
     SETSID = 112, 66;
     FUTEX = 202, 240;

@@ -54,6 +54,8 @@ pub fn run(program: &Path, arguments: &[&str], options: &Options) -> Result<Outc
             processes: BTreeMap::new(),
             faults: Faults::new(&options.faults),
             starting: BTreeMap::new(),
+            interrupted: BTreeMap::new(),
+            alternate: BTreeMap::new(),
             starting_program: BTreeSet::new(),
             calls: Vec::new(),
             violations: Vec::new(),
@@ -114,6 +116,7 @@ enum Next {
     Answer(Answer),
     Then(Then),
     Kill(Signal),
+    Registers(Box<Registers>),
 }
 
 struct Thread {
@@ -243,7 +246,8 @@ impl Run<'_> {
             self.record(context, row, taken.clone(), Ok([0, 0]));
         }
         let pending = |next| Pending { row, arguments: taken, registers: Box::new(registers), next, strings };
-        let mut changed = registers;
+        // What was played may have set the base of %gs.
+        let mut changed = Registers { gs_base: tracee.registers()?.gs_base, ..registers };
         let pending = match step {
             Step::Linux(call, arguments, then) => {
                 tracee::set_linux_call(&mut changed, class, call, arguments);
@@ -257,6 +261,10 @@ impl Run<'_> {
             Step::Kill(signal) => {
                 changed.orig_rax = u64::MAX;
                 pending(Next::Kill(signal))
+            }
+            Step::Registers(interrupted) => {
+                changed.orig_rax = u64::MAX;
+                pending(Next::Registers(interrupted))
             }
         };
         tracee.set_registers(changed)?;
@@ -297,6 +305,7 @@ impl Run<'_> {
         let step = match pending.next {
             Next::Answer(answer) => Step::Answer(answer),
             Next::Kill(signal) => Step::Kill(signal),
+            Next::Registers(interrupted) => Step::Registers(interrupted),
             Next::Then(then) => match tracee::linux_answer(&linux, class) {
                 // ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK: a signal comes first, and then
                 // Linux makes the call again by itself.
@@ -310,7 +319,7 @@ impl Run<'_> {
         };
         match step {
             Step::Answer(answer) => {
-                let mut registers = *pending.registers;
+                let mut registers = Registers { fs_base: linux.fs_base, gs_base: linux.gs_base, ..*pending.registers };
                 kernel::answer(&mut registers, class, answer);
                 tracee.set_registers(registers)?;
                 self.record(context, pending.row, pending.arguments, answer);
@@ -322,8 +331,19 @@ impl Run<'_> {
                 self.set_phase(tracee, Phase::Outside);
                 Ok(tracee.resume(Some(signal))?)
             }
+            Step::Registers(interrupted) => {
+                tracee.set_registers(Registers {
+                    fs_base: linux.fs_base,
+                    gs_base: linux.gs_base,
+                    orig_rax: u64::MAX,
+                    ..*interrupted
+                })?;
+                self.record(context, pending.row, pending.arguments, Ok([0, 0]));
+                self.set_phase(tracee, Phase::Outside);
+                Ok(tracee.resume(None)?)
+            }
             Step::Linux(call, arguments, then) => {
-                let mut registers = *pending.registers;
+                let mut registers = Registers { fs_base: linux.fs_base, gs_base: linux.gs_base, ..*pending.registers };
                 registers.rip = kernel::GADGET;
                 tracee::set_linux_call(&mut registers, class, call, arguments);
                 registers.orig_rax = u64::MAX;
@@ -411,7 +431,16 @@ impl Run<'_> {
             return self.begin(tracee);
         }
         let mut delivered = signal;
-        let registers = tracee.registers()?;
+        let registers = match &thread.phase {
+            // A handler interrupts the program's call, which is not made again.
+            Phase::Between(pending) => {
+                let linux = tracee.registers()?;
+                let mut registers = Registers { fs_base: linux.fs_base, gs_base: linux.gs_base, ..*pending.registers };
+                kernel::answer(&mut registers, context.class, Err(Errno::EINTR));
+                registers
+            }
+            _ => tracee.registers()?,
+        };
         if matches!(signal, Signal::SIGSEGV | Signal::SIGBUS) {
             let information = ptrace::getsiginfo(tracee.0)?;
             // SAFETY: a SIGSEGV or SIGBUS that is about to be delivered carries an address.
@@ -426,6 +455,18 @@ impl Run<'_> {
             const SEGV_ACCERR: i32 = 2;
             if information.si_code == SEGV_ACCERR && !self.kernel.process(context).has_note {
                 delivered = Signal::SIGBUS;
+            }
+            let told = calls::Told { signal: delivered, code: information.si_code, address };
+            match calls::deliver(&mut self.kernel, context, &told, &registers) {
+                Ok(true) => {
+                    let thread = self.threads.get_mut(&tracee).expect("it is known");
+                    if let Phase::Between(pending) = std::mem::replace(&mut thread.phase, Phase::Outside) {
+                        self.record(context, pending.row, pending.arguments, Err(Errno::EINTR));
+                    }
+                    return Ok(tracee.resume(None)?);
+                }
+                Ok(false) => {}
+                Err(_) => delivered = Signal::SIGILL,
             }
             self.crash = Some(format!("{delivered} at {:#x}, address {address:#x}", registers.rip));
         } else if signal != Signal::SIGCHLD {

@@ -186,6 +186,25 @@ impl Tracee {
         }
     }
 
+    /// The segment of a 32-bit thread that [`set_thread_area`](Tracee::set_thread_area) is about, as a register selects it:
+    /// number 12 (`arch/x86/include/asm/segment.h`, `GDT_ENTRY_TLS_MIN` of a 64-bit kernel), user's privilege.
+    pub const AREA_SELECTOR: u64 = 12 * 8 + 3;
+
+    /// Sets the base of a 32-bit thread's segment.
+    ///
+    /// # Errors
+    /// ESRCH when the thread has been killed meanwhile.
+    pub fn set_thread_area(self, base: u64) -> nix::Result<()> {
+        /// `arch/x86/include/uapi/asm/ptrace-abi.h`.
+        const PTRACE_SET_THREAD_AREA: libc::c_uint = 26;
+        // `struct user_desc`: 32 bits, limit in pages, usable.
+        let segment = [(Self::AREA_SELECTOR / 8) as u32, base as u32, 0xf_ffff, 0x51];
+        let number = Self::AREA_SELECTOR / 8;
+        // SAFETY: the kernel reads the four words.
+        let answer = unsafe { libc::ptrace(PTRACE_SET_THREAD_AREA, self.0.as_raw(), number, segment.as_ptr()) };
+        Errno::result(answer).map(drop)
+    }
+
     /// Overwrites two bytes of code, whatever the page's protection, and returns what stood there.
     ///
     /// # Errors

@@ -3,10 +3,12 @@
 mod files;
 mod memory;
 mod process;
+mod signal;
 mod thread;
 
 pub(super) use files::write_some;
 pub(super) use memory::mmap_elsewhere;
+pub(super) use signal::{Handler, Interrupted, TRAMPOLINE, Told, deliver, trampoline};
 pub(super) use thread::Start;
 
 use super::abi::Errno;
@@ -59,6 +61,7 @@ pub(super) const TABLE: &[Row] = &[
     row(36, "sync", 0, process::nothing),
     row(41, "dup", 1, files::dup),
     row(45, "ktrace", 4, process::faults),
+    row(53, "sigaltstack", 2, signal::sigaltstack),
     row(54, "ioctl", 3, files::ioctl),
     row(55, "reboot", 1, process::refused),
     row(59, "execve", 3, process::execve),
@@ -75,7 +78,7 @@ pub(super) const TABLE: &[Row] = &[
     row(117, "getrusage", 2, process::getrusage),
     row(128, "rename", 2, process::faults),
     row(147, "setsid", 0, process::setsid),
-    unplayed(165, "sysarch"),
+    row(165, "sysarch", 2, thread::sysarch),
     unplayed(183, "seteuid"),
     row(188, "stat", 2, process::faults),
     row(189, "fstat", 2, files::fstat),
@@ -88,7 +91,8 @@ pub(super) const TABLE: &[Row] = &[
     row(331, "sched_yield", 0, thread::sched_yield),
     unplayed(340, "sigprocmask"),
     row(378, "nmount", 3, process::refused),
-    row(416, "sigaction", 3, process::sigaction),
+    row(416, "sigaction", 3, signal::sigaction),
+    row(417, "sigreturn", 1, signal::sigreturn),
     row(431, "thr_exit", 1, thread::exit),
     row(432, "thr_self", 1, thread::current),
     row(433, "thr_kill", 2, thread::kill),

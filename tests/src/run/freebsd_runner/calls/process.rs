@@ -77,17 +77,6 @@ pub(super) fn kill(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<
     Ok(Step::linux(linux::KILL, [arguments.word(0), signal, 0, 0, 0, 0]))
 }
 
-/// Sets whether SIGSYS is ignored; nothing else is played.
-pub(super) fn sigaction(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
-    const SIGSYS: i32 = 12;
-    if arguments.int(0) != SIGSYS || arguments.word(1) == 0 {
-        kernel.violation(context, "sigaction: the runner only plays ignoring SIGSYS and its default");
-        return Err(Errno::EINVAL);
-    }
-    kernel.process(context).ignores_sigsys = context.tracee.read_words(context.class, arguments.word(1), 1)?[0] == 1;
-    Ok(Step::value(0))
-}
-
 pub(super) fn nothing(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
     Ok(Step::value(0))
 }

@@ -39,6 +39,7 @@ pub(crate) struct Start {
     function: u64,
     argument: u64,
     stack_end: u64,
+    tls_base: u64,
 }
 
 impl Start {
@@ -60,10 +61,13 @@ impl Start {
             Class::Bits64 => {
                 registers.rsp = (self.stack_end & !15) - 8;
                 registers.rdi = self.argument;
+                registers.fs_base = self.tls_base;
             }
             Class::Bits32 => {
                 registers.rsp = ((self.stack_end - 4) & !15) - 4;
                 tracee.write(registers.rsp + 4, &(self.argument as u32).to_le_bytes())?;
+                tracee.set_thread_area(self.tls_base).map_err(|_| Errno::ESRCH)?;
+                registers.gs_base = self.tls_base;
             }
         }
         tracee.set_registers(registers).map_err(|_| Errno::ESRCH)
@@ -83,7 +87,7 @@ pub(super) fn new(kernel: &mut Kernel, context: Context, arguments: &Arguments) 
     }
     let mut words = tracee.read_words(class, arguments.word(0), length / class.word())?;
     words.resize(WORDS, 0);
-    let [function, argument, stack, size, ref rest @ ..] = words[..] else { return Err(Errno::EINVAL) };
+    let [function, argument, stack, size, tls_base, _, ref rest @ ..] = words[..] else { return Err(Errno::EINVAL) };
     if rest.iter().any(|word| *word != 0) || length % class.word() != 0 {
         kernel.violation(context, "thr_new: the runner only plays a function, an argument and a stack");
         return Err(Errno::EINVAL);
@@ -92,8 +96,29 @@ pub(super) fn new(kernel: &mut Kernel, context: Context, arguments: &Arguments) 
     if function == 0 || stack.wrapping_add(size) < 16 {
         return Err(Errno::EFAULT);
     }
-    kernel.starting.insert(tracee, Start { function, argument, stack_end: stack.wrapping_add(size) });
+    kernel.starting.insert(tracee, Start { function, argument, stack_end: stack.wrapping_add(size), tls_base });
     Ok(Step::linux_then(linux::CLONE, [FLAGS, 0, 0, 0, 0, 0], |_, _, _| Step::value(0)))
+}
+
+/// `sys_sysarch`, as far as it sets the base of %fs (`AMD64_SET_FSBASE`, 129) and that of %gs (`I386_SET_GSBASE`, 10; in a
+/// 32-bit process of an amd64 kernel `sys/amd64/amd64/sys_machdep.c` plays it too).
+pub(super) fn sysarch(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+    /// `ARCH_SET_FS`.
+    const SET_FS: u64 = 0x1002;
+    let Context { tracee, class, .. } = context;
+    let base = tracee.read_words(class, arguments.word(1), 1)?[0];
+    match (arguments.int(0), class) {
+        (129, Class::Bits64) if base >= 1 << 47 => Err(Errno::EINVAL),
+        (129, Class::Bits64) => Ok(Step::linux(linux::ARCH_PRCTL, [SET_FS, base, 0, 0, 0, 0])),
+        (10, Class::Bits32) => {
+            tracee.set_thread_area(base).map_err(|_| Errno::EINVAL)?;
+            Ok(Step::value(0))
+        }
+        (other, _) => {
+            kernel.violation(context, format!("sysarch {other}: the runner plays 129 (amd64) and 10 (386)"));
+            Err(Errno::EINVAL)
+        }
+    }
 }
 
 /// `sys_thr_exit`: the word at `state` becomes 1, and threads that wait for it are woken (`kern_umtx_wake`, not

@@ -1,0 +1,142 @@
+//! Faults that say what they are: a stack that has overflowed ends the process with one line and status 2, in place of a
+//! SIGSEGV of which nobody knows the reason.
+//!
+//! `rt0::entry!(main, faults = rt0::fault::report)` asks for it. Handlers of SIGSEGV and SIGBUS run on stacks of their own,
+//! one for each thread, since there is no room on one that is used up. Any other fault stays what it is: the handler says
+//! where it was and returns, with the kernel's default action set again, and the instruction faults anew.
+
+use core::cell::UnsafeCell;
+use core::mem::transmute;
+use core::ops::Range;
+use core::ptr::null_mut;
+use core::sync::atomic::AtomicPtr;
+use core::sync::atomic::Ordering::Relaxed;
+
+use crate::io;
+use crate::sys::{self, Errno, SA_ONSTACK, SEGV_MAPERR, SIGBUS, SIGSEGV, SigAction, SigInfo};
+use crate::thread::{self, ALTERNATE_SIZE};
+
+/// A fault: an access to memory that is not there or forbidden, or a signal that says so.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// The signal, `SIGSEGV` or `SIGBUS`.
+    pub signal: i32,
+    /// What was accessed; `None` if the signal was sent by somebody.
+    pub address: Option<usize>,
+    /// The number of the thread ([`Current::id`](crate::thread::Current::id)).
+    pub thread: usize,
+    /// The thread's stack ([`Current::stack`](crate::thread::Current::stack)).
+    pub stack: Range<usize>,
+    /// Whether this is the end of the thread's stack. Then the process ends with status 2 when the function that was given
+    /// to [`catch`] returns.
+    pub overflow: bool,
+}
+
+/// How far below the first thread's stack an access is still taken for one of its own: what Linux keeps free there
+/// (`mm/mmap.c`, `stack_guard_gap`, 256 pages).
+const GAP: usize = 1 << 20;
+
+/// The first thread's alternate stack.
+#[repr(align(16))]
+struct Alternate(UnsafeCell<[u8; ALTERNATE_SIZE]>);
+
+// SAFETY: the kernel and the first thread's handlers alone write to it.
+unsafe impl Sync for Alternate {}
+
+static ALTERNATE: Alternate = Alternate(UnsafeCell::new([0; ALTERNATE_SIZE]));
+
+/// The function that is called, a `fn(&Fault)`; null before there is one.
+static REPORT: AtomicPtr<()> = AtomicPtr::new(null_mut());
+
+/// Calls `report` at each fault, on a stack of its own, in the thread that faulted. Threads that are started later have
+/// the same; their alternate stack is part of their stack, which has to be [`ALTERNATE_FROM`](crate::thread::ALTERNATE_FROM) bytes long for that.
+///
+/// # Errors
+///
+/// `ENOSYS` in a program that rt0 did not start, where the handlers are somebody else's; what the kernel says.
+#[inline]
+pub fn catch(report: fn(&Fault)) -> Result<(), Errno> {
+    // The bounds are read now: a handler has better things to do.
+    thread::current().ok_or(Errno::ENOSYS)?.stack();
+    REPORT.store(report as *mut (), Relaxed);
+    // SAFETY: the static is for this.
+    unsafe { sys::sigaltstack(ALTERNATE.0.get().cast(), ALTERNATE_SIZE) }?;
+    thread::expect_faults();
+    for signal in [SIGSEGV, SIGBUS] {
+        // SAFETY: the handler reads memory of the kernel's and of its own thread.
+        unsafe { sys::sigaction(signal, &SigAction::handler(handle, SA_ONSTACK)) }?;
+    }
+    Ok(())
+}
+
+/// Says on fd 2, in one line, which thread has faulted and where; for an overflow, how large the stack is and what would
+/// help.
+pub fn report(fault: &Fault) {
+    let Fault { signal, address, thread, ref stack, overflow } = *fault;
+    let name = if signal == SIGBUS { "SIGBUS" } else { "SIGSEGV" };
+    let size = stack.len();
+    match address {
+        Some(address) if overflow && thread == 0 => io::print(
+            2,
+            format_args!(
+                "rt0: stack overflow in the first thread, at {address:#x}: all {size} bytes are used; `ulimit -s` with more \
+                 than {} (KiB) would help, or a thread with a larger stack\n",
+                size >> 10
+            ),
+        ),
+        Some(address) if overflow => io::print(
+            2,
+            format_args!(
+                "rt0: stack overflow in thread {thread}, at {address:#x}: all {size} bytes are used; a larger stack for it \
+                 would help\n"
+            ),
+        ),
+        Some(address) => io::print(2, format_args!("rt0: {name} in thread {thread}, at address {address:#x}\n")),
+        None => io::print(2, format_args!("rt0: {name} was sent to thread {thread}\n")),
+    }
+}
+
+/// The handler.
+///
+/// # Safety
+///
+/// The kernel calls it, in a thread of rt0's.
+unsafe extern "C" fn handle(signal: i32, info: *const SigInfo, _: *mut ()) {
+    // SAFETY: the kernel has written it.
+    let SigInfo { code, address, .. } = unsafe { *info };
+    let stack = thread::current().map_or(0..0, thread::Current::stack);
+    let thread = thread::id().unwrap_or(0);
+    let below = if thread == 0 { GAP } else { crate::page_size() };
+    // Linux does not let the first thread's stack grow to its limit where something is in the way.
+    let refused = thread == 0 && code == SEGV_MAPERR && stack.contains(&address);
+    let overflow = refused || (stack.start.saturating_sub(below)..stack.start).contains(&address);
+    // FreeBSD's SI_USER and its like are above all reasons, Linux's are 0 and below.
+    let accessed = (1..=0xffff).contains(&code);
+    let (address, overflow) = (accessed.then_some(address), accessed && overflow);
+    let fault = Fault { signal, address, thread, stack, overflow };
+    let report = REPORT.load(Relaxed);
+    if !report.is_null() {
+        // SAFETY: `catch` has stored nothing but such functions.
+        let report = unsafe { transmute::<*mut (), fn(&Fault)>(report) };
+        report(&fault);
+    }
+    if overflow {
+        sys::exit(2);
+    }
+    // The instruction faults again after this, and that ends the process. Somebody else's signal comes again now.
+    // SAFETY: the default is no handler.
+    let _ = unsafe { sys::sigaction(signal, &SigAction::default_action()) };
+    if !accessed {
+        let _ = sys::kill(sys::getpid(), signal);
+    }
+}
+
+/// [`catch`] before `main`: ends the process with a line if that fails.
+#[doc(hidden)]
+#[inline]
+pub fn catch_or_exit(report: fn(&Fault)) {
+    if let Err(errno) = catch(report) {
+        io::print(2, format_args!("rt0: faults cannot be caught: {errno}\n"));
+        sys::exit(2);
+    }
+}

@@ -1,0 +1,86 @@
+//! What the first thread needs before `main`: thread-local variables and the stack protector's word, in programs that have
+//! them. Others pay with a look at the linker script's table.
+
+use core::ptr::null_mut;
+
+use super::headers::Headers;
+use super::relocate::{Image, give_up};
+use crate::os::initial_stack::InitialStack;
+use crate::sys::{self, Errno, MAP_ANON, MAP_PRIVATE, PROT_READ, PROT_WRITE};
+use crate::thread::{self, GUARD_AT_POINTER, Template};
+
+/// Prepares the first thread if the program has thread-local variables or a function with the stack protector.
+///
+/// # Safety
+///
+/// Called once, in a relocated program, with the table of its linker script, before there is another thread.
+#[inline(always)]
+pub(super) unsafe fn prepare(image: *const Image, stack: InitialStack) {
+    // SAFETY: the table is part of the image, aligned to 4 bytes by the script.
+    if unsafe { (*image).tls_size | (*image).protected } != 0 {
+        // SAFETY: this function's contract is the same.
+        unsafe { prepare_by(image, stack) };
+    }
+}
+
+/// # Safety
+///
+/// As [`prepare`]; and the script has made room for the first thread.
+#[cold]
+#[inline(never)]
+unsafe fn prepare_by(image: *const Image, stack: InitialStack) {
+    // SAFETY: the table is part of the image, aligned to 4 bytes by the script.
+    let table = unsafe { &*image };
+    // SAFETY: the script has measured the distance, within the image.
+    let at = |place: i32| unsafe { image.cast_mut().cast::<u8>().byte_offset(place as isize) };
+    let word = thread::random_guard(stack);
+    if table.protected != 0 && !GUARD_AT_POINTER {
+        // SAFETY: a program with protected functions has the variable, since they read it; it is the first in its section.
+        unsafe { at(table.guard).cast::<usize>().write_volatile(word) };
+    }
+    let template = Template {
+        image: at(table.tls),
+        filled: table.tls_filled as usize,
+        size: table.tls_size as usize,
+        align: table.tls_align as usize,
+        skew: 0,
+    };
+    // SAFETY: the script has made the room, for this; there is no other thread, and none has had a thread pointer.
+    let begun = unsafe { thread::begin_first(template, at(table.first_pointer), word) };
+    or_exit(begun);
+}
+
+/// Prepares the first thread of a program that was linked without rt0's linker script: if it has thread-local variables,
+/// or if the stack protector's word is at the thread pointer.
+///
+/// # Safety
+///
+/// Called once, in a relocated program, with its headers and the stack that the kernel made for it, before there is another
+/// thread.
+#[inline(always)]
+pub(super) unsafe fn prepare_by_headers(headers: &Headers, stack: InitialStack) {
+    let template = headers.template();
+    let pointer = if template.size != 0 {
+        let room = template.room();
+        // SAFETY: a new mapping of zeroes replaces nothing.
+        match unsafe { sys::mmap(null_mut(), room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0) } {
+            Ok(low) => template.within(low),
+            Err(_) => give_up(b"rt0: no memory for thread-local variables\n"),
+        }
+    } else if GUARD_AT_POINTER {
+        thread::first_alone()
+    } else {
+        return;
+    };
+    // SAFETY: there is as much memory as the template needs, which nobody else uses; there is no other thread, and none has
+    // had a thread pointer.
+    or_exit(unsafe { thread::begin_first(template, pointer, thread::random_guard(stack)) });
+}
+
+/// Ends the process with a line if the first thread could not be prepared.
+#[inline(always)]
+fn or_exit(prepared: Result<(), Errno>) {
+    if prepared.is_err() {
+        give_up(b"rt0: no thread pointer\n");
+    }
+}

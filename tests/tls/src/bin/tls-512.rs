@@ -1,0 +1,5 @@
+//! Thread-local variables of which one is aligned to 512.
+#![no_std]
+#![no_main]
+#![feature(thread_local)]
+include!("../program.rs");
