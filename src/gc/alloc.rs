@@ -13,8 +13,8 @@ const SHORT: usize = 4 * GRANULE;
 const MIDDLE: usize = 16 * GRANULE;
 const CURSORS: usize = 3;
 
-/// How much of a hole a cursor takes and zeroes at once, bytes.
-const PIECE: usize = 8192;
+/// How much of a hole a cursor takes at once, bytes.
+const PIECE: usize = 32 << 10;
 
 /// By how much the heap grows at least, bytes, and as a share of what it has.
 const STEP: usize = 64 << 10;
@@ -68,6 +68,8 @@ impl Allocator {
         }
         cursor.at = at + len;
         self.map.place(at, len, code);
+        // SAFETY: free memory of the heap, committed.
+        unsafe { self.map.pointer(at).write_bytes(0, len) };
         Some(at)
     }
 
@@ -151,11 +153,9 @@ impl Allocator {
         }
     }
 
-    /// Zeroes what is taken out of a hole, and tells its blocks.
+    /// Tells the blocks of what is taken out of a hole.
     #[inline(always)]
     fn take(&mut self, from: usize, to: usize) {
-        let used = to.min(self.fresh).saturating_sub(from);
-        self.zero(from, used);
         self.fresh = self.fresh.max(to);
         self.taken += to - from;
         let mut at = from;
@@ -172,21 +172,6 @@ impl Allocator {
         }
     }
 
-    /// Zeroes free memory of the heap, whole granules.
-    #[inline(always)]
-    fn zero(&mut self, from: usize, len: usize) {
-        let at = self.map.pointer(from);
-        if len <= MIDDLE {
-            for offset in (0..len).step_by(GRANULE) {
-                // SAFETY: free memory of the heap, committed. Volatile, since a call would take longer.
-                unsafe { at.add(offset).cast::<usize>().write_volatile(0) };
-            }
-        } else {
-            // SAFETY: the same.
-            unsafe { at.write_bytes(0, len) };
-        }
-    }
-
     /// Room for a large object: among runs of free blocks the next that is long enough, with what is free around it.
     fn large(&mut self, len: usize, code: usize) -> Option<usize> {
         let (start, end) = (self.map.start(), self.map.end());
@@ -197,6 +182,9 @@ impl Allocator {
             None => self.run(len, start, end)?,
         };
         self.rover = at + len;
+        let used = (at + len).min(self.fresh).saturating_sub(at);
+        // SAFETY: free memory of the heap, committed.
+        unsafe { self.map.pointer(at).write_bytes(0, used) };
         self.take(at, at + len);
         // Edges between holes that meet here are none any more.
         self.map.wipe(at, at + len);
