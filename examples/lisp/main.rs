@@ -190,25 +190,25 @@ fn answer(lisp: &mut Lisp, bytes: Value) -> Value {
     let mut text = Text::new(bytes);
     let mut rest = text.rest();
     loop {
-        let value = match lisp.read(&mut text) {
+        let form = match lisp.read(&mut text) {
             Ok(END) => break,
-            Ok(form) => evaluate(lisp, form),
+            Ok(form) => form,
             Err(_) if text.open => {
                 lisp.set_depth(0);
                 return lisp.string(rest).unwrap_or(bytes);
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                complain(lisp, "input", error);
+                break;
+            }
         };
         rest = text.rest();
-        match value {
+        match evaluate(lisp, form) {
             Ok(NOTHING) => {}
             Ok(value) => {
                 let _ = writeln!(lisp.out, "{}", Shown { value, quoted: true });
             }
-            Err(raised) => {
-                complain(lisp, "input", raised);
-                break;
-            }
+            Err(raised) => complain(lisp, "input", raised),
         }
     }
     lisp.string(b"").unwrap_or(bytes)
