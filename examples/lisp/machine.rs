@@ -10,6 +10,13 @@ use crate::heap::{Lisp, NO_DEPTH, NO_MEMORY, Result};
 use crate::reader::at_position;
 use crate::value::{FALSE, List, NIL, NOTHING, Type, UNBOUND, Value};
 
+/// Overwrites what functions have left on the machine's stack below here: where memory has run out, a word of theirs that is
+/// still there may be all that keeps it.
+#[inline(never)]
+fn forget() {
+    core::hint::black_box(&mut [0_usize; 512]);
+}
+
 /// Where the machine is.
 struct State {
     /// Instructions, `NIL` where the machine was started.
@@ -95,6 +102,7 @@ impl Lisp {
     fn unwind(&mut self, state: &mut State) {
         self.set_depth(self.guard);
         self.pop_guard(state);
+        forget();
     }
 
     fn pop_guard(&mut self, state: &mut State) {

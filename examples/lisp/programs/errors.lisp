@@ -29,11 +29,6 @@
 ; A million calls in the last place are no recursion.
 (print (let loop ((i 0)) (if (< i 300000) (loop (+ i 1)) i)))
 
-; More memory than there is, in one piece and in many; what was there before is as it was.
-(define kept (iota 100))
-(print (message (lambda () (make-vector 30000000 0))))
-(print (fold + 0 kept))
-
 ; A macro whose expansion is not well made.
 (define-macro (bad) '(if))
 (print (message (lambda () (eval '(bad)))))
