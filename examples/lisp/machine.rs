@@ -119,7 +119,9 @@ impl Lisp {
         self.push(state.environment)
     }
 
-    /// Runs until the machine is where it was started, or something is raised.
+    /// Runs until the machine is where it was started, or something is raised. Never inlined: what it leaves on the machine's
+    /// stack is below the frame of who overwrites it.
+    #[inline(never)]
     fn run(&mut self, state: &mut State) -> Result<()> {
         while state.code != NIL {
             match Op::of(state.next()) {
