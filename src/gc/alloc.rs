@@ -29,6 +29,12 @@ struct Cursor {
     scan: usize,
 }
 
+impl Cursor {
+    /// No piece, and a search from the heap's start; no address of the heap, since a collector may lie on a stack that is
+    /// scanned.
+    const NONE: Cursor = Cursor { at: 0, end: 0, scan: 0 };
+}
+
 /// The heap without roots and references.
 pub(super) struct Allocator {
     pub(super) map: Map,
@@ -49,8 +55,7 @@ impl Allocator {
         // SAFETY: the space's heap begins at a page; map and table are committed, zeroed, before the heap grows.
         let map = unsafe { Map::new(space.base(), space.words(), space.table()) };
         let start = map.start();
-        let cursor = Cursor { at: start, end: start, scan: start };
-        Allocator { map, space, cursors: [cursor; CURSORS], fresh: start, rover: start, limit: 0, taken: 0 }
+        Allocator { map, space, cursors: [Cursor::NONE; CURSORS], fresh: start, rover: 0, limit: 0, taken: 0 }
     }
 
     /// `len` bytes, whole granules, for an object of the code; zeroed. `None`: no hole is long enough.
@@ -59,7 +64,8 @@ impl Allocator {
         let which = match len {
             0..=SHORT => 0,
             ..=MIDDLE => 1,
-            _ => 2,
+            ..LARGE => 2,
+            _ => return None,
         };
         let cursor = &mut self.cursors[which];
         let at = cursor.at;
@@ -128,15 +134,14 @@ impl Allocator {
 
     /// Gives up the cursors' pieces, which stay holes, and begins anew: for the sweep.
     pub(super) fn retire(&mut self) {
-        let start = self.map.start();
-        self.cursors = [Cursor { at: start, end: start, scan: start }; CURSORS];
-        self.rover = start;
+        self.cursors = [Cursor::NONE; CURSORS];
+        self.rover = 0;
         self.taken = 0;
     }
 
     /// The next hole of at least `len` bytes for a cursor.
     fn refill(&mut self, which: usize, len: usize) -> bool {
-        let mut scan = self.cursors[which].scan;
+        let mut scan = self.cursors[which].scan.max(self.map.start());
         loop {
             let Some((at, end)) = self.map.next_hole(scan, len, len.max(PIECE)) else {
                 self.cursors[which].scan = self.map.end();
@@ -175,7 +180,7 @@ impl Allocator {
     /// Room for a large object: among runs of free blocks the next that is long enough, with what is free around it.
     fn large(&mut self, len: usize, code: usize) -> Option<usize> {
         let (start, end) = (self.map.start(), self.map.end());
-        let rover = self.rover;
+        let rover = self.rover.max(start);
         let (at, to) = match self.run(len, rover, end) {
             Some(run) => run,
             // A run may begin below the rover and end above it.
@@ -207,7 +212,7 @@ impl Allocator {
                 continue;
             }
             // What is free at the end of the block before.
-            let first = match self.map.before(at) {
+            let first = match self.map.nearest(at) {
                 Some((hole, _)) if self.map.code(at) == 0 => hole,
                 _ => at,
             };
