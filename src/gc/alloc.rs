@@ -6,7 +6,7 @@
 //! not make the short ones pass over short holes. Large objects go where blocks are free from end to end.
 
 use super::map::{BLOCK, BLOCK_GRANULES, EDGE, GRANULE, LARGE, Map, shift};
-use super::space::Space;
+use super::space::{HUGE, Space};
 
 /// The longest objects of the cursors, bytes, but for the last one's, which are all that are not large.
 const SHORT: usize = 4 * GRANULE;
@@ -19,6 +19,10 @@ const PIECE: usize = 32 << 10;
 /// By how much the heap grows at least, bytes, and as a share of what it has.
 const STEP: usize = 64 << 10;
 const STEP_SHARE: usize = 8;
+
+/// From this limit on, bytes, the heap grows by huge pages, where the kernel has them: not more than a quarter of it is
+/// resident too early then.
+const HUGE_FROM: usize = 4 * HUGE;
 
 #[derive(Clone, Copy)]
 struct Cursor {
@@ -95,7 +99,12 @@ impl Allocator {
         let Some(need) = len.checked_next_multiple_of(BLOCK) else { return false };
         // A large object may begin in what is free at the end.
         let least = need.min(BLOCK.max(need.saturating_sub(self.free_at_end())));
-        let want = need.max(STEP).max(now / STEP_SHARE / BLOCK * BLOCK).min(most);
+        let mut want = need.max(STEP).max(now / STEP_SHARE / BLOCK * BLOCK);
+        if self.limit >= HUGE_FROM {
+            // To the end of a huge page.
+            want = (self.map.end() + want).next_multiple_of(HUGE) - self.map.end();
+        }
+        let want = want.min(most);
         if want < least {
             return false;
         }
@@ -106,6 +115,9 @@ impl Allocator {
         } else {
             return false;
         };
+        if self.limit >= HUGE_FROM {
+            self.space.prefer_huge(now, now + step);
+        }
         // SAFETY: committed just now.
         unsafe { self.map.extend(step) };
         true
@@ -141,6 +153,9 @@ impl Allocator {
 
     /// The next hole of at least `len` bytes for a cursor.
     fn refill(&mut self, which: usize, len: usize) -> bool {
+        if self.lengthen(which, len) {
+            return true;
+        }
         let mut scan = self.cursors[which].scan.max(self.map.start());
         loop {
             let Some((at, end)) = self.map.next_hole(scan, len, len.max(PIECE)) else {
@@ -156,6 +171,25 @@ impl Allocator {
             self.cursors[which] = Cursor { at, end, scan: end };
             return true;
         }
+    }
+
+    /// Adds to a cursor's piece what is free behind it, so that it has `len` bytes: pieces of one hole leave nothing between
+    /// them.
+    fn lengthen(&mut self, which: usize, len: usize) -> bool {
+        let Cursor { at, end, .. } = self.cursors[which];
+        let owned = || self.cursors.iter().any(|cursor| cursor.at == end && cursor.end > end);
+        if at == end || end == self.map.end() || self.map.code(end) != EDGE || owned() {
+            return false;
+        }
+        let longer = self.map.next_edge(end, len.max(PIECE));
+        if longer - at < len {
+            return false;
+        }
+        self.map.clear(end, EDGE);
+        self.map.set(longer, EDGE);
+        self.take(end, longer);
+        self.cursors[which] = Cursor { at, end: longer, scan: longer };
+        true
     }
 
     /// Tells the blocks of what is taken out of a hole.
