@@ -16,7 +16,7 @@ else
 
 PORTS := linux_386 linux_amd64 linux_arm freebsd_386 freebsd_amd64
 PORT ?= $(PORTS)
-PROGRAMS := $(filter-out build,$(basename $(notdir $(wildcard examples/*.rs))))
+PROGRAMS := $(filter-out build,$(basename $(notdir $(wildcard examples/*.rs)))) $(notdir $(patsubst %/main.rs,%,$(wildcard examples/*/main.rs)))
 
 # The standard targets of the ports, for toolchains that cannot build core.
 STANDARD_linux_386     := i686-unknown-linux-gnu

@@ -6,19 +6,23 @@
 //! not make the short ones pass over short holes. Large objects go where blocks are free from end to end.
 
 use super::map::{BLOCK, BLOCK_GRANULES, EDGE, GRANULE, LARGE, Map, shift};
-use super::space::Space;
+use super::space::{HUGE, Space};
 
 /// The longest objects of the cursors, bytes, but for the last one's, which are all that are not large.
 const SHORT: usize = 4 * GRANULE;
 const MIDDLE: usize = 16 * GRANULE;
 const CURSORS: usize = 3;
 
-/// How much of a hole a cursor takes and zeroes at once, bytes.
-const PIECE: usize = 8192;
+/// How much of a hole a cursor takes at once, bytes.
+const PIECE: usize = 32 << 10;
 
 /// By how much the heap grows at least, bytes, and as a share of what it has.
 const STEP: usize = 64 << 10;
 const STEP_SHARE: usize = 8;
+
+/// From this limit on, bytes, the heap grows by huge pages, where the kernel has them: not more than a quarter of it is
+/// resident too early then.
+const HUGE_FROM: usize = 4 * HUGE;
 
 #[derive(Clone, Copy)]
 struct Cursor {
@@ -27,6 +31,12 @@ struct Cursor {
     end: usize,
     /// Where the search for the next hole begins.
     scan: usize,
+}
+
+impl Cursor {
+    /// No piece, and a search from the heap's start; no address of the heap, since a collector may lie on a stack that is
+    /// scanned.
+    const NONE: Cursor = Cursor { at: 0, end: 0, scan: 0 };
 }
 
 /// The heap without roots and references.
@@ -49,8 +59,7 @@ impl Allocator {
         // SAFETY: the space's heap begins at a page; map and table are committed, zeroed, before the heap grows.
         let map = unsafe { Map::new(space.base(), space.words(), space.table()) };
         let start = map.start();
-        let cursor = Cursor { at: start, end: start, scan: start };
-        Allocator { map, space, cursors: [cursor; CURSORS], fresh: start, rover: start, limit: 0, taken: 0 }
+        Allocator { map, space, cursors: [Cursor::NONE; CURSORS], fresh: start, rover: 0, limit: 0, taken: 0 }
     }
 
     /// `len` bytes, whole granules, for an object of the code; zeroed. `None`: no hole is long enough.
@@ -58,8 +67,9 @@ impl Allocator {
     pub(super) fn allocate(&mut self, len: usize, code: usize) -> Option<usize> {
         let which = match len {
             0..=SHORT => 0,
-            _ if len <= MIDDLE => 1,
-            _ => 2,
+            ..=MIDDLE => 1,
+            ..LARGE => 2,
+            _ => return None,
         };
         let cursor = &mut self.cursors[which];
         let at = cursor.at;
@@ -68,6 +78,8 @@ impl Allocator {
         }
         cursor.at = at + len;
         self.map.place(at, len, code);
+        // SAFETY: free memory of the heap, committed.
+        unsafe { self.map.pointer(at).write_bytes(0, len) };
         Some(at)
     }
 
@@ -87,7 +99,12 @@ impl Allocator {
         let Some(need) = len.checked_next_multiple_of(BLOCK) else { return false };
         // A large object may begin in what is free at the end.
         let least = need.min(BLOCK.max(need.saturating_sub(self.free_at_end())));
-        let want = need.max(STEP).max(now / STEP_SHARE / BLOCK * BLOCK).min(most);
+        let mut want = need.max(STEP).max(now / STEP_SHARE / BLOCK * BLOCK);
+        if self.limit >= HUGE_FROM {
+            // To the end of a huge page.
+            want = (self.map.end() + want).next_multiple_of(HUGE) - self.map.end();
+        }
+        let want = want.min(most);
         if want < least {
             return false;
         }
@@ -98,6 +115,9 @@ impl Allocator {
         } else {
             return false;
         };
+        if self.limit >= HUGE_FROM {
+            self.space.prefer_huge(now, now + step);
+        }
         // SAFETY: committed just now.
         unsafe { self.map.extend(step) };
         true
@@ -126,15 +146,17 @@ impl Allocator {
 
     /// Gives up the cursors' pieces, which stay holes, and begins anew: for the sweep.
     pub(super) fn retire(&mut self) {
-        let start = self.map.start();
-        self.cursors = [Cursor { at: start, end: start, scan: start }; CURSORS];
-        self.rover = start;
+        self.cursors = [Cursor::NONE; CURSORS];
+        self.rover = 0;
         self.taken = 0;
     }
 
     /// The next hole of at least `len` bytes for a cursor.
     fn refill(&mut self, which: usize, len: usize) -> bool {
-        let mut scan = self.cursors[which].scan;
+        if self.lengthen(which, len) {
+            return true;
+        }
+        let mut scan = self.cursors[which].scan.max(self.map.start());
         loop {
             let Some((at, end)) = self.map.next_hole(scan, len, len.max(PIECE)) else {
                 self.cursors[which].scan = self.map.end();
@@ -151,11 +173,28 @@ impl Allocator {
         }
     }
 
-    /// Zeroes what is taken out of a hole, and tells its blocks.
+    /// Adds to a cursor's piece what is free behind it, so that it has `len` bytes: pieces of one hole leave nothing between
+    /// them.
+    fn lengthen(&mut self, which: usize, len: usize) -> bool {
+        let Cursor { at, end, .. } = self.cursors[which];
+        let owned = || self.cursors.iter().any(|cursor| cursor.at == end && cursor.end > end);
+        if at == end || end == self.map.end() || self.map.code(end) != EDGE || owned() {
+            return false;
+        }
+        let longer = self.map.next_edge(end, len.max(PIECE));
+        if longer - at < len {
+            return false;
+        }
+        self.map.clear(end, EDGE);
+        self.map.set(longer, EDGE);
+        self.take(end, longer);
+        self.cursors[which] = Cursor { at, end: longer, scan: longer };
+        true
+    }
+
+    /// Tells the blocks of what is taken out of a hole.
     #[inline(always)]
     fn take(&mut self, from: usize, to: usize) {
-        let used = to.min(self.fresh).saturating_sub(from);
-        self.zero(from, used);
         self.fresh = self.fresh.max(to);
         self.taken += to - from;
         let mut at = from;
@@ -172,31 +211,19 @@ impl Allocator {
         }
     }
 
-    /// Zeroes free memory of the heap, whole granules.
-    #[inline(always)]
-    fn zero(&mut self, from: usize, len: usize) {
-        let at = self.map.pointer(from);
-        if len <= MIDDLE {
-            for offset in (0..len).step_by(GRANULE) {
-                // SAFETY: free memory of the heap, committed. Volatile, since a call would take longer.
-                unsafe { at.add(offset).cast::<usize>().write_volatile(0) };
-            }
-        } else {
-            // SAFETY: the same.
-            unsafe { at.write_bytes(0, len) };
-        }
-    }
-
     /// Room for a large object: among runs of free blocks the next that is long enough, with what is free around it.
     fn large(&mut self, len: usize, code: usize) -> Option<usize> {
         let (start, end) = (self.map.start(), self.map.end());
-        let rover = self.rover;
+        let rover = self.rover.max(start);
         let (at, to) = match self.run(len, rover, end) {
             Some(run) => run,
             // A run may begin below the rover and end above it.
             None => self.run(len, start, end)?,
         };
         self.rover = at + len;
+        let used = (at + len).min(self.fresh).saturating_sub(at);
+        // SAFETY: free memory of the heap, committed.
+        unsafe { self.map.pointer(at).write_bytes(0, used) };
         self.take(at, at + len);
         // Edges between holes that meet here are none any more.
         self.map.wipe(at, at + len);
@@ -219,7 +246,7 @@ impl Allocator {
                 continue;
             }
             // What is free at the end of the block before.
-            let first = match self.map.before(at) {
+            let first = match self.map.nearest(at) {
                 Some((hole, _)) if self.map.code(at) == 0 => hole,
                 _ => at,
             };

@@ -57,16 +57,19 @@ pub(super) struct Block {
 }
 
 /// The map of one heap: where its words are, and the range that they describe.
+///
+/// A map lies on the stack, which may be scanned for references: it holds no address of the heap itself.
 #[derive(Clone, Copy)]
 pub(super) struct Map {
     /// Where the word for address 0 would be.
     bias: *mut usize,
-    /// The last granule of the heap, an address.
-    last: usize,
-    /// Bytes of heap, from `base` on, whole blocks.
+    /// The end of the heap, an address.
+    end: usize,
+    /// Bytes of heap, whole blocks.
     len: usize,
     table: NonNull<Block>,
-    base: NonNull<u8>,
+    /// The granule before the heap.
+    before: NonNull<u8>,
 }
 
 /// The position of an address's code in its word.
@@ -80,23 +83,25 @@ impl Map {
     ///
     /// # Safety
     ///
-    /// `base` is a multiple of a block. Before the range is made longer, `words` and `table` have zeroed entries for all
+    /// `base` is a multiple of a block, and the granule before it is of the same memory. Before the range is made longer, `words` and `table` have zeroed entries for all
     /// of it and for one word and one block more.
     pub(super) unsafe fn new(base: NonNull<u8>, words: NonNull<usize>, table: NonNull<Block>) -> Map {
         let start = base.addr().get();
-        Map { bias: words.as_ptr().wrapping_sub(start / SPAN), last: start.wrapping_sub(GRANULE), len: 0, table, base }
+        // SAFETY: the same memory.
+        let before = unsafe { base.sub(GRANULE) };
+        Map { bias: words.as_ptr().wrapping_sub(start / SPAN), end: start, len: 0, table, before }
     }
 
     /// The first address of the heap.
     #[inline(always)]
     pub(super) fn start(&self) -> usize {
-        self.base.addr().get()
+        self.before.addr().get() + GRANULE
     }
 
     /// The address behind the heap. There is always an edge.
     #[inline(always)]
     pub(super) fn end(&self) -> usize {
-        self.last.wrapping_add(GRANULE)
+        self.end
     }
 
     /// Bytes of heap.
@@ -118,7 +123,7 @@ impl Map {
     pub(super) unsafe fn extend(&mut self, bytes: usize) {
         let old = self.end();
         self.len += bytes;
-        self.last = self.last.wrapping_add(bytes);
+        self.end += bytes;
         // SAFETY: inside map and table.
         unsafe {
             *self.word(old) = EDGE;
@@ -140,7 +145,7 @@ impl Map {
     #[inline(always)]
     pub(super) fn pointer(&self, at: usize) -> NonNull<u8> {
         // SAFETY: an address of the heap is not zero.
-        unsafe { NonNull::new_unchecked(self.base.as_ptr().with_addr(at)) }
+        unsafe { NonNull::new_unchecked(self.before.as_ptr().with_addr(at)) }
     }
 
     /// The word of the map with the code of `at`, which lies in the heap or is its end.
@@ -186,31 +191,32 @@ impl Map {
     /// The start of the object that `word`, any word, points into; its low bits do not count.
     #[inline(always)]
     pub(super) fn find(&self, word: usize) -> Option<usize> {
-        let at = word & !(GRANULE - 1);
-        let from_last = self.last.wrapping_sub(at);
-        if from_last >= self.len {
+        // The last byte of its granule.
+        let at = word | (GRANULE - 1);
+        let to_end = self.end.wrapping_sub(at);
+        if to_end >= self.len {
             return None;
         }
         // The codes up to this granule's, at the top. A bit at the bottom, which is the lowest of any code, stands for
         // what no word of the map can say.
         // SAFETY: `at` is in the heap.
-        let below = unsafe { *self.word(at) } << (from_last / GRANULE * 4 % BITS) | EDGE;
+        let below = unsafe { *self.word(at) } << (to_end / GRANULE * 4 % BITS) | EDGE;
         let zeros = below.leading_zeros() as usize;
         // `OBJECT` is the top bit of a code; every other code's first bit is a lower one.
         if !zeros.is_multiple_of(4) {
-            return self.find_further(at);
+            return self.find_further(at - (GRANULE - 1));
         }
-        Some(at - zeros * GRANULE / 4)
+        Some(at - (GRANULE - 1) - zeros * GRANULE / 4)
     }
 
     #[cold]
     #[inline(never)]
     fn find_further(&self, at: usize) -> Option<usize> {
-        self.before(at).and_then(|(start, code)| (code & OBJECT != 0).then_some(start))
+        self.nearest(at).and_then(|(start, code)| (code & OBJECT != 0).then_some(start))
     }
 
     /// The nearest start at or below an address of the heap, and its code. `None` in a large hole.
-    pub(super) fn before(&self, at: usize) -> Option<(usize, usize)> {
+    pub(super) fn nearest(&self, at: usize) -> Option<(usize, usize)> {
         let mut at = at;
         loop {
             // SAFETY: `at` is in the heap.

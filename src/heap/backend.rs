@@ -200,7 +200,9 @@ impl<M: Memory> Backend<M> {
     /// Serves a single block from a chunk of just its length.
     pub(super) fn take_exact(&mut self, len: usize) -> Option<NonNull<u8>> {
         let chunk = self.bins.find(len).filter(|chunk| chunk.len() == len)?;
-        self.unlink(self.segment_of(chunk.start())?, chunk);
+        // SAFETY: the only segment that is looked at here.
+        let segment = unsafe { self.segment_of(chunk.start()) }?;
+        self.unlink(segment, chunk);
         self.peak = self.peak.max(self.out());
         Some(chunk.start())
     }

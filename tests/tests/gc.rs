@@ -1,17 +1,404 @@
-//! The collector against a graph that is kept beside it.
+//! The collector against a graph that is kept beside it, and what is built on it: weak references, finalizers, handles.
 
-use rt0::gc::Growth;
-use rt0_tests::check::gc::Mutator;
+use std::hint::black_box;
+use std::ptr::NonNull;
 
-#[test]
-fn a_random_mutator_never_loses_what_is_reachable_and_a_collection_frees_all_else() {
-    for seed in 0..40 {
+use rt0::arena::Options;
+use rt0::gc::{Collector, Embedder, Event, GRANULE, Growth, Kind, Marker, Policy, Stats};
+use rt0_tests::check::gc::{Language, Mutator, drive};
+
+const KIB: u64 = 1 << 10;
+
+/// A language whose objects are all conservative, and whose roots are a list.
+type Plain = Language<0, false>;
+
+fn heap(bound: u64) -> Collector<Plain> {
+    Collector::new(&Policy::bound(bound), Plain { roots: Vec::new(), events: Vec::new() }).unwrap()
+}
+
+fn pair<E: Embedder>(gc: &mut Collector<E>, a: Option<NonNull<u8>>, b: Option<NonNull<u8>>) -> NonNull<u8> {
+    let object = gc.allocate(2 * GRANULE, Kind::Scan).unwrap();
+    // SAFETY: two words.
+    unsafe { object.cast::<[Option<NonNull<u8>>; 2]>().write([a, b]) };
+    object
+}
+
+fn first(object: NonNull<u8>) -> Option<NonNull<u8>> {
+    // SAFETY: a pair.
+    unsafe { object.cast::<Option<NonNull<u8>>>().read() }
+}
+
+fn count(gc: &Collector<Plain>) -> usize {
+    gc.objects().count()
+}
+
+fn run<const TAG: usize, const INTERIOR: bool>(seeds: std::ops::Range<u64>, steps: usize, always: bool) {
+    for seed in seeds {
         let mut random = fastrand::Rng::with_seed(seed);
         let growth = if seed % 2 == 0 { Growth::Whole } else { Growth::Live { percent: 150, least: 128 << 10 } };
-        let mut mutator = Mutator::<0, false>::new(256 << 10 << (seed % 5), growth);
-        for _ in 0..20_000 {
+        let mut mutator = Mutator::<TAG, INTERIOR>::new((256 * KIB) << (seed % 5), growth);
+        mutator.always = always;
+        for _ in 0..steps {
             mutator.step(&mut random);
         }
         mutator.collect();
+        assert!(seed % 5 != 0 || always || mutator.refused() > 0, "a small heap is full now and then");
+        // SAFETY: nobody uses an object any more.
+        unsafe { mutator.gc.release() };
     }
+}
+
+#[test]
+fn a_random_mutator_never_loses_what_is_reachable_and_a_collection_frees_all_else() {
+    run::<0, false>(0..20, 20_000, false);
+}
+
+#[test]
+fn the_same_with_references_to_the_middle_of_objects() {
+    run::<0, true>(100..110, 10_000, false);
+}
+
+#[test]
+fn the_same_with_references_that_have_a_tag() {
+    run::<2, false>(200..210, 10_000, false);
+}
+
+#[test]
+fn the_same_with_a_collection_at_every_allocation() {
+    run::<0, false>(300..304, 600, true);
+}
+
+#[test]
+fn fuzzed() {
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..60 {
+        let bytes: Vec<u8> = (0..random.usize(..6000)).map(|_| random.u8(..)).collect();
+        drive(&bytes);
+    }
+}
+
+#[test]
+fn any_word_leads_to_the_object_that_it_points_into_or_to_none() {
+    let mut gc = heap(512 * KIB);
+    let mut random = fastrand::Rng::with_seed(5);
+    let mut kept = Vec::new();
+    while let Some(object) = gc.allocate([1, 8, 24, 64, 200, 5000, 9000, 30_000][random.usize(..8)], Kind::Leaf) {
+        if random.usize(..3) == 0 {
+            gc.embedder_mut().roots.push(object);
+        }
+        kept.push(object);
+        if gc.stats().collections > 3 {
+            break;
+        }
+    }
+    gc.collect();
+    // What the walk says of every byte of the arena, some before it and some behind.
+    let objects: Vec<_> = gc.objects().collect();
+    let (low, high) = (objects[0].start.addr().get(), objects.last().unwrap().start.addr().get() + 40_000);
+    assert!(objects.len() > 20 && kept.len() > objects.len());
+    let mut next = 0;
+    for word in low - 9000..high + 9000 {
+        while next < objects.len() && objects[next].start.addr().get() + objects[next].len <= word {
+            next += 1;
+        }
+        let right = objects.get(next).copied().filter(|object| object.start.addr().get() <= word);
+        let found = gc.find(word);
+        assert_eq!(found, right, "{word:#x}");
+        assert_eq!(gc.find_start(word), right.map(|object| object.start), "{word:#x}");
+    }
+    for word in [0, 1, 8, usize::MAX, usize::MAX - 7, isize::MAX as usize, black_box(&raw const gc).addr()] {
+        assert_eq!(gc.find(word), None, "{word:#x}");
+    }
+    assert_eq!(gc.check(), Ok(()));
+}
+
+/// Shapes that fill a mark stack, in a heap that is full to the last page.
+#[test]
+fn a_full_heap_of_any_shape_completes_its_collection() {
+    type Step = fn(&mut Collector<Plain>, NonNull<u8>) -> Option<NonNull<u8>>;
+    let shapes: [(&str, Step); 4] = [
+        ("a list by its first word", |gc, last| next(gc, 2, &[(0, last)])),
+        ("a list by its last word", |gc, last| next(gc, 2, &[(1, last)])),
+        ("a comb", |gc, last| {
+            let tooth = next(gc, 2, &[])?;
+            next(gc, 2, &[(0, last), (1, tooth)])
+        }),
+        ("both words to the same", |gc, last| next(gc, 2, &[(0, last), (1, last)])),
+    ];
+    for (name, step) in shapes {
+        let mut gc = heap(400 * KIB);
+        let first = pair(&mut gc, None, None);
+        gc.embedder_mut().roots.push(first);
+        let mut made = 1;
+        loop {
+            let last = gc.embedder().roots[0];
+            let Some(object) = step(&mut gc, last) else { break };
+            made += 1;
+            gc.embedder_mut().roots[0] = object;
+        }
+        gc.collect();
+        assert!(count(&gc) >= made && count(&gc) < 2 * made + 2, "{name}: {} of {made}", count(&gc));
+        assert_eq!(gc.check(), Ok(()), "{name}");
+        gc.embedder_mut().roots.clear();
+        gc.collect();
+        assert_eq!(gc.stats().live, 0, "{name}");
+    }
+    // An array with more references than the stack has room for, each to a list.
+    let mut gc = heap(800 * KIB);
+    let words = 6000;
+    let array = gc.allocate(words * GRANULE, Kind::Scan).unwrap();
+    gc.embedder_mut().roots.push(array);
+    for index in (0..words).rev() {
+        let inner = pair(&mut gc, None, None);
+        let outer = pair(&mut gc, Some(inner), None);
+        // SAFETY: inside the array.
+        unsafe { array.cast::<NonNull<u8>>().add(index).write(outer) };
+    }
+    gc.collect();
+    assert_eq!(count(&gc), 1 + 2 * words);
+    assert_eq!(gc.check(), Ok(()));
+}
+
+fn next(gc: &mut Collector<Plain>, words: usize, edges: &[(usize, NonNull<u8>)]) -> Option<NonNull<u8>> {
+    // What it will refer to has to be reachable while it is made.
+    let len = gc.embedder().roots.len();
+    gc.embedder_mut().roots.extend(edges.iter().map(|edge| edge.1));
+    let object = gc.allocate(words * GRANULE, Kind::Scan);
+    gc.embedder_mut().roots.truncate(len);
+    let object = object?;
+    for (index, to) in edges {
+        // SAFETY: inside the object.
+        unsafe { object.cast::<NonNull<u8>>().add(*index).write(*to) };
+    }
+    Some(object)
+}
+
+#[test]
+fn a_heap_that_is_full_refuses_is_whole_and_has_room_again_later() {
+    for size in [16, 48, 500, 3000, 20_000] {
+        let mut gc = heap(300 * KIB);
+        let mut rounds = Vec::new();
+        for _ in 0..3 {
+            let mut made = 0;
+            while let Some(object) = gc.allocate(size, Kind::Scan) {
+                gc.embedder_mut().roots.push(object);
+                made += 1;
+            }
+            rounds.push(made);
+            assert_eq!(gc.check(), Ok(()));
+            assert!(gc.allocate(1 << 30, Kind::Leaf).is_none() && gc.allocate(usize::MAX, Kind::Leaf).is_none());
+            let Stats { most, live, .. } = gc.stats();
+            assert!(live + size + 4096 > most, "{live} of {most} bytes in objects of {size}");
+            gc.embedder_mut().roots.clear();
+        }
+        assert!(rounds[0] > 0 && rounds.iter().all(|made| *made == rounds[0]), "{size}: {rounds:?}");
+    }
+}
+
+#[test]
+fn a_weak_cell_is_cleared_when_its_object_is_gone() {
+    let mut gc = heap(256 * KIB);
+    let (kept, lost) = (pair(&mut gc, None, None), pair(&mut gc, None, None));
+    gc.embedder_mut().roots.extend([kept, lost]);
+    // SAFETY: both are objects.
+    let (weak_kept, weak_lost) = unsafe { (gc.weak(kept).unwrap(), gc.weak(lost).unwrap()) };
+    gc.embedder_mut().roots.extend([weak_kept.object(), weak_lost.object()]);
+    gc.collect();
+    assert_eq!((gc.upgrade(weak_kept), gc.upgrade(weak_lost)), (Some(kept), Some(lost)));
+    gc.embedder_mut().roots.retain(|root| *root != lost);
+    gc.collect();
+    assert_eq!((gc.upgrade(weak_kept), gc.upgrade(weak_lost)), (Some(kept), None));
+    assert_eq!(count(&gc), 3, "one object and two cells");
+    gc.embedder_mut().roots.clear();
+    gc.collect();
+    assert_eq!(count(&gc), 0, "cells are objects");
+    gc.collect();
+}
+
+#[test]
+fn an_ephemeron_keeps_its_value_as_long_as_its_key_and_no_longer() {
+    let mut gc = heap(1024 * KIB);
+    let table = gc.ephemerons().unwrap();
+    gc.embedder_mut().roots.push(table.object());
+    // A chain: each value is the key of the next pair; the first key is a root.
+    let start = pair(&mut gc, None, None);
+    gc.embedder_mut().roots.push(start);
+    let mut key = start;
+    for _ in 0..300 {
+        let value = pair(&mut gc, None, None);
+        // SAFETY: both are objects.
+        assert!(unsafe { gc.set_ephemeron(table, key, value.addr().get()) });
+        key = value;
+    }
+    gc.collect();
+    let mut at = start;
+    for _ in 0..300 {
+        at = gc.find_start(gc.ephemeron(table, at).unwrap()).unwrap();
+    }
+    assert_eq!(gc.ephemeron(table, at), None);
+    // A value that refers to its own key does not keep it.
+    let own = pair(&mut gc, None, None);
+    let value = pair(&mut gc, Some(own), None);
+    // SAFETY: both are objects.
+    assert!(unsafe { gc.set_ephemeron(table, own, value.addr().get()) });
+    let second = gc.ephemeron(table, start);
+    assert!(second.is_some());
+    assert_eq!(gc.remove_ephemeron(table, start), second);
+    gc.collect();
+    assert_eq!(gc.ephemeron(table, start), None);
+    assert_eq!(count(&gc), 3, "the table, its pairs and the first key");
+    // It can be filled again.
+    for _ in 0..1000 {
+        let value = pair(&mut gc, None, None);
+        gc.embedder_mut().roots.push(value);
+        // SAFETY: an object, and no reference.
+        assert!(unsafe { gc.set_ephemeron(table, value, 7) });
+    }
+    gc.collect();
+    assert!(gc.embedder().roots[2..].iter().all(|key| gc.ephemeron(table, *key) == Some(7)));
+    assert_eq!(gc.check(), Ok(()));
+}
+
+#[test]
+fn objects_with_a_finalizer_wait_in_the_queue_with_all_that_they_refer_to() {
+    let mut gc = heap(256 * KIB);
+    let inner = pair(&mut gc, None, None);
+    let first_object = pair(&mut gc, Some(inner), None);
+    gc.embedder_mut().roots.push(first_object);
+    let second_object = pair(&mut gc, None, None);
+    gc.embedder_mut().roots.push(second_object);
+    // SAFETY: they are objects.
+    unsafe { assert!(gc.finalize_later(first_object) && gc.finalize_later(second_object)) };
+    // SAFETY: an object.
+    let weak = unsafe { gc.weak(inner) }.unwrap();
+    gc.embedder_mut().roots.push(weak.object());
+    gc.collect();
+    assert_eq!(gc.next_finalizable(), None, "both are reachable");
+    gc.embedder_mut().roots.retain(|root| *root == weak.object());
+    gc.collect();
+    gc.collect();
+    assert_eq!(gc.upgrade(weak), None, "it was not reachable");
+    // In the order in which they were registered.
+    let found = gc.next_finalizable().unwrap();
+    assert_eq!((found, first(found)), (first_object, Some(inner)));
+    // The object comes back to life, and its finalizer is gone.
+    gc.embedder_mut().roots.push(found);
+    gc.collect();
+    assert_eq!(gc.next_finalizable(), Some(second_object));
+    assert_eq!(gc.next_finalizable(), None);
+    gc.embedder_mut().roots.clear();
+    gc.collect();
+    assert_eq!((gc.next_finalizable(), count(&gc)), (None, 0));
+}
+
+#[test]
+fn handles_keep_objects_as_long_as_their_scope() {
+    let mut gc = heap(256 * KIB);
+    gc.scope(|gc| {
+        let a = pair(gc, None, None);
+        let outer = gc.hold(a).unwrap();
+        gc.scope(|gc| {
+            let b = pair(gc, None, None);
+            let inner = gc.hold(b).unwrap();
+            gc.collect();
+            assert_eq!((gc.get(outer), gc.get(inner), count(gc)), (a, b, 2));
+        });
+        gc.collect();
+        assert_eq!(count(gc), 1);
+        let handles = std::iter::from_fn(|| gc.hold(a)).count();
+        assert!((500..2000).contains(&handles), "{handles} handles");
+    });
+    gc.collect();
+    assert_eq!(count(&gc), 0);
+}
+
+#[test]
+fn an_inhibited_heap_does_not_collect_and_a_safepoint_counts_what_is_elsewhere() {
+    let mut gc = heap(256 * KIB);
+    gc.inhibit();
+    while gc.allocate(100, Kind::Leaf).is_some() {}
+    assert_eq!(gc.stats().collections, 0);
+    gc.allow();
+    assert!(gc.allocate(100, Kind::Leaf).is_some());
+    assert_eq!(gc.stats().collections, 1);
+    gc.external(1 << 30);
+    gc.safepoint();
+    gc.safepoint();
+    assert_eq!(gc.stats().collections, 2, "once for what was added");
+    gc.external(-(1 << 30));
+    gc.safepoint();
+    let events = &gc.embedder().events;
+    assert!(matches!(events[..], [Event::Begin, Event::End { .. }, Event::Begin, Event::End { live: 0, .. }]), "{events:?}");
+}
+
+/// A language whose roots are on the stack alone.
+struct OnStack;
+
+// SAFETY: every reference of the test is on the stack.
+unsafe impl Embedder for OnStack {
+    fn roots(&mut self, _: &mut Marker<'_, Self>) {}
+}
+
+#[inline(never)]
+fn build(gc: &mut Collector<OnStack>, depth: usize) -> NonNull<u8> {
+    if depth == 0 {
+        return pair(gc, None, None);
+    }
+    let a = build(gc, depth - 1);
+    let b = build(gc, depth - 1);
+    pair(gc, Some(a), Some(b))
+}
+
+fn nodes(tree: NonNull<u8>) -> usize {
+    // SAFETY: a pair.
+    let [a, b] = unsafe { tree.cast::<[Option<NonNull<u8>>; 2]>().read() };
+    1 + a.map_or(0, nodes) + b.map_or(0, nodes)
+}
+
+#[test]
+fn what_is_on_the_stack_and_in_registers_is_kept() {
+    let base = 0_usize;
+    let mut gc = Collector::new(&Policy::bound(400 * KIB), OnStack).unwrap();
+    // SAFETY: what uses the heap is called from here.
+    unsafe { gc.scan_stack(&raw const base) };
+    let grown = |gc: &mut Collector<OnStack>| {
+        for _ in 0..60 {
+            // Trees take more than there is: most are dead.
+            let tree = build(gc, 9);
+            assert_eq!(nodes(tree), 1023);
+        }
+    };
+    grown(&mut gc);
+    assert!(gc.stats().collections > 1 && gc.check() == Ok(()), "{:?}", gc.stats());
+}
+
+#[test]
+fn a_heap_that_shrinks_gives_memory_back() {
+    let policy = Policy {
+        arena: Options::DEFAULT.cap(64 << 20),
+        growth: Growth::Live { percent: 150, least: 1 << 20 },
+        ..Policy::DEFAULT
+    };
+    let mut gc = Collector::new(&policy, Plain { roots: Vec::new(), events: Vec::new() }).unwrap();
+    for _ in 0..300 {
+        let object = gc.allocate(100 << 10, Kind::Leaf).unwrap();
+        // SAFETY: as long as that.
+        unsafe { object.write_bytes(1, 100 << 10) };
+        gc.embedder_mut().roots.push(object);
+    }
+    gc.embedder_mut().roots.truncate(3);
+    gc.embedder_mut().events.clear();
+    gc.collect();
+    let [Event::Begin, Event::End { live, purged, .. }] = gc.embedder().events[..] else { panic!("one collection") };
+    assert_eq!(live, 300 << 10);
+    assert!(purged > 28 << 20, "{purged} bytes were given back");
+    // What was given back is zero when it is used again.
+    for _ in 0..200 {
+        let object = gc.allocate(100 << 10, Kind::Leaf).unwrap();
+        // SAFETY: as long as that.
+        let bytes = unsafe { std::slice::from_raw_parts(object.as_ptr(), 100 << 10) };
+        assert!(bytes.iter().all(|byte| *byte == 0));
+        gc.embedder_mut().roots.push(object);
+    }
+    assert_eq!(gc.check(), Ok(()));
 }

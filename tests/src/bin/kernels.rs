@@ -149,6 +149,7 @@ fn suite_of(names: &[String], options: &Options, seed: u64) -> Result<Suite> {
         let port = name.parse::<Port>().map_err(|error| anyhow!(error))?;
         suite.add(port, &options.dist, options.extent, seed)?;
         suite.add_heap(port, &options.dist)?;
+        suite.add_collector(port, &options.dist)?;
         suite.add_memory(port, &options.dist)?;
     }
     Ok(suite)

@@ -68,6 +68,8 @@ pub struct Mutator<const TAG: usize, const INTERIOR: bool> {
     nodes: HashMap<usize, Node>,
     seed: usize,
     refused: usize,
+    /// Whether there is a collection before each allocation.
+    pub always: bool,
 }
 
 /// What a word of an object holds that is no reference: never an address.
@@ -80,7 +82,7 @@ impl<const TAG: usize, const INTERIOR: bool> Mutator<TAG, INTERIOR> {
     pub fn new(bound: u64, growth: Growth) -> Self {
         let policy = Policy { arena: Options::DEFAULT.cap(bound), growth, handles: 8 };
         let gc = Collector::new(&policy, Language { roots: Vec::new(), events: Vec::new() }).expect("an arena");
-        Mutator { gc, nodes: HashMap::new(), seed: 0, refused: 0 }
+        Mutator { gc, nodes: HashMap::new(), seed: 0, refused: 0, always: false }
     }
 
     fn word(at: usize, index: usize) -> *mut usize {
@@ -90,6 +92,9 @@ impl<const TAG: usize, const INTERIOR: bool> Mutator<TAG, INTERIOR> {
     /// Makes an object; it is a root. `false`: there is no memory.
     pub fn make(&mut self, words: usize, leaf: bool) -> bool {
         let kind = if leaf { Kind::Leaf } else { Kind::Scan };
+        if self.always {
+            self.collect();
+        }
         let Some(object) = self.gc.allocate(words * GRANULE, kind) else {
             self.refused += 1;
             return false;

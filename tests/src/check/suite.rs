@@ -4,7 +4,9 @@ use crate::check::freebsd_answers::{self, Column};
 use crate::check::sweep::{self, Extent, Report, Run};
 use crate::port::Port;
 use crate::run::job::{End, Job, Outcome};
+use crate::run::make::root;
 use anyhow::{Result, ensure};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 const KIB: u64 = 1 << 10;
@@ -82,6 +84,34 @@ impl Suite {
         let runs = sweep::runs(port, &limits, extent, seed);
         self.jobs.extend(runs.iter().map(|run| run.job.clone()));
         self.parts.push(Part::Sweep(runs));
+        Ok(())
+    }
+
+    /// Adds what `port` has to show of its collector: that the Lisp's programs print what they are to print without a limit
+    /// and under limits, where it collects instead of dying, and that a Lisp whose memory is used up goes on.
+    pub fn add_collector(&mut self, port: Port, dist: &Path) -> Result<()> {
+        let [lisp] = programs(port, dist, ["lisp"])?;
+        let folder = root().join("examples/lisp/programs");
+        let mut sources: Vec<PathBuf> = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+        sources.retain(|path| path.extension().is_some_and(|extension| extension == "lisp"));
+        sources.sort();
+        ensure!(!sources.is_empty(), "{} has no programs", folder.display());
+        for source in sources {
+            let name = source.file_stem().unwrap_or_default().to_string_lossy();
+            let printed = fs::read_to_string(source.with_extension("out"))?;
+            // What uses up its memory needs a limit, and not a large one.
+            let limits: &[Option<u64>] = if name == "exhaustion" {
+                &[Some(640), Some(700), Some(1000), Some(2000), Some(4000)]
+            } else {
+                &[None, Some(1200), Some(2 << 10), Some(8 << 10), Some(64 << 10), Some(1 << 20)]
+            };
+            for limit in limits {
+                let limit = limit.map(|limit| limit * KIB);
+                let name = format!("{port}/lisp/{name}/{}", limit.map_or("none".into(), |limit| limit.to_string()));
+                let job = Job::new(name, &lisp, &[&source.to_string_lossy()]).limited(limit);
+                self.one(job, Part::Exactly(End::Exit(0), printed.clone()));
+            }
+        }
         Ok(())
     }
 

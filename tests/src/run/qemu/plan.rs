@@ -13,7 +13,7 @@ const LINE_MAX: usize = 4095;
 /// The most words on a line.
 const WORDS_MAX: usize = 62;
 
-/// A plan as text, and the programs it names.
+/// A plan as text, and the programs it names, with the files that are their arguments.
 pub struct Plan {
     /// The content of `/plan` on the machine.
     pub text: String,
@@ -65,7 +65,10 @@ pub fn write(jobs: &[Job], timeout: u64, place: &mut dyn FnMut(&Path) -> String)
         let limit = job.limit.map_or("-".into(), |bytes| bytes.to_string());
         write!(text, "{} {limit} {program}", job.name)?;
         for arg in &job.args {
-            write!(text, " {}", quoted(arg).with_context(|| format!("job {}", job.name))?)?;
+            // A file that is named by its whole path comes along.
+            let file = Path::new(arg);
+            let arg = if file.is_absolute() && file.is_file() { place(file) } else { arg.clone() };
+            write!(text, " {}", quoted(&arg).with_context(|| format!("job {}", job.name))?)?;
         }
         ensure!(text.len() - start <= LINE_MAX, "job {}: its line is longer than {LINE_MAX} bytes", job.name);
         ensure!(job.args.len() + 3 <= WORDS_MAX, "job {}: more than {} arguments", job.name, WORDS_MAX - 3);
