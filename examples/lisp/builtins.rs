@@ -337,4 +337,3 @@ impl Lisp {
         Ok(Value::bool(true))
     }
 }
-

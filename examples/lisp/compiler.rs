@@ -303,7 +303,8 @@ impl Lisp {
             "begin" => self.sequence(rest, scope, what, here, from),
             "let" | "let*" | "letrec" if rest.is_pair() => self.let_(which, rest, scope, what, here, from),
             "and" | "or" => {
-                let (op, empty) = if FORMS[which] == "and" { (Op::JumpOrPop, true) } else { (Op::JumpIfTrueOrPop, false) };
+                let (op, empty) =
+                    if FORMS[which] == "and" { (Op::JumpOrPop, true) } else { (Op::JumpIfTrueOrPop, false) };
                 self.connect(rest, op, empty, scope, here, from)?;
                 self.done(what)
             }
@@ -645,7 +646,10 @@ impl Lisp {
         }
         let rest = self.quasi(template.cdr(), nesting + 1)?;
         let rest = self.cons(rest, NIL)?;
-        if head.is_pair() && head.car().is(Type::Symbol) && head.car().name() == b"unquote-splicing" && head.cdr().is_pair()
+        if head.is_pair()
+            && head.car().is(Type::Symbol)
+            && head.car().name() == b"unquote-splicing"
+            && head.cdr().is_pair()
         {
             let call = self.cons(head.cdr().car(), rest)?;
             return self.cons_symbol("append", call);

@@ -130,7 +130,7 @@ fn string(out: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 
 fn float(out: &mut fmt::Formatter<'_>, number: f64) -> fmt::Result {
     // So that it is read as a float again.
-    if number == number as i32 as f64 { write!(out, "{number:.1}") } else { write!(out, "{number}") }
+    if number == f64::from(number as i32) { write!(out, "{number:.1}") } else { write!(out, "{number}") }
 }
 
 /// An error as one line: the message, and what it is about.
@@ -148,6 +148,10 @@ pub(crate) struct Raised(pub(crate) Value);
 
 impl fmt::Display for Raised {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is(Type::Error) { error(out, self.0, NESTING) } else { write!(out, "raised: {}", Shown { value: self.0, quoted: true }) }
+        if self.0.is(Type::Error) {
+            error(out, self.0, NESTING)
+        } else {
+            write!(out, "raised: {}", Shown { value: self.0, quoted: true })
+        }
     }
 }

@@ -122,4 +122,3 @@ pub(crate) fn equal(a: Value, b: Value, nesting: usize) -> bool {
         return vectors && (0..a.len()).all(|index| equal(a.at(index), b.at(index), nesting - 1));
     }
 }
-

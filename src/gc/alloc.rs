@@ -66,9 +66,9 @@ impl Allocator {
     #[inline(always)]
     pub(super) fn allocate(&mut self, len: usize, code: usize) -> Option<usize> {
         let which = match len {
-            0..=SHORT => 0,
-            ..=MIDDLE => 1,
-            ..LARGE => 2,
+            _ if len <= SHORT => 0,
+            _ if len <= MIDDLE => 1,
+            _ if len < LARGE => 2,
             _ => return None,
         };
         let cursor = &mut self.cursors[which];

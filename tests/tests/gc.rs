@@ -328,7 +328,10 @@ fn an_inhibited_heap_does_not_collect_and_a_safepoint_counts_what_is_elsewhere()
     gc.external(-(1 << 30));
     gc.safepoint();
     let events = &gc.embedder().events;
-    assert!(matches!(events[..], [Event::Begin, Event::End { .. }, Event::Begin, Event::End { live: 0, .. }]), "{events:?}");
+    assert!(
+        matches!(events[..], [Event::Begin, Event::End { .. }, Event::Begin, Event::End { live: 0, .. }]),
+        "{events:?}"
+    );
 }
 
 /// A language whose roots are on the stack alone.
