@@ -316,11 +316,19 @@ impl<M: Memory> Backend<M> {
             span.join(&left);
             span.start = left.start;
         }
+        let at_once = len >= LARGE && len > self.threshold();
         if span.end == segment.top {
             self.lower_top(segment, span.start);
+            if at_once {
+                self.purge_top(segment);
+            }
         } else {
             // SAFETY: all of it is free now.
             unsafe { self.put(segment, span) };
+            if at_once {
+                // SAFETY: just put there.
+                self.purge_chunk(unsafe { FreeChunk::starting(segment.at(span.start)) }, usize::MAX);
+            }
         }
     }
 

@@ -16,7 +16,7 @@
 use core::ptr::NonNull;
 
 use super::backend::{Backend, Request, above_top};
-use super::class::GRANULE;
+use super::class::{GRANULE, LARGE};
 use super::memory::Memory;
 use super::segment::{HUGE, Pages, Segment};
 use crate::vm::round_up;
@@ -59,7 +59,7 @@ impl<M: Memory> Backend<M> {
             let segment = unsafe { segment.as_mut() };
             next = segment.next;
             let Some((at, _)) = above_top(segment, one, segment.size()) else { continue };
-            if self.extend_segment(segment, at + request.len, request.len < STEP_MIN) {
+            if self.extend_segment(segment, at + request.len, request.len < LARGE) {
                 return true;
             }
         }
@@ -69,7 +69,9 @@ impl<M: Memory> Backend<M> {
     /// Lets a segment's top rise to `need`, and by a step more; `soon`: what comes
     /// will be written soon.
     pub(super) fn extend_segment(&mut self, segment: &mut Segment, need: usize, soon: bool) -> bool {
-        let huge = self.used >= self.huge_from.unwrap_or(HUGE_FROM);
+        let from = self.huge_from.unwrap_or(HUGE_FROM);
+        // Large blocks may never be written; a program that wants huge pages from the start wants them for those too.
+        let huge = from == 0 || soon && self.written >= from;
         // The first steps are left out: a small program needs a page or two. A huge page comes whole when it is first
         // touched, faster than if it were asked for.
         let pages = Pages { huge, now: soon && !huge && self.used >= POPULATE_FROM };
@@ -112,7 +114,7 @@ impl<M: Memory> Backend<M> {
         segment.since = self.clock;
         let before = self.dirty;
         let fits = above_top(segment, request, segment.size()).is_some();
-        if !fits || !self.extend_segment(segment, len, request.len < STEP_MIN) {
+        if !fits || !self.extend_segment(segment, len, request.len < LARGE) {
             self.dirty = before;
             // SAFETY: nothing refers to it.
             self.memory.release(unsafe { Segment::into_extent(created) });

@@ -45,9 +45,8 @@ pub unsafe trait Memory {
         let _ = (at, len);
     }
 
-    /// Gives the pages back to the kernel. They stay readable and writable, but
-    /// what they hold afterwards is not specified (Linux: zeroes; FreeBSD: zeroes
-    /// or what was there).
+    /// Gives the pages back to the kernel. They stay readable and writable, and each byte is zero then or what it was
+    /// before (Linux: zeroes; FreeBSD: zeroes or what was there).
     ///
     /// # Safety
     ///

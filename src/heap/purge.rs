@@ -8,7 +8,8 @@
 //! says, or a quarter of what is in use if that is more, each call that comes to the
 //! back end gives back what has been free for [`AGE`] of these calls: at most
 //! [`PIECES`] pieces and [`SLICE`] bytes. What is wanted again soon is still there then.
-//! Beyond [`URGENT`] times that much it does not wait. Address space stays, until somebody needs it (growth.rs).
+//! Beyond [`URGENT`] times that much it does not wait. A block that is longer than the threshold goes back when it is
+//! freed. Address space stays, until somebody needs it (growth.rs).
 //!
 //! `trim` gives back all of it, in one call, however long it takes.
 
@@ -16,6 +17,7 @@ use super::PURGE_THRESHOLD;
 use super::backend::{Age, Backend};
 use super::free_chunk::FreeChunk;
 use super::memory::Memory;
+use super::segment::Segment;
 
 /// How many calls of the back end memory stays that nobody wants.
 pub(super) const AGE: usize = 1024;
@@ -25,17 +27,23 @@ const PIECES: usize = 8;
 /// ... and this many bytes, a multiple of every page size: to give 4,096 pages back takes a kernel 0.2 ms.
 const SLICE: usize = 16 * 1024 * 1024;
 
-/// Beyond so many times what may stay nothing waits until it is old.
-const URGENT: usize = 16;
+/// Beyond this many times what may stay nothing waits until it is old.
+const URGENT: usize = 2;
 
 impl<M: Memory> Backend<M> {
     /// Counts a call, and gives back what is due.
     #[inline]
     pub(super) fn tick(&mut self) {
         self.clock = self.clock.wrapping_add(1);
-        if self.dirty > self.purge_threshold.unwrap_or(PURGE_THRESHOLD) {
+        if self.dirty > self.threshold() {
             self.purge_some();
         }
+    }
+
+    /// How many free bytes may stay resident if no more is in use.
+    #[inline]
+    pub(super) fn threshold(&self) -> usize {
+        self.purge_threshold.unwrap_or(PURGE_THRESHOLD)
     }
 
     fn is_old(&self, since: usize) -> bool {
@@ -45,7 +53,7 @@ impl<M: Memory> Backend<M> {
     #[cold]
     #[inline(never)]
     fn purge_some(&mut self) {
-        let bound = self.purge_threshold.unwrap_or(PURGE_THRESHOLD).max(self.out() / 4);
+        let bound = self.threshold().max(self.out() / 4);
         let urgent = bound.saturating_mul(URGENT);
         let mut bytes = SLICE;
         for _ in 0..PIECES {
@@ -83,12 +91,18 @@ impl<M: Memory> Backend<M> {
             // SAFETY: as in `purge_some`.
             let segment = unsafe { segment.as_mut() };
             next = segment.next;
-            self.dirty -= segment.purge(usize::MAX, self.page, &mut self.memory);
+            self.purge_top(segment);
+            segment.purge_bits(self.page, &mut self.memory);
         }
     }
 
+    /// Gives back what lies above a top.
+    pub(super) fn purge_top(&mut self, segment: &mut Segment) {
+        self.dirty -= segment.purge(usize::MAX, self.page, &mut self.memory);
+    }
+
     /// Gives back at most `most` bytes of a dirty chunk, a multiple of the page, from its end on; says how many.
-    fn purge_chunk(&mut self, chunk: FreeChunk, most: usize) -> usize {
+    pub(super) fn purge_chunk(&mut self, chunk: FreeChunk, most: usize) -> usize {
         let len = chunk.len();
         let dirty = chunk.dirty(len);
         let (from, pages_end) = chunk.pages(len, self.page);

@@ -165,6 +165,19 @@ impl Segment {
         before - self.resident
     }
 
+    /// Gives the whole pages of bits back that are for granules above `top`. They are zero, whatever the kernel leaves there.
+    pub(super) fn purge_bits<M: Memory>(&mut self, page: usize, memory: &mut M) {
+        let start = self.extent.base().addr().get();
+        let end = self.bits.addr().get() + (self.top / GRANULE / BITS + 1) * WORD;
+        let (from, to) = (round_up(end, page) - start, self.head_committed);
+        // The page in which the blocks begin has bits as well.
+        let to = to.min(round_down(self.base.addr().get(), page) - start);
+        if from < to {
+            // SAFETY: committed pages that hold bits alone, all of them zero.
+            unsafe { memory.reset(self.extent.base().add(from), to - from) };
+        }
+    }
+
     /// Cuts off the whole pages above `top`, which the segment has not any more: their extent. `None` if there are none.
     pub(super) fn cut(&mut self, page: usize) -> Option<Extent> {
         let head = self.base.addr().get() - self.extent.base().addr().get();

@@ -20,7 +20,7 @@
 //!
 //! A region is as large as the heap asks for, which is as all before it together, at first a sixteenth of the limit; but
 //! at most a quarter of what the limit leaves, and where that is refused half of it, and so on, down to what is needed.
-//! The last two guards are for that alone.
+//! A 256th of the limit is asked for at least, and beside the last two guards no more than that.
 //!
 //! An allowance that the program sets is the only guard. In a program that rt0 did not start nobody knows where the main
 //! thread's stack begins: there it can grow by all that `RLIMIT_STACK` says.
@@ -45,6 +45,9 @@ const LAST_MIN: u64 = 256 * 1024;
 
 /// The first region is this part of the limit.
 const FIRST_SHARE: u64 = 16;
+
+/// No region is smaller than this part of the limit if that is to be had: so there are a few hundred at most.
+const LEAST_SHARE: u64 = 256;
 
 /// Memory from the kernel, region after region, for as long as limit, cap and kernel give it; or an arena, and what is
 /// beyond it.
@@ -166,12 +169,14 @@ impl SystemMemory {
         };
         let allowance = self.allowance.unwrap_or(memlimit::default_allowance(limit));
         let left = limit.saturating_sub(self.reserved).saturating_sub(allowance);
+        let least = round_down((limit / LEAST_SHARE).min(most) as usize, page_size());
         let most = most.min(self.reserved.max(limit / FIRST_SHARE)).min(left / 4);
-        let mut region = self.reserve_halving(min, round_down(most as usize, page_size()), allowance);
+        let most = round_down(most as usize, page_size()).max(least);
+        let mut region = self.reserve_halving(min, most, allowance);
         if region.is_none() && self.allowance.is_none() {
             let stack = stack_growth().min(allowance);
             for guard in [stack, (limit / LAST_SHARE).max(LAST_MIN).min(stack)] {
-                region = region.or_else(|| self.reserve_halving(min, min, guard));
+                region = region.or_else(|| self.reserve_halving(min, least, guard));
             }
         }
         region

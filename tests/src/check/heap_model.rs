@@ -54,8 +54,11 @@ unsafe impl Memory for Bounded<'_> {
 
     unsafe fn reset(&mut self, at: NonNull<u8>, len: usize) {
         assert_eq!((at.addr().get() % self.page, len % self.page), (0, 0), "reset of parts of pages");
-        // SAFETY: the heap resets committed pages whose content it no longer needs.
-        unsafe { at.write_bytes(0xdd, len) };
+        // Some bytes become zero, some stay: a kernel may decide for each page, and a word of the heap may not be torn.
+        for word in (0..len).step_by(2 * size_of::<usize>()) {
+            // SAFETY: the heap resets committed pages whose content it no longer needs.
+            unsafe { at.add(word).cast::<usize>().write(0) };
+        }
     }
 
     fn release(&mut self, extent: Extent) {
