@@ -32,7 +32,7 @@
 //! no allocator that does not move blocks can avoid (Robson 1974: a factor of half the logarithm of the longest over the
 //! shortest block) is the worst case here too. Beyond that at most a quarter of what is in use, or
 //! [`PURGE_THRESHOLD`] bytes if that is more, stays resident without use for longer than 1024 calls of the back end, and
-//! twice that at any time, but for what 16 MiB a call have not given back yet. After [`trim`](Heap::trim) no whole page is resident that holds no block and none of
+//! four times that at any time, but for what 16 MiB a call have not given back yet. After [`trim`](Heap::trim) no whole page is resident that holds no block and none of
 //! the heap's words. Each list of the cache holds at most a 64th of what is in use, or 16 KiB.
 //!
 //! Address space over what is in use: a segment is as large as all before it, so at most twice what was ever in

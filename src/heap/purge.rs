@@ -28,7 +28,7 @@ const PIECES: usize = 8;
 const SLICE: usize = 16 * 1024 * 1024;
 
 /// Beyond this many times what may stay nothing waits until it is old.
-const URGENT: usize = 2;
+const URGENT: usize = 4;
 
 impl<M: Memory> Backend<M> {
     /// Counts a call, and gives back what is due.

@@ -20,7 +20,7 @@
 //!
 //! A region is as large as the heap asks for, which is as all before it together, at first a sixteenth of the limit; but
 //! at most a quarter of what the limit leaves, and where that is refused half of it, and so on, down to what is needed.
-//! A 256th of the limit is asked for at least, and beside the last two guards no more than that.
+//! A 32nd of the limit is asked for at least, and beside the last two guards no more than that.
 //!
 //! An allowance that the program sets is the only guard. In a program that rt0 did not start nobody knows where the main
 //! thread's stack begins: there it can grow by all that `RLIMIT_STACK` says.
@@ -46,8 +46,8 @@ const LAST_MIN: u64 = 256 * 1024;
 /// The first region is this part of the limit.
 const FIRST_SHARE: u64 = 16;
 
-/// No region is smaller than this part of the limit if that is to be had: so there are a few hundred at most.
-const LEAST_SHARE: u64 = 256;
+/// No region is smaller than this part of the limit if that is to be had: so there are a few dozen.
+const LEAST_SHARE: u64 = 32;
 
 /// Memory from the kernel, region after region, for as long as limit, cap and kernel give it; or an arena, and what is
 /// beyond it.
