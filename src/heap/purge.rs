@@ -18,6 +18,7 @@ use super::backend::{Age, Backend};
 use super::free_chunk::FreeChunk;
 use super::memory::Memory;
 use super::segment::Segment;
+use crate::vm::round_down;
 
 /// How many calls of the back end memory stays that nobody wants.
 pub(super) const AGE: usize = 1024;
@@ -74,7 +75,7 @@ impl<M: Memory> Backend<M> {
             if segment.resident > segment.top && (self.is_old(segment.since) || self.dirty > urgent) {
                 let purged = segment.purge(bytes, self.page, &mut self.memory);
                 self.dirty -= purged;
-                bytes = bytes.saturating_sub(purged) / self.page * self.page;
+                bytes = round_down(bytes.saturating_sub(purged), self.page);
             }
         }
     }

@@ -81,6 +81,6 @@ pub(super) unsafe fn prepare_by_headers(headers: &Headers, stack: InitialStack) 
 #[inline(always)]
 fn or_exit(prepared: Result<(), Errno>) {
     if prepared.is_err() {
-        give_up(b"rt0: no thread pointer\n");
+        give_up(b"rt0: no TLS\n");
     }
 }

@@ -51,9 +51,6 @@ pub(super) type Relocation = [usize; if Current::RELA { 3 } else { 2 }];
 pub(crate) unsafe fn relocate(image: *const Image) {
     // SAFETY: the table is part of the image, aligned to 4 bytes by the script.
     let Image { linked_at, relocations, packed, end, .. } = unsafe { *image };
-    if relocations == end {
-        return;
-    }
     let bias = (image as usize).wrapping_sub(linked_at as usize);
     let at = |distance: i32| image.wrapping_byte_offset(distance as isize);
     // SAFETY: the script measured the distances, in the image that it laid out.
@@ -132,14 +129,10 @@ unsafe fn apply_packed(mut next: *const usize, end: *const usize, bias: usize) {
 /// Says on fd 2 which relocation is not one that can be applied here, and ends the process with status 2.
 #[cold]
 fn refuse(what: usize, place: usize) -> ! {
-    // The type is the low byte with 32-bit words and the low half with 64-bit ones (System V gABI, `ELF32_R_TYPE`,
-    // `ELF64_R_TYPE`).
-    let kind = what & if size_of::<usize>() == 8 { u32::MAX as usize } else { 0xff };
-    say(b"rt0: relocation type 0x");
-    say_hexadecimal(kind);
-    say(b" at 0x");
-    say_hexadecimal(place);
-    give_up(b" is unknown\n")
+    // Nothing that is linked statically refers to a symbol, so all that `what` holds is the type (System V gABI, `r_info`).
+    say_with(b"rt0: unknown relocation 0x", what);
+    say_with(b" at 0x", place);
+    give_up(b"\n")
 }
 
 /// Writes the end of a line to fd 2, and ends the process with status 2.
@@ -156,9 +149,10 @@ fn say(text: &[u8]) {
     let _ = sys::write(2, text);
 }
 
-/// Writes the hexadecimal digits of `number` to fd 2, each by itself: this is seldom, and every program carries it.
+/// Writes text and the hexadecimal digits of `number` to fd 2, each by itself: this is seldom, and every program carries it.
 #[inline(never)]
-fn say_hexadecimal(number: usize) {
+fn say_with(text: &[u8], number: usize) {
+    say(text);
     let mut shift = usize::BITS;
     while shift > 0 {
         shift -= 4;

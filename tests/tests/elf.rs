@@ -273,14 +273,14 @@ fn memory_functions_are_small_and_not_there_if_nothing_calls_them() -> Result<()
 }
 
 #[test]
-fn a_heap_costs_less_than_18_kib() -> Result<()> {
+fn a_heap_costs_less_than_20_kib() -> Result<()> {
     for port in chosen(&Port::ALL) {
         let dist = root().join("dist");
         let code = |name| anyhow::Ok(Program::read(&port.program(&dist, name)).context("see `make dist`")?.code());
         let heap = code("vec")? - code("hello")?;
         println!("{port}: a Box, a Vec and the heap under them are {heap} bytes");
         // ARM's instructions are four bytes long.
-        let most = if port == Port::linux_arm { 20 << 10 } else { 18 << 10 };
+        let most = if port == Port::linux_arm { 23 << 10 } else { 20 << 10 };
         ensure!((1024..most).contains(&heap), "{port}: vec is {heap} bytes larger than hello, {most} is the most");
     }
     Ok(())
@@ -384,7 +384,7 @@ fn a_static_pie_says_the_same() -> Result<()> {
             }
         }
         let digits = port.bits() as usize / 4;
-        let line = format!("rt0: relocation type 0x{:0digits$x} at 0x{place:0digits$x} is unknown\n", 0x2a);
+        let line = format!("rt0: unknown relocation 0x{:0digits$x} at 0x{place:0digits$x}\n", 0x2a);
         let unknown = outcomes.next().context("an outcome for each job")?;
         ensure!(unknown.end == End::Exit(2) && unknown.output == line, "{port}: {unknown:?}, and not {line:?}");
         println!("{port}: {} jobs, the same as a static-PIE and with packed relocations", jobs.len());

@@ -357,7 +357,7 @@ const MUTANTS: &[Mutant] = &[
         name: "thr_new: the stack's size is none",
         port: Port::freebsd_amd64,
         file: "src/os/freebsd/thread.rs",
-        edits: &[("stack_base: low, stack_size }", "stack_base: low, stack_size: stack_size & 1 }")],
+        edits: &[("stack_base: low, stack_size, tls", "stack_base: low, stack_size: stack_size & 1, tls")],
         seen_by: HEAP_ON_FREEBSD,
     },
     Mutant {
