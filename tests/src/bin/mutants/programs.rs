@@ -1,30 +1,9 @@
-//! Breaks stubs, memory, lock and threads on purpose, one way at a time, and checks that a test turns red for each.
-//!
-//! Each mutant is a replacement of text in a copy of the tree. Its programs are built as `make dist` builds them, and
-//! the suite runs that has the test which must see the mutant. If that test stays green the tests have a hole, and this
-//! fails.
+//! Mutants that are built into the programs of a port.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
-
-use anyhow::{Context, Result, bail, ensure};
 use rt0_tests::port::Port;
-use rt0_tests::run::make::{make_in, root};
 
-/// One way to be wrong.
-struct Mutant {
-    /// What is wrong with it.
-    name: &'static str,
-    /// The port whose programs are built.
-    port: Port,
-    /// The file that is changed, from the top of the tree.
-    file: &'static str,
-    /// Text that the file has exactly once, and what replaces it.
-    edits: &'static [(&'static str, &'static str)],
-    /// The test that must turn red.
-    seen_by: &'static str,
-}
+use super::Mutant;
+use super::library::LOCK_MODEL;
 
 const AMD64: &str = "arch/freebsd_amd64/mod.rs";
 const I386: &str = "arch/freebsd_386/mod.rs";
@@ -52,59 +31,57 @@ const PAGE_SIZE: &str = "a_page_size_that_is_none_is_not_believed";
 const PATH: &str = "the_program_path_counts_in_the_footprint";
 const WRITES: &str = "after_an_error_nothing_more_is_written";
 const NOTE: &str = "the_note_and_the_osabi_byte_count";
-const UNALIGNED: &str = "mmap_answers_an_unaligned_address";
-const WAKES: &str = "wake_ups_are_no_more_than_sleeps";
-/// A suite of its own, which needs no programs; a model may end the process in the middle of a panic.
-const LOCK_MODEL: &str = "lock_model";
-const VARIABLES_ON_X86: &str = "variables_on_linux_386_and_linux_amd64";
-const VARIABLES_ON_ARM: &str = "variables_on_linux_arm";
-const VARIABLES_ON_FREEBSD: &str = "variables_on_freebsd_under_the_runner";
-const STACKS_ON_X86: &str = "stacks_on_linux_386_and_linux_amd64";
-const STACKS_ON_ARM: &str = "stacks_on_linux_arm";
-const STACKS_ON_FREEBSD: &str = "stacks_on_freebsd_under_the_runner";
-const HEAP_ON_X86: &str = "linux_386_and_linux_amd64_on_this_machine";
-const HEAP_ON_ARM: &str = "linux_arm_on_debians_kernel";
-const HEAP_ON_FREEBSD: &str = "freebsd_386_and_freebsd_amd64_under_the_runner";
+pub(super) const UNALIGNED: &str = "mmap_answers_an_unaligned_address";
+pub(super) const WAKES: &str = "wake_ups_are_no_more_than_sleeps";
+pub(super) const VARIABLES_ON_X86: &str = "variables_on_linux_386_and_linux_amd64";
+pub(super) const VARIABLES_ON_ARM: &str = "variables_on_linux_arm";
+pub(super) const VARIABLES_ON_FREEBSD: &str = "variables_on_freebsd_under_the_runner";
+pub(super) const STACKS_ON_X86: &str = "stacks_on_linux_386_and_linux_amd64";
+pub(super) const STACKS_ON_ARM: &str = "stacks_on_linux_arm";
+pub(super) const STACKS_ON_FREEBSD: &str = "stacks_on_freebsd_under_the_runner";
+pub(super) const HEAP_ON_X86: &str = "linux_386_and_linux_amd64_on_this_machine";
+pub(super) const HEAP_ON_ARM: &str = "linux_arm_on_debians_kernel";
+pub(super) const HEAP_ON_FREEBSD: &str = "freebsd_386_and_freebsd_amd64_under_the_runner";
 
-const MUTANTS: &[Mutant] = &[
+pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "carry ignored",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: AMD64,
         edits: &[("check(failed != 0, result)", "check(failed > 1, result)")],
         seen_by: KEEPS,
     },
     Mutant {
         name: "r10 not declared destroyed",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: AMD64,
         edits: &[("inlateout(\"r10\") d.0 => _", "in(\"r10\") d.0")],
         seen_by: KEEPS,
     },
     Mutant {
         name: "r8 not declared destroyed",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: AMD64,
         edits: &[("inlateout(\"r8\") e.0 => _", "in(\"r8\") e.0")],
         seen_by: KEEPS,
     },
     Mutant {
         name: "r9 not declared destroyed",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: AMD64,
         edits: &[("inlateout(\"r9\") f.0 => _", "in(\"r9\") f.0")],
         seen_by: KEEPS,
     },
     Mutant {
         name: "rdx, the second result, not declared destroyed",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: AMD64,
         edits: &[("inlateout(\"rdx\") c.0 => _", "in(\"rdx\") c.0")],
         seen_by: KEEPS,
     },
     Mutant {
         name: "fourth argument in rcx, as functions have it",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: AMD64,
         edits: &[
             ("inlateout(\"r10\") d.0 => _", "out(\"r10\") _"),
@@ -114,35 +91,35 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "stack taken from rsp",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: ENTRY_AMD64,
         edits: &[("\"and rsp, -16\"", "\"mov rdi, rsp\", \"and rsp, -16\"")],
         seen_by: ENTRY,
     },
     Mutant {
         name: "stack taken from 8(%rsp)",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: ENTRY_AMD64,
         edits: &[("\"and rsp, -16\"", "\"lea rdi, [rsp + 8]\", \"and rsp, -16\"")],
         seen_by: ENTRY,
     },
     Mutant {
         name: "carry ignored",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: I386,
         edits: &[("check(failed != 0, result)", "check(failed == 1, result)")],
         seen_by: KEEPS,
     },
     Mutant {
         name: "no dummy word below the arguments",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: I386,
         edits: &[("\"push eax\",\n                \"int 0x80\"", "\"int 0x80\""), ("[esp + 32]", "[esp + 28]")],
         seen_by: BEFORE_MAIN,
     },
     Mutant {
         name: "arguments in registers, as on Linux",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: I386,
         edits: &[
             ("\"push eax\",\n                \"int 0x80\"", "\"push 0\", \"push 0\", \"push 0\", \"int 0x80\""),
@@ -152,14 +129,14 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "stack taken after it was realigned",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: ENTRY_386,
         edits: &[("\"mov eax, esp\"", "\"and esp, -16\", \"mov eax, esp\"")],
         seen_by: ENTRY,
     },
     Mutant {
         name: "mmap's offset high word first",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: OS,
         edits: &[(
             "[(bytes as u32).into(), ((bytes >> 32) as u32).into()]",
@@ -169,42 +146,42 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "Linux's MAP_ANON",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: OS,
         edits: &[("MAP_ANON: i32 = 0x1000", "MAP_ANON: i32 = 0x20")],
         seen_by: BEFORE_MAIN,
     },
     Mutant {
         name: "Linux's RLIMIT_AS",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: OS,
         edits: &[("RLIMIT_AS: i32 = 10", "RLIMIT_AS: i32 = 9")],
         seen_by: BEFORE_MAIN,
     },
     Mutant {
         name: "Linux's number of mmap",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: NUMBERS,
         edits: &[("MMAP: usize = 477", "MMAP: usize = 9")],
         seen_by: BEFORE_MAIN,
     },
     Mutant {
         name: "Linux's number of getrlimit",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: NUMBERS,
         edits: &[("GETRLIMIT: usize = 194", "GETRLIMIT: usize = 191")],
         seen_by: BEFORE_MAIN,
     },
     Mutant {
         name: "no ABI note",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: OS,
         edits: &[("*b\"Free\"", "*b\"Nota\"")],
         seen_by: NOTE,
     },
     Mutant {
         name: "commits by mapping over the reservation",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: MEMORY,
         edits: &[(
             "sys::mprotect(base.as_ptr(), len, PROT_READ | PROT_WRITE) }",
@@ -214,7 +191,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "unmaps what mmap answered unaligned",
-        port: Port::linux_386,
+        port: Some(Port::linux_386),
         file: MEMORY,
         edits: &[(
             "Err(ReserveError::Unaligned(base.addr()))",
@@ -224,7 +201,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "lock taken whoever holds it",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: LOCK,
         edits: &[(
             "self.state.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()",
@@ -234,7 +211,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "lock taken whoever holds it",
-        port: Port::linux_arm,
+        port: Some(Port::linux_arm),
         file: LOCK,
         edits: &[(
             "self.state.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()",
@@ -244,42 +221,42 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "lock wakes nobody",
-        port: Port::linux_386,
+        port: Some(Port::linux_386),
         file: LOCK,
         edits: &[("if state != FREE {", "if state > 9999 {")],
         seen_by: HEAP_ON_X86,
     },
     Mutant {
         name: "lock wakes nobody",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: LOCK,
         edits: &[("if state != FREE {", "if state > 9999 {")],
         seen_by: HEAP_ON_FREEBSD,
     },
     Mutant {
         name: "lock wakes two where one is awake",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: LOCK,
         edits: &[("state & (HELD | AWAKE) == 0", "state & HELD == 0")],
         seen_by: LOCK_MODEL,
     },
     Mutant {
         name: "lock is not given with all that came before",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: LOCK,
         edits: &[("fetch_sub(HELD, Release)", "fetch_sub(HELD, Relaxed)")],
         seen_by: LOCK_MODEL,
     },
     Mutant {
         name: "lock forgets who was woken",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: LOCK,
         edits: &[("awake = AWAKE", "awake = 0")],
         seen_by: LOCK_MODEL,
     },
     Mutant {
         name: "lock wakes before there is a token",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: LOCK,
         edits: &[(
             "self.token.store(1, Release);\n                    futex::wake_one(&self.token);",
@@ -289,14 +266,14 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "the only thread is not kept out by itself",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: LOCK,
         edits: &[("let free = self.state.load(Relaxed) == FREE", "let free = true")],
         seen_by: LOCK_MODEL,
     },
     Mutant {
         name: "a wake-up for whoever sleeps at each release",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: LOCK,
         edits: &[(
             "fn wake(&self, mut state: u32) {",
@@ -306,112 +283,112 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a second thread starts and the lock does not know",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: THREAD,
         edits: &[("    lock::expect_threads();\n    // SAFETY", "    // SAFETY")],
         seen_by: HEAP_ON_X86,
     },
     Mutant {
         name: "clone: the stack in another register",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: "arch/linux_amd64/mod.rs",
         edits: &[("in(\"rsi\") stack", "in(\"rdx\") stack")],
         seen_by: HEAP_ON_X86,
     },
     Mutant {
         name: "clone: the word in the place that it has on 386",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: "arch/linux_amd64/mod.rs",
         edits: &[("in(\"r10\") ended", "in(\"r8\") ended")],
         seen_by: HEAP_ON_X86,
     },
     Mutant {
         name: "clone: the word in the place that it has on amd64",
-        port: Port::linux_arm,
+        port: Some(Port::linux_arm),
         file: "arch/linux_arm/mod.rs",
         edits: &[("in(\"r4\") ended", "in(\"r3\") ended")],
         seen_by: HEAP_ON_ARM,
     },
     Mutant {
         name: "clone: no argument on the new stack",
-        port: Port::linux_386,
+        port: Some(Port::linux_386),
         file: "arch/linux_386/mod.rs",
         edits: &[("\"push eax\",\n                \"call edx\"", "\"push 0\",\n                \"call edx\"")],
         seen_by: HEAP_ON_X86,
     },
     Mutant {
         name: "waits for a thread where only its own process wakes",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: "src/os/linux/thread.rs",
         edits: &[("FUTEX_WAIT.into()", "(FUTEX_WAIT | 128).into()")],
         seen_by: HEAP_ON_X86,
     },
     Mutant {
         name: "does not wait for a thread",
-        port: Port::linux_386,
+        port: Some(Port::linux_386),
         file: THREAD,
         edits: &[("while state.load(Acquire) == kernel::RUNNING", "while state.load(Acquire) > kernel::RUNNING")],
         seen_by: HEAP_ON_X86,
     },
     Mutant {
         name: "thr_new: the stack's size is none",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: "src/os/freebsd/thread.rs",
         edits: &[("stack_base: low, stack_size, tls", "stack_base: low, stack_size: stack_size & 1, tls")],
         seen_by: HEAP_ON_FREEBSD,
     },
     Mutant {
         name: "thr_exit: without the word",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: "src/os/freebsd/thread.rs",
         edits: &[("syscall(nr::THR_EXIT, [state.as_ptr().into()])", "syscall(nr::THR_EXIT, [0usize.into()])")],
         seen_by: HEAP_ON_FREEBSD,
     },
     Mutant {
         name: "memmove upward whatever overlaps",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: MEMORY_AMD64,
         edits: &[("\"jb 9f\"", "\"nop\"")],
         seen_by: HEAP_ON_X86,
     },
     Mutant {
         name: "memcpy's rep one word short",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: MEMORY_AMD64,
         edits: &[("\"inc rcx\",\n                \"rep movsq\"", "\"rep movsq\"")],
         seen_by: HEAP_ON_X86,
     },
     Mutant {
         name: "memcmp reads across a page's end",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: MEMORY_AMD64,
         edits: &[("\"jnz 8f\"", "\"nop\"")],
         seen_by: HEAP_ON_X86,
     },
     Mutant {
         name: "strlen counts a NUL before the string",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: MEMORY_AMD64,
         edits: &[("\"shr rdx, cl\",\n                \"shl rdx, cl\",", "")],
         seen_by: HEAP_ON_FREEBSD,
     },
     Mutant {
         name: "memcmp looks at bytes behind the end",
-        port: Port::linux_386,
+        port: Some(Port::linux_386),
         file: MEMORY_386,
         edits: &[("\"bts eax, ebx\"", "\"bts eax, 15\"")],
         seen_by: HEAP_ON_X86,
     },
     Mutant {
         name: "memset's rep one word short",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: MEMORY_386,
         edits: &[("\"inc ecx\",\n                \"rep stosd\"", "\"rep stosd\"")],
         seen_by: HEAP_ON_FREEBSD,
     },
     Mutant {
         name: "memcpy leaves out a last halfword",
-        port: Port::linux_arm,
+        port: Some(Port::linux_arm),
         file: MEMORY_ARM,
         edits: &[(
             "\"strhcs r12, [r3], #2\",\n                \"ldrbmi r12, [r1]\"",
@@ -421,63 +398,63 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "memmove upward whatever overlaps",
-        port: Port::linux_arm,
+        port: Some(Port::linux_arm),
         file: MEMORY_ARM,
         edits: &[("\"bhs {memcpy}\"", "\"b {memcpy}\"")],
         seen_by: HEAP_ON_ARM,
     },
     Mutant {
         name: "env: a name that another begins with",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: ARGS,
         edits: &[("?.strip_prefix(b\"=\")?;", "?;")],
         seen_by: VARIABLE,
     },
     Mutant {
         name: "believes any page size",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: INITIAL_STACK,
         edits: &[(".filter(|size| size.is_power_of_two())", "")],
         seen_by: PAGE_SIZE,
     },
     Mutant {
         name: "the program's path is not counted",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: INITIAL_STACK,
         edits: &[("arrays.chain(path)", "arrays.chain(path.filter(|_| false))")],
         seen_by: PATH,
     },
     Mutant {
         name: "writes for ever what the kernel does not take",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: IO,
         edits: &[("Ok(0) => return Err(Errno::EIO),", "Ok(0) => {}")],
         seen_by: WRITES,
     },
     Mutant {
         name: "writes on after an error",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: IO,
         edits: &[("if self.result.is_ok() {", "if self.result.is_ok() || true {")],
         seen_by: WRITES,
     },
     Mutant {
         name: "thread pointer: %gs's base for %fs's",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: "src/os/linux/tls.rs",
         edits: &[("ARCH_SET_FS: i32 = 0x1002", "ARCH_SET_FS: i32 = 0x1001")],
         seen_by: VARIABLES_ON_X86,
     },
     Mutant {
         name: "thread pointer: a segment that is not selected",
-        port: Port::linux_386,
+        port: Some(Port::linux_386),
         file: "arch/cpu/386/thread_pointer.rs",
         edits: &[("segment * 8 + 3", "segment * 8 + 11")],
         seen_by: VARIABLES_ON_X86,
     },
     Mutant {
         name: "thread pointer: a new thread's in another segment",
-        port: Port::linux_386,
+        port: Some(Port::linux_386),
         file: "src/os/linux/tls.rs",
         edits: &[(
             "UserDesc::new(thread_pointer::segment(), pointer)",
@@ -487,14 +464,14 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "clone: TLS in the place that it has on amd64",
-        port: Port::linux_arm,
+        port: Some(Port::linux_arm),
         file: "arch/linux_arm/mod.rs",
         edits: &[("in(\"r3\") tls", "in(\"r2\") tls")],
         seen_by: VARIABLES_ON_ARM,
     },
     Mutant {
         name: "clone: no thread pointer",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: "src/os/linux/thread.rs",
         edits: &[(
             "if pointer.is_some() { CLONE_SETTLS } else { 0 }",
@@ -504,14 +481,14 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "sysarch: %fs's base for %gs's",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: "src/os/freebsd/tls.rs",
         edits: &[("SET_BASE: i32 = 10", "SET_BASE: i32 = 8")],
         seen_by: VARIABLES_ON_FREEBSD,
     },
     Mutant {
         name: "thr_new: no thread pointer",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: "src/os/freebsd/thread.rs",
         edits: &[(
             "stack_size, tls_base, tls_size: 0",
@@ -521,7 +498,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "variables: their alignment ignored",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: "src/thread/template.rs",
         edits: &[(
             "-((self.size + ((self.size + skew).wrapping_neg() & mask)) as isize)",
@@ -531,7 +508,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "variables: right behind the thread pointer",
-        port: Port::linux_arm,
+        port: Some(Port::linux_arm),
         file: "src/thread/template.rs",
         edits: &[(
             "(ABI_WORDS + (skew.wrapping_sub(ABI_WORDS) & mask)) as isize",
@@ -541,21 +518,21 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "variables: zeroes are not written",
-        port: Port::linux_386,
+        port: Some(Port::linux_386),
         file: "src/thread/control.rs",
         edits: &[("write_bytes(0, template.size - template.filled)", "write_bytes(0, template.size - template.size)")],
         seen_by: VARIABLES_ON_X86,
     },
     Mutant {
         name: "variables: those that are not zero are not written",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: "src/thread/template.rs",
         edits: &[("for at in 0..self.filled", "for at in 0..self.filled & 1")],
         seen_by: VARIABLES_ON_FREEBSD,
     },
     Mutant {
         name: "variables: no room for the first thread's",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: "linker/rt0.ld",
         edits: &[(
             "        . += SIZEOF(.tdata) + SIZEOF(.tbss)",
@@ -565,14 +542,14 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "threads have one number",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: "src/thread.rs",
         edits: &[("NEXT.fetch_add(1, Relaxed)", "NEXT.fetch_add(0, Relaxed)")],
         seen_by: VARIABLES_ON_X86,
     },
     Mutant {
         name: "stack: no page below it",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: "src/thread/stack.rs",
         edits: &[(
             "let low = unsafe { base.add(page) };\n        // SAFETY: it is ours, and nobody uses it yet.\n        if let Err(errno) = unsafe { sys::mprotect(low, usable,",
@@ -582,42 +559,42 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "stack: the first thread's is larger than its limit",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: "src/thread/stack.rs",
         edits: &[("high - size..high", "high - 2 * size..high")],
         seen_by: STACKS_ON_FREEBSD,
     },
     Mutant {
         name: "stack: the first thread's limit is the address space's",
-        port: Port::linux_386,
+        port: Some(Port::linux_386),
         file: "src/thread/stack.rs",
         edits: &[("sys::getrlimit(RLIMIT_STACK)", "sys::getrlimit(crate::os::RLIMIT_AS)")],
         seen_by: STACKS_ON_X86,
     },
     Mutant {
         name: "handler on the stack that is used up",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: "src/fault.rs",
         edits: &[("SigAction::handler(handle, SA_ONSTACK)", "SigAction::handler(handle, SA_ONSTACK & 1)")],
         seen_by: STACKS_ON_X86,
     },
     Mutant {
         name: "handler on the stack that is used up",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: "src/fault.rs",
         edits: &[("SigAction::handler(handle, SA_ONSTACK)", "SigAction::handler(handle, SA_ONSTACK & 2)")],
         seen_by: STACKS_ON_FREEBSD,
     },
     Mutant {
         name: "threads have no alternate stack",
-        port: Port::linux_arm,
+        port: Some(Port::linux_arm),
         file: "src/thread.rs",
         edits: &[("if !alternate.is_null()", "if alternate.is_null()")],
         seen_by: STACKS_ON_ARM,
     },
     Mutant {
         name: "handler returns by another call",
-        port: Port::linux_arm,
+        port: Some(Port::linux_arm),
         file: "src/os/linux/nr.rs",
         edits: &[(
             "RT_SIGRETURN:   usize = number(  15,  173,  173)",
@@ -627,190 +604,23 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "handler returns by another call",
-        port: Port::linux_amd64,
+        port: Some(Port::linux_amd64),
         file: "src/os/linux/nr.rs",
         edits: &[("RT_SIGRETURN:   usize = number(  15,", "RT_SIGRETURN:   usize = number(  39,")],
         seen_by: STACKS_ON_X86,
     },
     Mutant {
         name: "any fault is an overflow",
-        port: Port::freebsd_386,
+        port: Some(Port::freebsd_386),
         file: "src/fault.rs",
         edits: &[("accessed && overflow)", "accessed)")],
         seen_by: STACKS_ON_FREEBSD,
     },
     Mutant {
         name: "FreeBSD's sigaction with Linux's flags",
-        port: Port::freebsd_amd64,
+        port: Some(Port::freebsd_amd64),
         file: "src/os/freebsd/signal.rs",
         edits: &[("SA_SIGINFO: u32 = 0x40", "SA_SIGINFO: u32 = 4")],
         seen_by: STACKS_ON_FREEBSD,
     },
 ];
-
-fn main() -> ExitCode {
-    let chosen: Vec<String> = std::env::args().skip(1).collect();
-    match try_all(&chosen) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("mutants: {error:#}");
-            ExitCode::from(2)
-        }
-    }
-}
-
-/// Tries the mutants whose port is, or whose name contains, one of `chosen` (or all if there are none), and returns
-/// whether each was seen by its test.
-fn try_all(chosen: &[String]) -> Result<bool> {
-    let root = root();
-    let copy = root.join("target/mutants");
-    update(root, &copy, &["target", "dist", ".git", ".cache"])?;
-    // Copies what the programs are built on, so that it is not built again. The tests also run the ports that are
-    // whole.
-    for port in Port::ALL {
-        let built = Path::new("target").join(port.to_string());
-        if root.join(&built).is_dir() && !copy.join(&built).is_dir() {
-            update(&root.join(&built), &copy.join(&built), &[])?;
-        }
-    }
-    update(&root.join("dist"), &copy.join("dist"), &[])?;
-    let chosen = |mutant: &&Mutant| {
-        chosen.is_empty()
-            || chosen.iter().any(|word| mutant.port.to_string() == *word || mutant.name.contains(word.as_str()))
-    };
-    let mut seen = true;
-    let mut count = 0;
-    for mutant in MUTANTS.iter().filter(chosen) {
-        let red = try_one(root, &copy, mutant).with_context(|| format!("{}: {}", mutant.port, mutant.name))?;
-        let verdict = match red.iter().any(|test| test == mutant.seen_by) {
-            true => "seen",
-            false => "NOT SEEN",
-        };
-        println!(
-            "{verdict:8}  {:14} {:48} {} red, {}",
-            mutant.port.to_string(),
-            mutant.name,
-            red.len(),
-            mutant.seen_by
-        );
-        seen &= verdict == "seen";
-        count += 1;
-    }
-    ensure!(count > 0, "no mutant has such a port or name");
-    println!(
-        "{count} mutants, {}",
-        if seen { "each seen by its test" } else { "and some that their test does not see" }
-    );
-    Ok(seen)
-}
-
-/// The tests that fail with the mutant's programs.
-fn try_one(root: &Path, copy: &Path, mutant: &Mutant) -> Result<Vec<String>> {
-    let path = copy.join(mutant.file);
-    let original = fs::read_to_string(root.join(mutant.file))?;
-    let mut broken = original.clone();
-    for (old, new) in mutant.edits {
-        ensure!(
-            broken.matches(old).count() == 1,
-            "{} has {old:?} {} times, not once",
-            mutant.file,
-            broken.matches(old).count()
-        );
-        broken = broken.replace(old, new);
-    }
-    fs::write(&path, broken)?;
-    let red = match mutant.seen_by {
-        LOCK_MODEL => model_is_red(copy),
-        seen_by => {
-            let variables = [VARIABLES_ON_X86, VARIABLES_ON_ARM, VARIABLES_ON_FREEBSD].contains(&seen_by);
-            make_in(copy, if variables { "tls" } else { "dist" }, &[mutant.port])
-                .and_then(|()| failing_tests(root, &copy.join("dist"), mutant))
-        }
-    };
-    fs::write(&path, original)?;
-    update(&root.join("dist"), &copy.join("dist"), &[])?;
-    red
-}
-
-/// The suite [`LOCK_MODEL`], if it fails with the sources in `copy`.
-fn model_is_red(copy: &Path) -> Result<Vec<String>> {
-    let mut command = Command::new("cargo");
-    command.args(["test", "--quiet", "-p", "rt0-tests", "--test", LOCK_MODEL, "--target-dir"]).arg("target/model");
-    let output = command.current_dir(copy).output().context("cargo test")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    if !text.contains("running ") {
-        bail!("the suite {LOCK_MODEL} did not run: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    Ok((!output.status.success()).then(|| LOCK_MODEL.to_string()).into_iter().collect())
-}
-
-/// The names of the tests that fail with the programs in `dist`, in the suite that has the mutant's test.
-fn failing_tests(root: &Path, dist: &Path, mutant: &Mutant) -> Result<Vec<String>> {
-    let suite = match mutant.seen_by {
-        UNALIGNED | WAKES => "injected_failures",
-        HEAP_ON_X86 | HEAP_ON_ARM | HEAP_ON_FREEBSD => "heap_programs",
-        VARIABLES_ON_X86 | VARIABLES_ON_ARM | VARIABLES_ON_FREEBSD => "thread_local",
-        STACKS_ON_X86 | STACKS_ON_ARM | STACKS_ON_FREEBSD => "stacks",
-        _ => "freebsd_runner",
-    };
-    let mut command = Command::new("cargo");
-    command.args(["test", "--quiet", "-p", "rt0-tests", "--test", suite, "--", "--format=pretty"]);
-    if ["heap_programs", "thread_local", "stacks"].contains(&suite) {
-        // Only the mutant's port is run, and not for long: some mutants hang.
-        command.env("RT0_PORTS", mutant.port.to_string()).env("RT0_PATIENCE", "8");
-    }
-    let output = command.current_dir(root).env("RT0_DIST", dist).output().context("cargo test")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    if !text.contains("test result: ") {
-        bail!("the suite {suite} did not run: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    let red = text.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
-    Ok(red.map(str::to_string).collect())
-}
-
-/// Copies the folder `from` to `to`, but for the entries `except`. Files that are the same stay untouched, so that
-/// cargo does not build them again.
-fn update(from: &Path, to: &Path, except: &[&str]) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from).with_context(|| format!("{} cannot be read", from.display()))? {
-        let entry = entry?;
-        let (name, source): (_, PathBuf) = (entry.file_name(), entry.path());
-        let target = to.join(&name);
-        if except.iter().any(|excepted| name == *excepted) {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            update(&source, &target, &[])?;
-        } else {
-            let content = fs::read(&source)?;
-            if fs::read(&target).ok().as_ref() != Some(&content) {
-                fs::copy(&source, &target)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_edit_changes_text_that_is_there_once() {
-        for mutant in MUTANTS {
-            let mut text = fs::read_to_string(root().join(mutant.file)).unwrap();
-            for (old, new) in mutant.edits {
-                assert_eq!(
-                    text.matches(old).count(),
-                    1,
-                    "{}: {}: {old:?} in {}",
-                    mutant.port,
-                    mutant.name,
-                    mutant.file
-                );
-                text = text.replace(old, new);
-            }
-        }
-    }
-}

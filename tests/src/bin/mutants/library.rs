@@ -1,0 +1,430 @@
+//! Mutants of heap, arena, rules and start that the suites on the host see: nothing is built for a port.
+
+use super::Mutant;
+
+const fn mutant(
+    seen_by: &'static str,
+    file: &'static str,
+    name: &'static str,
+    edits: &'static [(&'static str, &'static str)],
+) -> Mutant {
+    Mutant { name, port: None, file, edits, seen_by }
+}
+
+const BACKEND: &str = "src/heap/backend.rs";
+const BINS: &str = "src/heap/bins.rs";
+const CHUNK: &str = "src/heap/free_chunk.rs";
+const CLASS: &str = "src/heap/class.rs";
+const GROWTH: &str = "src/heap/growth.rs";
+const PURGE: &str = "src/heap/purge.rs";
+const SEGMENT: &str = "src/heap/segment.rs";
+const SYSTEM: &str = "src/heap/system.rs";
+const CHECK: &str = "src/heap/check.rs";
+const VM: &str = "src/vm.rs";
+const ARENA: &str = "src/arena.rs";
+const MEMLIMIT: &str = "src/memlimit.rs";
+const PLAN: &str = "src/plan.rs";
+
+/// The suites: the library's own tests, and those of this crate by their names.
+pub(super) const LIB: &str = "--lib";
+const HEAP: &str = "heap";
+const RULES: &str = "rules";
+const RESERVED: &str = "arena";
+/// A model may end the process in the middle of a panic.
+pub(super) const LOCK_MODEL: &str = "lock_model";
+
+pub(super) const SUITES: [&str; 5] = [LIB, HEAP, RULES, RESERVED, LOCK_MODEL];
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    // What is carved and joined.
+    mutant(
+        HEAP,
+        BACKEND,
+        "the rest before an aligned block is lost",
+        &[("if start < at {\n                self.put", "if start < at && false {\n                self.put")],
+    ),
+    mutant(HEAP, BACKEND, "the rest behind a block is lost", &[("if rest < end {", "if rest < end && false {")]),
+    mutant(
+        HEAP,
+        BACKEND,
+        "the chunk on the right is not joined",
+        &[("if end < segment.top && segment.edge(end) {", "if end < segment.top && false {")],
+    ),
+    mutant(
+        HEAP,
+        BACKEND,
+        "the chunk on the left is not joined",
+        &[("if start > 0 && segment.edge(start - GRANULE) {", "if start > GRANULE && false {")],
+    ),
+    mutant(HEAP, BACKEND, "a top does not fall", &[("if span.end == segment.top {", "if span.end > segment.top {")]),
+    mutant(
+        HEAP,
+        BACKEND,
+        "new memory is zero wherever it is",
+        &[("let zero = at >= segment.fresh;", "let zero = at < usize::MAX;")],
+    ),
+    mutant(
+        HEAP,
+        BACKEND,
+        "the gap before an aligned block at the top is lost",
+        &[(
+            "            if start < at {\n                // SAFETY: the gap",
+            "            if start < at && false {\n                // SAFETY: the gap",
+        )],
+    ),
+    mutant(HEAP, BACKEND, "an end is cut off and not given", &[("if new < old {\n", "if new < old && false {\n")]),
+    mutant(
+        HEAP,
+        BACKEND,
+        "grows over a chunk that is too short",
+        &[("if end + right.len() < new_end {", "if end + right.len() + 64 < new_end {")],
+    ),
+    mutant(
+        HEAP,
+        BACKEND,
+        "grows over a neighbour in use",
+        &[("            if !segment.edge(end) {\n                return false;\n            }\n", "")],
+    ),
+    mutant(
+        HEAP,
+        BACKEND,
+        "what is left of a chunk when a block has grown is lost",
+        &[("if new_end < span.end {", "if new_end < span.end && false {")],
+    ),
+    mutant(
+        HEAP,
+        BACKEND,
+        "an aligned block is looked for in short chunks only",
+        &[("self.find_aligned(request, usize::MAX)?", "self.find_aligned(request, 1)?")],
+    ),
+    mutant(
+        HEAP,
+        BACKEND,
+        "what is free twice is believed",
+        &[(
+            "Some(segment) if segment.edge(start) || segment.edge(end - GRANULE) => \"is free already\",",
+            "Some(segment) if segment.edge(start) && segment.edge(start + GRANULE) => \"is free already\",",
+        )],
+    ),
+    mutant(
+        HEAP,
+        BACKEND,
+        "the peak is not kept",
+        &[(
+            "        let run = self.take_chunk(request).or_else(|| self.take_top(request));\n        self.peak = self.peak.max(self.out());",
+            "        let run = self.take_chunk(request).or_else(|| self.take_top(request));",
+        )],
+    ),
+    // What lies in the bins.
+    mutant(
+        HEAP,
+        BINS,
+        "an empty bin stays marked",
+        &[("if self.heads[bin].is_none() {", "if self.heads[bin].is_none() && len == 0 {")],
+    ),
+    mutant(
+        HEAP,
+        BINS,
+        "the best fit is any fit",
+        &[("if len >= self.len && len < self.found {", "if len >= self.len {")],
+    ),
+    mutant(HEAP, BINS, "too short fits too", &[("if len >= self.len && len < self.found {", "if len < self.found {")]),
+    mutant(
+        HEAP,
+        BINS,
+        "a tree goes the other way down",
+        &[(
+            "at = node.child(side);\n        }\n        chunk.set_links",
+            "at = node.child(1 - side);\n        }\n        chunk.set_links",
+        )],
+    ),
+    mutant(
+        HEAP,
+        BINS,
+        "what hangs below a node is lost with it",
+        &[(
+            "            self.replace_child(bin, leaf, None);\n            heir = Some(leaf);",
+            "            self.replace_child(bin, leaf, None);",
+        )],
+    ),
+    mutant(HEAP, BINS, "an heir's children do not know it", &[("                child.set_parent(Some(heir));\n", "")]),
+    mutant(
+        HEAP,
+        BINS,
+        "a search begins a bin too late",
+        &[("None => self.first_from(bin + 1),", "None => self.first_from(bin + 2),")],
+    ),
+    mutant(
+        HEAP,
+        BINS,
+        "long chunks have one bit less",
+        &[(
+            "(len / GRANULE) << (usize::BITS as usize - (log - STEPS_LOG))",
+            "(len / GRANULE) << (usize::BITS as usize - (log - STEPS_LOG) + 1)",
+        )],
+    ),
+    mutant(
+        HEAP,
+        CHUNK,
+        "the length is not at the end",
+        &[("            at.add(len - WORD).cast::<usize>().write(len);\n", "")],
+    ),
+    mutant(
+        HEAP,
+        CHUNK,
+        "a single granule is not marked",
+        &[("chunk.set_links(None, None, len == GRANULE);", "chunk.set_links(None, None, len < GRANULE);")],
+    ),
+    mutant(
+        HEAP,
+        CHUNK,
+        "a chunk's first words are given back",
+        &[("round_up(start + FRONT, page)", "round_up(start, page)")],
+    ),
+    mutant(
+        HEAP,
+        CHUNK,
+        "a chunk's last word is given back",
+        &[("round_down(start + len - BACK, page)", "round_down(start + len, page)")],
+    ),
+    // Classes.
+    mutant(
+        HEAP,
+        CLASS,
+        "a class is a granule short",
+        &[("return class * GRANULE;", "return (class - class / 64) * GRANULE;")],
+    ),
+    mutant(
+        HEAP,
+        CLASS,
+        "any alignment has a class",
+        &[(
+            "layout.size() <= SMALL_MAX && layout.align() <= GRANULE",
+            "layout.size() <= SMALL_MAX && layout.align() <= 4 * GRANULE",
+        )],
+    ),
+    mutant(
+        HEAP,
+        CLASS,
+        "no bytes have a class of no bytes",
+        &[("    if class == 0 {\n        return GRANULE;\n    }\n", "")],
+    ),
+    // Growth.
+    mutant(
+        HEAP,
+        GROWTH,
+        "a segment is not larger than what it is for",
+        &[("min.max(SEGMENT_MIN).max(round_up(reserved, page))", "min")],
+    ),
+    mutant(HEAP, GROWTH, "nothing is released before a refusal", &[("                self.release_unused();\n", "")]),
+    mutant(
+        HEAP,
+        GROWTH,
+        "a segment's end is not released",
+        &[(
+            "if let Some(tail) = segment.cut(self.page) {",
+            "if let Some(tail) = segment.cut(self.page).filter(|_| false) {",
+        )],
+    ),
+    mutant(HEAP, GROWTH, "blocks that are never written are made resident", &[("now: soon && !huge", "now: !huge")]),
+    mutant(
+        HEAP,
+        GROWTH,
+        "huge pages for what is never written",
+        &[("from == 0 || soon && self.written >= from", "from == 0 || self.used >= from")],
+    ),
+    mutant(HEAP, GROWTH, "the least step is a page", &[("clamp(STEP_MIN, STEP_MAX)", "clamp(4096, STEP_MAX)")]),
+    // What is given back.
+    mutant(
+        HEAP,
+        PURGE,
+        "nothing is given back but by trim",
+        &[("if self.dirty > self.threshold() {", "if self.dirty > usize::MAX / 2 {")],
+    ),
+    mutant(
+        HEAP,
+        PURGE,
+        "everything is given back at once",
+        &[("pub(super) const AGE: usize = 1024;", "pub(super) const AGE: usize = 0;")],
+    ),
+    mutant(
+        HEAP,
+        PURGE,
+        "trim leaves what lies above the tops",
+        &[("            self.purge_top(segment);\n            segment.purge_bits", "            segment.purge_bits")],
+    ),
+    mutant(
+        HEAP,
+        PURGE,
+        "trim leaves the bits",
+        &[("            segment.purge_bits(self.page, &mut self.memory);\n", "")],
+    ),
+    mutant(
+        HEAP,
+        PURGE,
+        "trim leaves the chunks",
+        &[(
+            "            self.purge_chunk(chunk, usize::MAX);\n",
+            "            self.forget_dirty(chunk, chunk.dirty(chunk.len()));\n            chunk.set_dirty(0, 0, 0);\n",
+        )],
+    ),
+    mutant(
+        HEAP,
+        PURGE,
+        "a chunk that was given back in part counts whole",
+        &[("self.dirty -= dirty - left;", "self.dirty -= dirty;")],
+    ),
+    mutant(
+        HEAP,
+        PURGE,
+        "an empty segment stays whatever else there is",
+        &[("if segment.top == 0 && (kept.is_some() || next.is_some()) {", "if segment.top == 0 && false {")],
+    ),
+    mutant(
+        HEAP,
+        BACKEND,
+        "a block longer than the threshold waits",
+        &[("let at_once = len >= LARGE && len > self.threshold();", "let at_once = false;")],
+    ),
+    mutant(
+        HEAP,
+        SEGMENT,
+        "what was given back reads as zero",
+        &[("            self.fresh = self.fresh.max(to);\n", "")],
+    ),
+    mutant(
+        HEAP,
+        SEGMENT,
+        "bits that are in use are given back",
+        &[(
+            "self.bits.addr().get() + (self.top / GRANULE / BITS + 1) * WORD;\n        let (from",
+            "self.bits.addr().get();\n        let (from",
+        )],
+    ),
+    mutant(HEAP, SEGMENT, "a segment that was cut ends where it did", &[("        self.size = keep - head;\n", "")]),
+    mutant(HEAP, SEGMENT, "an edge is not cleared", &[("&= !(1 << (granule % BITS))", "&= !(0 << (granule % BITS))")]),
+    mutant(
+        HEAP,
+        SEGMENT,
+        "no more is committed than is needed",
+        &[("want.max(self.committed.saturating_add(step))", "need")],
+    ),
+    // What the heap takes of the kernel.
+    mutant(
+        HEAP,
+        SYSTEM,
+        "the cap is the kernel's business",
+        &[(
+            "self.cap.map_or(u64::MAX, |cap| cap.saturating_sub(self.reserved))",
+            "self.cap.map_or(u64::MAX, |_| u64::MAX)",
+        )],
+    ),
+    mutant(HEAP, SYSTEM, "what was released counts for ever", &[("            self.reserved -= len;\n", "")]),
+    // What `check` finds.
+    mutant(
+        LIB,
+        CHECK,
+        "check: sums that are wrong are right",
+        &[(
+            "if (found.free, found.used, found.dirty) != (backend.free, backend.used, backend.dirty) {",
+            "if found.free == usize::MAX {",
+        )],
+    ),
+    mutant(LIB, CHECK, "check: chunks that touch are whole", &[("            return Err(Fault::Unjoined(at));\n", "")]),
+    mutant(LIB, CHECK, "check: an edge inside a chunk is none", &[("step_by(GRANULE).any(", "step_by(GRANULE).all(")]),
+    mutant(LIB, CHECK, "check: any bin is the right one", &[(" || !backend.bins.has(chunk)", "")]),
+    mutant(LIB, CHECK, "check: any number of chunks is right", &[("        return Err(Fault::Count);\n", "")]),
+    mutant(LIB, CHECK, "check: the newest need not be the last", &[(" || backend.newest != older", "")]),
+    // The rules.
+    mutant(
+        RULES,
+        MEMLIMIT,
+        "the allowance is half the limit",
+        &[(
+            "if limit / 4 < STACKS { limit / 4 } else { STACKS }",
+            "if limit / 4 < STACKS { limit / 2 } else { STACKS }",
+        )],
+    ),
+    mutant(
+        RULES,
+        MEMLIMIT,
+        "the document's least is excluded",
+        &[("Some(left) if left >= 16 * MIB", "Some(left) if left > 16 * MIB")],
+    ),
+    mutant(
+        RULES,
+        MEMLIMIT,
+        "the document's infinity is a byte higher",
+        &[("if limit >= 0x7fff_ffff {", "if limit > 0x7fff_ffff {")],
+    ),
+    mutant(
+        RULES,
+        MEMLIMIT,
+        "a footprint wraps around",
+        &[(
+            "limit.saturating_sub(footprint).saturating_sub(allowance)",
+            "limit.wrapping_sub(footprint).saturating_sub(allowance)",
+        )],
+    ),
+    mutant(
+        RULES,
+        MEMLIMIT,
+        "the least limit is a byte too high",
+        &[(
+            "None if base.saturating_sub(1) / 3 < STACKS => base + base.saturating_sub(1) / 3,",
+            "None if base.saturating_sub(1) / 3 < STACKS => base + base / 3,",
+        )],
+    ),
+    mutant(
+        RULES,
+        PLAN,
+        "a plan may be larger than what there is",
+        &[("(bytes / (ratio(width) + 1)) & !(page - 1)", "(bytes / ratio(width)) & !(page - 1)")],
+    ),
+    mutant(
+        RULES,
+        PLAN,
+        "an arena of nothing is one",
+        &[("if plan.arena == 0 { None } else { Some(plan) }", "Some(plan)")],
+    ),
+    mutant(
+        RULES,
+        PLAN,
+        "the small plan where the full one fits",
+        &[("if bytes > GIB => full(width)", "if bytes > 2 * GIB => full(width)")],
+    ),
+    // The arena.
+    mutant(
+        RESERVED,
+        ARENA,
+        "released space does not come back",
+        &[("            self.left = self.left.map(|left| left.saturating_add(len));\n", "")],
+    ),
+    mutant(
+        RESERVED,
+        ARENA,
+        "reserved space does not count",
+        &[("        self.left = self.left.map(|left| left - extent.len() as u64);\n", "")],
+    ),
+    mutant(
+        RESERVED,
+        ARENA,
+        "what the kernel did not take back comes back",
+        &[("if extent.release().is_ok() {", "if extent.release().is_ok() || true {")],
+    ),
+    mutant(
+        RESERVED,
+        ARENA,
+        "the bitmap is not committed with the arena",
+        &[("            self.bitmap.commit(covers(self.committed)..covers(to))?;\n", "")],
+    ),
+    mutant(
+        RESERVED,
+        VM,
+        "an extent is divided a page too early",
+        &[(
+            "let rest = unsafe { self.base.add(len) };",
+            "let rest = unsafe { self.base.add(len.saturating_sub(4096)) };",
+        )],
+    ),
+];
