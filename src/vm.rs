@@ -88,6 +88,19 @@ impl Extent {
         (Extent { len, ..self }, Extent { base: rest, len: self.len - len })
     }
 
+    /// Takes the extent that begins where this one ends into it.
+    ///
+    /// # Panics
+    ///
+    /// If it begins elsewhere.
+    pub(crate) fn join(&mut self, next: Extent) {
+        assert!(
+            next.base.addr().get() == self.base.addr().get() + self.len,
+            "an extent is joined to the one behind it"
+        );
+        self.len += next.len;
+    }
+
     /// Makes the pages readable and writable that hold the bytes `range`, offsets from the base: its ends are rounded
     /// outward to whole pages. Pages that are committed for the first time read as zeroes; what is committed already
     /// stays as it is.
@@ -193,9 +206,14 @@ pub(crate) const fn round_up(bytes: usize, page: usize) -> usize {
 ///
 /// [`ReserveError`]. Nothing is reserved then.
 pub fn reserve(len: usize) -> Result<Extent, ReserveError> {
+    reserve_near(0, len)
+}
+
+/// As [`reserve`], at the address `hint` if the kernel likes: it may choose another, as it does where something is.
+pub(crate) fn reserve_near(hint: usize, len: usize) -> Result<Extent, ReserveError> {
+    let hint = ptr::without_provenance_mut(hint);
     // SAFETY: without MAP_FIXED the kernel takes address space that nobody has.
-    let base =
-        unsafe { sys::mmap(ptr::null_mut(), len, PROT_NONE, MAP_RESERVE, -1, 0) }.map_err(ReserveError::Kernel)?;
+    let base = unsafe { sys::mmap(hint, len, PROT_NONE, MAP_RESERVE, -1, 0) }.map_err(ReserveError::Kernel)?;
     match NonNull::new(base) {
         Some(base) if round_down(base.addr().get(), page_size()) == base.addr().get() => Ok(Extent { base, len }),
         _ => {

@@ -352,7 +352,7 @@ impl<M: Memory> Backend<M> {
         let Some(segment) = (unsafe { self.segment_of(at) }) else { return false };
         let start = segment.offset(at);
         let (end, new_end) = (start + old, start + new);
-        if new_end <= end || new_end > segment.size() {
+        if new_end <= end || new_end > segment.capacity() {
             return false;
         }
         if end == segment.top {

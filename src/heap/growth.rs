@@ -1,8 +1,8 @@
 //! How the heap grows: tops rise, segments come and go.
 //!
-//! A segment is added when no top can rise as far as a request needs. It is as large
-//! as all segments together, so there are as many as doublings; near the end of what
-//! the kernel gives it is smaller, down to what the request needs (system.rs).
+//! Where no top can rise as far as a request needs, a segment grows at its end, and if none can, one is added. Either
+//! takes as much address space as all segments have together, so that happens as often as there are doublings; near
+//! the end of what the kernel gives it is less, down to what the request needs (system.rs).
 //!
 //! Before a request is refused for want of address space, what nobody uses goes back:
 //! segments in which nothing is in use, and the untouched ends of the others. So what
@@ -19,7 +19,7 @@ use super::backend::{Backend, Request, above_top};
 use super::class::{GRANULE, LARGE};
 use super::memory::Memory;
 use super::segment::{HUGE, Pages, Segment};
-use crate::vm::round_up;
+use crate::vm::{round_down, round_up};
 
 /// A top rises by this part of what was written, so that the cache is
 /// emptied at most so often while a heap grows ...
@@ -38,6 +38,9 @@ const POPULATE_FROM: usize = 2 * STEP_MIN;
 /// long as a huge page then, so that no more is resident than without.
 pub const HUGE_FROM: usize = GROWTH * HUGE;
 
+/// A large block has a segment of its own if it is more than this part of all segments.
+const OWN_SHARE: usize = 4;
+
 /// The first segment is this large, if there is room for it: where address space is ample, so much that there are few.
 const SEGMENT_MIN: usize = if usize::BITS == 64 { 64 * 1024 * 1024 } else { 1024 * 1024 };
 
@@ -53,22 +56,67 @@ impl<M: Memory> Backend<M> {
     #[inline(never)]
     pub(super) fn extend(&mut self, request: Request) -> bool {
         let one = Request { count: 1, ..request };
+        // What is large beside all the rest has a segment of its own, which goes back whole when it is free.
+        let own = one.len >= LARGE && one.len > self.reserved() / OWN_SHARE;
+        for again in [false, true] {
+            if again {
+                self.release_unused();
+            }
+            if !own && self.extend_any(one) {
+                return true;
+            }
+            let want = match own {
+                true => Segment::extent_to_grow(one.len, self.memory.most()),
+                false => self.first_len().max(self.reserved()),
+            };
+            if self.add_segment(one, want).is_some() || own && self.extend_any(one) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// How long a segment is at least, if that is to be had: it has bits for sixteen times that.
+    pub(super) fn first_len(&mut self) -> usize {
+        SEGMENT_MIN.max(self.memory.most() / 16)
+    }
+
+    /// Bytes of address space, all segments together.
+    pub(super) fn reserved(&self) -> usize {
+        self.segments().map(Segment::reserved).sum()
+    }
+
+    fn extend_any(&mut self, request: Request) -> bool {
         let mut next = self.segments;
         while let Some(mut segment) = next {
             // SAFETY: segments stay until they are released, and only the heap, which is borrowed here, refers to them.
             let segment = unsafe { segment.as_mut() };
             next = segment.next;
-            let Some((at, _)) = above_top(segment, one, segment.size()) else { continue };
+            let Some((at, _)) = above_top(segment, request, segment.capacity()) else { continue };
             if self.extend_segment(segment, at + request.len, request.len < LARGE) {
                 return true;
             }
         }
-        self.add_segment(one).is_some()
+        false
+    }
+
+    /// Lets a segment grow until it has `need` bytes for blocks.
+    fn lengthen(&mut self, segment: &mut Segment, need: usize) -> bool {
+        if need > segment.capacity() {
+            return false;
+        }
+        let min = round_up(need - segment.size(), self.page);
+        let want = min.max(self.reserved().min(round_down(segment.capacity() - segment.size(), self.page)));
+        let extent = self.memory.reserve_behind(segment.end(), min, want);
+        extent.map(|extent| segment.lengthen(extent)).is_some()
     }
 
     /// Lets a segment's top rise to `need`, and by a step more; `soon`: what comes
     /// will be written soon.
     pub(super) fn extend_segment(&mut self, segment: &mut Segment, need: usize, soon: bool) -> bool {
+        if need > segment.size() && !self.lengthen(segment, need) {
+            return false;
+        }
         let from = self.huge_from.unwrap_or(HUGE_FROM);
         // Large blocks may never be written; a program that wants huge pages from the start wants them for those too.
         let huge = from == 0 || soon && self.written >= from;
@@ -85,24 +133,17 @@ impl<M: Memory> Backend<M> {
         extended
     }
 
-    /// Adds a segment with room for a block.
+    /// Adds a segment with room for a block, `want` bytes large if they are more and are to be had.
     #[cold]
     #[inline(never)]
-    pub(super) fn add_segment(&mut self, request: Request) -> Option<()> {
+    pub(super) fn add_segment(&mut self, request: Request, want: usize) -> Option<()> {
         let page = self.memory.page_size();
         self.page = page;
         let len = request.len.checked_add(request.align - GRANULE)?;
         let min = Segment::extent_for(len, page)?;
-        let reserved: usize = self.segments().map(Segment::reserved).sum();
-        let want = min.max(SEGMENT_MIN).max(round_up(reserved, page));
-        let extent = match self.memory.reserve(min, want) {
-            Some(extent) => extent,
-            None => {
-                self.release_unused();
-                self.memory.reserve(min, min)?
-            }
-        };
-        let mut created = match Segment::create(extent, &mut self.memory) {
+        let most = self.memory.most();
+        let extent = self.memory.reserve(min, min.max(round_up(want, page)))?;
+        let mut created = match Segment::create(extent, [len, most], &mut self.memory) {
             Ok(created) => created,
             Err(extent) => {
                 self.memory.release(extent);

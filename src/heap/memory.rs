@@ -27,6 +27,18 @@ pub unsafe trait Memory {
     /// no room for `min`.
     fn reserve(&mut self, min: usize, want: usize) -> Option<Extent>;
 
+    /// Reserves a further extent as `reserve` does, at the address `end`, where one of the heap's ends: the heap uses both
+    /// as one, whose base reaches every byte of them. `None` if something else is there too.
+    fn reserve_behind(&mut self, end: usize, min: usize, want: usize) -> Option<Extent> {
+        let _ = (end, min, want);
+        None
+    }
+
+    /// How many bytes the next extent from `reserve` may come to by `reserve_behind`, at most; 0 if it cannot grow.
+    fn most(&mut self) -> usize {
+        0
+    }
+
     /// Makes pages of an extent readable and writable. `false` if the kernel
     /// refuses, and then the pages are as they were.
     ///

@@ -35,9 +35,10 @@
 //! four times that at any time, but for what 16 MiB a call have not given back yet. After [`trim`](Heap::trim) no whole page is resident that holds no block and none of
 //! the heap's words. Each list of the cache holds at most a 64th of what is in use, or 16 KiB.
 //!
-//! Address space over what is in use: a segment is as large as all before it, so at most twice what was ever in
-//! use, or the first segment; near the end of what the kernel gives a segment takes a quarter of what is left, and then
-//! what a request needs. What is in nobody's use goes back before a request is refused.
+//! Address space over what is in use: it grows by as much as there is, so it is at most twice what was ever in use, or
+//! the first segment; near the end of what the kernel gives by a quarter of what is left, and then by what a request
+//! needs. A block that is more than a quarter of all of it has a segment of its own. What is in nobody's use goes back
+//! before a request is refused.
 //!
 //! What was freed can be had again at once, whatever its size and alignment; making a block smaller never fails.
 //!
@@ -66,7 +67,6 @@ use crate::lock::{Lock, RawMutex, Unlocked};
 use backend::{Backend, Blocks, Misuse, Request};
 use cache::Cache;
 use class::SizeClass;
-use segment::Segment;
 
 pub use check::Fault;
 pub use class::{CLASSES, GRANULE, SMALL_MAX, block_len, class_len, class_of};
@@ -359,7 +359,7 @@ impl<M: Memory> State<M> {
         let found = if request.align > GRANULE { self.backend.take_thoroughly(request) } else { None };
         if found.is_none() {
             let in_use = self.backend.out();
-            let reserved = self.backend.segments().map(Segment::reserved).sum();
+            let reserved = self.backend.reserved();
             self.backend.memory.note_refusal(Refusal { asked: request.len, align: request.align, in_use, reserved });
         }
         found
@@ -431,7 +431,7 @@ impl<M: Memory> State<M> {
             listed,
             free: self.backend.free,
             committed: self.backend.segments().map(|r| r.committed()).sum(),
-            reserved: self.backend.segments().map(Segment::reserved).sum(),
+            reserved: self.backend.reserved(),
             segments: self.backend.segments().count(),
             classes,
         }

@@ -5,6 +5,9 @@
 //!   extent   +head              base                        (untouched)    end
 //! ```
 //!
+//! A segment grows at its end as long as nothing else is there and it has bits: a small one has bits for sixteen times
+//! what it is at first, if there may be as much.
+//!
 //! There is an edge bit for each granule, set where it is the first or the last
 //! of a free chunk. That is all the heap knows of the blocks in use, one part in
 //! 128 (one in 64 on 32-bit ports), and it is enough: a block that is freed asks
@@ -27,6 +30,10 @@ const WORD: usize = size_of::<usize>();
 /// up to `STEP_MAX`, so that a large heap takes few system calls.
 const STEP_MIN: usize = 64 * 1024;
 const STEP_MAX: usize = 32 * 1024 * 1024;
+
+/// Bits for what a segment may grow to take at most this part of the extent that it begins with: so there are bits for
+/// sixteen times that.
+const BITS_SHARE: usize = GRANULE * 8 / 16;
 
 /// A huge page, where the kernel has them (x86: 2 MiB; ARM too).
 pub(super) const HUGE: usize = 2 * 1024 * 1024;
@@ -63,6 +70,8 @@ pub(super) struct Segment {
     committed: usize,
     /// Where the extent ends.
     size: usize,
+    /// Where it may end: there are bits so far.
+    capacity: usize,
     /// Bytes of the extent, from its start, that are committed for the bits.
     head_committed: usize,
 }
@@ -77,9 +86,19 @@ impl Segment {
             .map(|len| round_down(len, page))
     }
 
-    /// Lays out an extent that comes from `memory`. If it is too small or cannot be committed, that is the answer.
-    pub(super) fn create<M: Memory>(extent: Extent, memory: &mut M) -> Result<NonNull<Segment>, Extent> {
-        match Segment::lay_out(&extent, memory) {
+    /// An extent with room for a run of `len` bytes and for the bits of what it may grow to, if `most` is what there is.
+    pub(super) fn extent_to_grow(len: usize, most: usize) -> usize {
+        len.saturating_add((len / (BITS_SHARE - 1)).min(most / (GRANULE * 8))).saturating_add(STEP_MIN)
+    }
+
+    /// Lays out an extent that comes from `memory`, with room for `len` bytes of blocks if there is, and with bits for what
+    /// it may grow to, if that is at most `most`. If it is too small or cannot be committed, that is the answer.
+    pub(super) fn create<M: Memory>(
+        extent: Extent,
+        [len, most]: [usize; 2],
+        memory: &mut M,
+    ) -> Result<NonNull<Segment>, Extent> {
+        match Segment::lay_out(&extent, [len, most], memory) {
             None => Err(extent),
             Some(segment) => {
                 let at = extent.base().cast();
@@ -100,12 +119,14 @@ impl Segment {
         unsafe { segment.read() }.extent
     }
 
-    fn lay_out<M: Memory>(extent: &Extent, memory: &mut M) -> Option<Segment> {
+    fn lay_out<M: Memory>(extent: &Extent, [len, most]: [usize; 2], memory: &mut M) -> Option<Segment> {
         let page = memory.page_size();
         let head = size_of::<Segment>();
         let room = extent.len().checked_sub(head + GRANULE)?;
         // A word of bits for BITS granules; one more for the bit at the very end.
         let words = room / (GRANULE * BITS + WORD) + 1;
+        let share = (extent.len() / BITS_SHARE).min(room.saturating_sub(len));
+        let words = words.max((most / (GRANULE * BITS)).min(share / WORD));
         let base = (head + words * WORD).next_multiple_of(GRANULE);
         let size = extent.len().checked_sub(base)? / GRANULE * GRANULE;
         if size == 0 {
@@ -130,6 +151,8 @@ impl Segment {
                 since: 0,
                 committed: 0,
                 size,
+                // The last bit is for what ends at the very end.
+                capacity: size.max((words * BITS - 1) * GRANULE),
                 head_committed,
             })
         }
@@ -178,6 +201,17 @@ impl Segment {
         }
     }
 
+    /// The address at which its extent ends.
+    pub(super) fn end(&self) -> usize {
+        self.extent.base().addr().get() + self.extent.len()
+    }
+
+    /// Grows by the extent that begins there.
+    pub(super) fn lengthen(&mut self, next: Extent) {
+        self.size = (self.size + next.len()).min(self.capacity);
+        self.extent.join(next);
+    }
+
     /// Cuts off the whole pages above `top`, which the segment has not any more: their extent. `None` if there are none.
     pub(super) fn cut(&mut self, page: usize) -> Option<Extent> {
         let head = self.base.addr().get() - self.extent.base().addr().get();
@@ -213,6 +247,11 @@ impl Segment {
     /// Bytes for blocks, in all.
     pub(super) fn size(&self) -> usize {
         self.size
+    }
+
+    /// Bytes for blocks that it may come to have.
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// Bytes of address space.

@@ -18,6 +18,10 @@
 //! Whether it is there the kernel says: the guard is reserved and given back at once. So what others have mapped counts,
 //! and the answer never gets worse when the limit grows. Without a limit there is no guard and no such call.
 //!
+//! A region lies right behind the one before if that can be, and the heap uses both as one: what is free joins across
+//! them. Linux lays mappings out from the top down (`mm/util.c`, `arch_pick_mmap_layout`), where nothing can follow, so
+//! a region that follows none is asked for at an address with room above: each on 64-bit ports, the first on others.
+//!
 //! A region is as large as the heap asks for, which is as all before it together, at first a sixteenth of the limit; but
 //! at most a quarter of what the limit leaves, and where that is refused half of it, and so on, down to what is needed.
 //! A 32nd of the limit is asked for at least, and beside the last two guards no more than that.
@@ -34,7 +38,10 @@ use super::memory::{Extent, Memory, Refusal};
 use crate::arena::{self, Arena, ArenaError, Budget, LimitSource, Options};
 use crate::lock::{Lock, RawMutex, Unlocked};
 use crate::memlimit::{self, Width};
-use crate::os::initial_stack::{InitialStack, page_size};
+use crate::os::{
+    self,
+    initial_stack::{InitialStack, page_size},
+};
 use crate::sys::{self, RLIMIT_STACK};
 use crate::vm::{self, ReserveError, round_down};
 
@@ -42,6 +49,12 @@ use crate::vm::{self, ReserveError, round_down};
 const LAST_SHARE: u64 = 64;
 /// ... or this many bytes.
 const LAST_MIN: u64 = 256 * 1024;
+
+/// Bytes that a region grows to at most where nothing says less: the bits for them are reserved with it.
+const GROWS_TO: u64 = 1 << 30;
+
+/// So many regions have room behind, of all that do not follow another.
+const APART: usize = 1024;
 
 /// The first region is this part of the limit.
 const FIRST_SHARE: u64 = 16;
@@ -59,6 +72,8 @@ pub struct SystemMemory {
     source: Late<LimitSource>,
     /// Bytes that are reserved.
     reserved: u64,
+    /// How many regions were asked for that do not follow another.
+    apart: usize,
     /// What the kernel said when it refused last.
     error: Late<ReserveError>,
     arena: Late<InArena>,
@@ -99,6 +114,7 @@ impl SystemMemory {
             cap: None,
             source: Late::None,
             reserved: 0,
+            apart: 0,
             error: Late::None,
             arena: Late::None,
         }
@@ -136,11 +152,20 @@ impl SystemMemory {
 
     /// A region without a limit, or where the kernel has to leave `guard` bytes: `most` bytes, or half, and so on, at
     /// least `min`.
-    fn reserve_halving(&mut self, min: usize, most: usize, guard: u64) -> Option<Extent> {
+    fn reserve_halving(&mut self, place: Place, min: usize, most: usize, guard: u64) -> Option<Extent> {
         let page = page_size();
         let mut len = most.max(min);
+        let hint = match place {
+            Place::Any => self.next_address(),
+            Place::At(address) => address,
+        };
         loop {
-            match vm::reserve(len).and_then(|extent| vm::beside(extent, guard)) {
+            match vm::reserve_near(hint, len).and_then(|extent| vm::beside(extent, guard)) {
+                Ok(extent) if matches!(place, Place::At(address) if extent.base().addr().get() != address) => {
+                    // What the kernel does not take back stays reserved; there is no other use for it.
+                    let _ = extent.release();
+                    return None;
+                }
                 Ok(extent) => return Some(extent),
                 Err(error) => self.error = Late::Some(error),
             }
@@ -151,7 +176,35 @@ impl SystemMemory {
         }
     }
 
-    fn reserve_region(&mut self, min: usize, want: usize) -> Option<Extent> {
+    /// Where a region is asked for that does not follow another, so that others can follow it; 0 is anywhere. As random
+    /// as the stack's address. Where address space is ample each region has much room behind.
+    fn next_address(&mut self) -> usize {
+        const SPREAD: usize = if usize::BITS == 64 { 1 << 36 } else { 1 << 26 };
+        if os::HEAP_FROM == 0 || !self.has_room() {
+            return 0;
+        }
+        let here = 0u8;
+        let address = os::HEAP_FROM + SPREAD * (self.apart % APART) + ((&raw const here).addr() & (SPREAD - 1));
+        self.apart += 1;
+        round_down(address, page_size())
+    }
+
+    /// Whether the next region that follows no other has room behind.
+    fn has_room(&self) -> bool {
+        self.reserved == 0 || usize::BITS == 64 && os::HEAP_FROM != 0
+    }
+
+    /// What limits it, read once.
+    fn source(&mut self) -> LimitSource {
+        let source = match self.source {
+            Late::Some(source) => source,
+            Late::None => arena::source(),
+        };
+        self.source = Late::Some(source);
+        source
+    }
+
+    fn reserve_region(&mut self, place: Place, min: usize, want: usize) -> Option<Extent> {
         // No two regions are more than there can be.
         let want = want.min(usize::MAX / 4).max(min);
         let capped = self.cap.map_or(u64::MAX, |cap| cap.saturating_sub(self.reserved));
@@ -159,28 +212,30 @@ impl SystemMemory {
             return None;
         }
         let most = (want as u64).min(capped);
-        let source = match self.source {
-            Late::Some(source) => source,
-            Late::None => arena::source(),
-        };
-        self.source = Late::Some(source);
-        let Some(limit) = source.limit().filter(|limit| *limit <= Width::CURRENT.max()) else {
-            return self.reserve_halving(min, round_down(most as usize, page_size()), 0);
+        let Some(limit) = self.source().limit().filter(|limit| *limit <= Width::CURRENT.max()) else {
+            return self.reserve_halving(place, min, round_down(most as usize, page_size()), 0);
         };
         let allowance = self.allowance.unwrap_or(memlimit::default_allowance(limit));
         let left = limit.saturating_sub(self.reserved).saturating_sub(allowance);
         let least = round_down((limit / LEAST_SHARE).min(most) as usize, page_size());
         let most = most.min(self.reserved.max(limit / FIRST_SHARE)).min(left / 4);
         let most = round_down(most as usize, page_size()).max(least);
-        let mut region = self.reserve_halving(min, most, allowance);
+        let mut region = self.reserve_halving(place, min, most, allowance);
         if region.is_none() && self.allowance.is_none() {
             let stack = stack_growth().min(allowance);
             for guard in [stack, (limit / LAST_SHARE).max(LAST_MIN).min(stack)] {
-                region = region.or_else(|| self.reserve_halving(min, least, guard));
+                region = region.or_else(|| self.reserve_halving(place, min, least, guard));
             }
         }
         region
     }
+}
+
+/// Where a region is to be.
+#[derive(Clone, Copy)]
+enum Place {
+    Any,
+    At(usize),
 }
 
 /// How far the main thread's stack can still grow.
@@ -214,7 +269,8 @@ impl<L: RawMutex> Heap<L, SystemMemory> {
     pub fn reserve(&self) -> Result<(), ArenaError> {
         self.with(|state| {
             let least = Request { len: GRANULE, count: 1, align: GRANULE };
-            if state.backend.segments.is_some() || state.backend.add_segment(least).is_some() {
+            let len = state.backend.first_len();
+            if state.backend.segments.is_some() || state.backend.add_segment(least, len).is_some() {
                 return Ok(());
             }
             let SystemMemory { allowance, cap, error, .. } = state.backend.memory;
@@ -264,9 +320,28 @@ unsafe impl Memory for SystemMemory {
         if let Late::Some(arena) = &mut self.arena {
             return (arena.reserve)(arena, min, want);
         }
-        let extent = self.reserve_region(min, want)?;
+        let extent = self.reserve_region(Place::Any, min, want)?;
         self.reserved += extent.len() as u64;
         Some(extent)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reserve_behind(&mut self, end: usize, min: usize, want: usize) -> Option<Extent> {
+        if let Late::Some(_) = self.arena {
+            return None;
+        }
+        let extent = self.reserve_region(Place::At(end), min, want)?;
+        self.reserved += extent.len() as u64;
+        Some(extent)
+    }
+
+    fn most(&mut self) -> usize {
+        if matches!(self.arena, Late::Some(_)) || !self.has_room() {
+            return 0;
+        }
+        let limit = self.source().limit().unwrap_or(u64::MAX).min(self.cap.unwrap_or(u64::MAX));
+        limit.saturating_sub(self.reserved).min(GROWS_TO) as usize
     }
 
     unsafe fn commit(&mut self, at: NonNull<u8>, len: usize) -> bool {

@@ -5,21 +5,38 @@ use std::alloc::Layout;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use rt0::heap::{Extent, Heap, Memory};
 use rt0::lock::Unlocked;
-use rt0::vm;
+use rt0::{sys, vm};
 
 /// The kernel's memory as a test wants it: at most `left` bytes of address
-/// space, and refusals when the test says so. Pages that are reset are filled with
-/// rubbish, as a kernel may leave them.
+/// space, and refusals when the test says so.
 pub struct Bounded<'a> {
     /// Bytes that may still be reserved.
     pub left: usize,
     /// The page size that the heap sees.
     pub page: usize,
+    /// Whether there is room behind an extent.
+    pub grows: bool,
     /// How many calls of `reserve` and `commit` there were, and the number of the one that is refused.
     pub calls: &'a Cell<(usize, usize)>,
+}
+
+/// Where the next extent goes that has room behind it, and how far it is to the one after.
+static NEXT: AtomicUsize = AtomicUsize::new(1 << 42);
+const APART: usize = 1 << 34;
+
+/// A reservation at an address, or elsewhere if something is there.
+fn reserve_at(address: usize, len: usize) -> Extent {
+    let at = std::ptr::without_provenance_mut(address);
+    let flags = sys::MAP_PRIVATE | sys::MAP_ANON | sys::MAP_NORESERVE;
+    // SAFETY: without MAP_FIXED the kernel takes address space that nobody has.
+    let base = unsafe { sys::mmap(at, len, sys::PROT_NONE, flags, -1, 0) }.expect("address space");
+    // SAFETY: a fresh mapping, nobody else's.
+    unsafe { Extent::from_raw(NonNull::new(base).expect("an address"), len) }
 }
 
 impl Bounded<'_> {
@@ -41,9 +58,27 @@ unsafe impl Memory for Bounded<'_> {
         if len < min || self.refused() {
             return None;
         }
-        let extent = vm::reserve(len).ok()?;
+        let address = if self.grows { NEXT.fetch_add(APART, Relaxed) } else { 0 };
+        self.left -= len;
+        Some(reserve_at(address, len))
+    }
+
+    fn reserve_behind(&mut self, end: usize, min: usize, want: usize) -> Option<Extent> {
+        let len = want.min(self.left / self.page * self.page);
+        if !self.grows || len < min || self.refused() {
+            return None;
+        }
+        let extent = reserve_at(end, len);
+        if extent.base().addr().get() != end {
+            extent.release().expect("the kernel takes back what it gave");
+            return None;
+        }
         self.left -= len;
         Some(extent)
+    }
+
+    fn most(&mut self) -> usize {
+        if self.grows { self.left } else { 0 }
     }
 
     unsafe fn commit(&mut self, at: NonNull<u8>, len: usize) -> bool {
@@ -147,6 +182,11 @@ impl<'a> Watched<'a> {
         self.blocks[which].layout
     }
 
+    /// Where the block `which` is.
+    pub fn address(&self, which: usize) -> usize {
+        self.blocks[which].at.addr().get()
+    }
+
     /// Frees the block `which`.
     pub fn free(&mut self, which: usize) {
         let block = self.blocks.swap_remove(which);
@@ -217,8 +257,8 @@ pub fn drive(bytes: &[u8]) {
     if refuse < 64 {
         calls.set((0, usize::from(refuse)));
     }
-    let left = 8192 << (room % 12);
-    let mut watched = Watched::new(Bounded { left, page: 4096, calls: &calls });
+    let (left, grows) = (8192 << (room % 12), room & 16 != 0);
+    let mut watched = Watched::new(Bounded { left, page: 4096, grows, calls: &calls });
     let mut steps = 0;
     while let (Some(op), Some(a), Some(b)) = (next(), next(), next()) {
         let number = usize::from(a) | usize::from(b) << 8;

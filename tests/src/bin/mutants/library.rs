@@ -210,12 +210,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &[("    if class == 0 {\n        return GRANULE;\n    }\n", "")],
     ),
     // Growth.
-    mutant(
-        HEAP,
-        GROWTH,
-        "a segment is not larger than what it is for",
-        &[("min.max(SEGMENT_MIN).max(round_up(reserved, page))", "min")],
-    ),
+    mutant(HEAP, GROWTH, "a segment is not larger than what it is for", &[("min.max(round_up(want, page))", "min")]),
     mutant(HEAP, GROWTH, "nothing is released before a refusal", &[("                self.release_unused();\n", "")]),
     mutant(
         HEAP,

@@ -121,13 +121,17 @@ fn try_one(root: &Path, copy: &Path, mutant: &Mutant) -> Result<Vec<String>> {
 }
 
 /// How long a suite may take that a mutant has made endless, seconds.
-const PATIENCE: &str = "300";
+const PATIENCE: &str = "120";
 
 /// The suite of the host, if it fails with the sources in `copy`. It may abort in the middle, so its tests have no names.
 fn red_suite(copy: &Path, suite: &str) -> Result<Vec<String>> {
     let which: &[&str] = if suite == library::LIB { &["rt0", suite] } else { &["rt0-tests", "--test", suite] };
+    let cargo_test = ["cargo", "test", "--quiet", "--target-dir", "target/host", "-p"];
+    let built =
+        Command::new(cargo_test[0]).args(&cargo_test[1..]).args(which).arg("--no-run").current_dir(copy).output();
+    ensure!(built.context("cargo test")?.status.success(), "the suite {suite} cannot be built");
     let mut command = Command::new("timeout");
-    command.args([PATIENCE, "cargo", "test", "--quiet", "--target-dir", "target/host", "-p"]).args(which);
+    command.arg(PATIENCE).args(cargo_test).args(which);
     let output = command.current_dir(copy).output().context("cargo test")?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !text.contains("running ") {
