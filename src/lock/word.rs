@@ -31,18 +31,20 @@ const AWAKE: u32 = 2;
 const SLEEPER: u32 = 4;
 
 impl Lock {
+    /// Takes the lock if it is free and there is no other thread that could take it.
+    #[inline]
+    pub(super) fn take_alone(&self) -> bool {
+        let taken = has_one_thread() && self.state.load(Relaxed) == FREE;
+        if taken {
+            self.state.store(HELD, Relaxed);
+        }
+        taken
+    }
+
     /// Takes the lock if it is free and nobody waits for it.
     #[inline]
     pub(super) fn take(&self) -> bool {
-        if has_one_thread() {
-            let free = self.state.load(Relaxed) == FREE;
-            if free {
-                self.state.store(HELD, Relaxed);
-            }
-            free
-        } else {
-            self.state.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
-        }
+        self.state.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
     }
 
     /// Makes the lock free.

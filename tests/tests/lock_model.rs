@@ -32,7 +32,7 @@ mod lock {
         }
 
         pub(super) fn try_lock(&self) -> bool {
-            self.take()
+            self.take_alone() || self.take()
         }
 
         pub(super) fn unlock(&self) {

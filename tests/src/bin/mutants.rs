@@ -32,6 +32,8 @@ const OS: &str = "src/os/freebsd/mod.rs";
 const NUMBERS: &str = "src/os/freebsd/nr.rs";
 const MEMORY: &str = "src/vm.rs";
 const LOCK: &str = "src/lock/word.rs";
+const HEAP: &str = "src/heap/mod.rs";
+const FRONTS: &str = "src/heap/fronts.rs";
 const THREAD: &str = "src/thread.rs";
 const ENTRY_AMD64: &str = "arch/cpu/amd64/entry.rs";
 const ENTRY_386: &str = "arch/cpu/386/entry.rs";
@@ -54,8 +56,9 @@ const WRITES: &str = "after_an_error_nothing_more_is_written";
 const NOTE: &str = "the_note_and_the_osabi_byte_count";
 const UNALIGNED: &str = "mmap_answers_an_unaligned_address";
 const WAKES: &str = "wake_ups_are_no_more_than_sleeps";
-/// A suite of its own, which needs no programs; a model may end the process in the middle of a panic.
+/// Suites that need no programs; a model, or threads that wait for one another, may end the process in the middle.
 const LOCK_MODEL: &str = "lock_model";
+const HEAP_THREADS: &str = "heap_threads";
 const VARIABLES_ON_X86: &str = "variables_on_linux_386_and_linux_amd64";
 const VARIABLES_ON_ARM: &str = "variables_on_linux_arm";
 const VARIABLES_ON_FREEBSD: &str = "variables_on_freebsd_under_the_runner";
@@ -291,8 +294,53 @@ const MUTANTS: &[Mutant] = &[
         name: "the only thread is not kept out by itself",
         port: Port::linux_amd64,
         file: LOCK,
-        edits: &[("let free = self.state.load(Relaxed) == FREE", "let free = true")],
+        edits: &[("has_one_thread() && self.state.load(Relaxed) == FREE", "has_one_thread()")],
         seen_by: LOCK_MODEL,
+    },
+    Mutant {
+        name: "the lists of one front are not emptied",
+        port: Port::linux_amd64,
+        file: HEAP,
+        edits: &[("into_iter().flat_map(Fronts::further) {", "into_iter().flat_map(Fronts::further).skip(1) {")],
+        seen_by: HEAP_THREADS,
+    },
+    Mutant {
+        name: "other fronts are not looked at before a request is refused",
+        port: Port::linux_amd64,
+        file: HEAP,
+        edits: &[("let done = block.is_some() || hold.all;", "let done = true;")],
+        seen_by: HEAP_THREADS,
+    },
+    Mutant {
+        name: "the back end is locked before the fronts",
+        port: Port::linux_amd64,
+        file: HEAP,
+        edits: &[(
+            "self.fronts.further().for_each(|front| front.lock.lock());\n            self.gate.lock();",
+            "self.gate.lock();\n            self.fronts.further().for_each(|front| front.lock.lock());",
+        )],
+        seen_by: HEAP_THREADS,
+    },
+    Mutant {
+        name: "the back end is not locked",
+        port: Port::linux_amd64,
+        file: HEAP,
+        edits: &[("if several {\n            self.gate.lock();\n        }", "")],
+        seen_by: HEAP_THREADS,
+    },
+    Mutant {
+        name: "a thread does not move to the front that was free",
+        port: Port::linux_amd64,
+        file: FRONTS,
+        edits: &[("slot.store(number, Release);", "")],
+        seen_by: HEAP_THREADS,
+    },
+    Mutant {
+        name: "a new front is nobody's",
+        port: Port::linux_amd64,
+        file: FRONTS,
+        edits: &[("self.slot().store(count + 1, Release);", "")],
+        seen_by: HEAP_THREADS,
     },
     Mutant {
         name: "a wake-up for whoever sleeps at each release",
@@ -721,7 +769,7 @@ fn try_one(root: &Path, copy: &Path, mutant: &Mutant) -> Result<Vec<String>> {
     }
     fs::write(&path, broken)?;
     let red = match mutant.seen_by {
-        LOCK_MODEL => model_is_red(copy),
+        suite @ (LOCK_MODEL | HEAP_THREADS) => suite_is_red(copy, suite),
         seen_by => {
             let variables = [VARIABLES_ON_X86, VARIABLES_ON_ARM, VARIABLES_ON_FREEBSD].contains(&seen_by);
             make_in(copy, if variables { "tls" } else { "dist" }, &[mutant.port])
@@ -733,16 +781,16 @@ fn try_one(root: &Path, copy: &Path, mutant: &Mutant) -> Result<Vec<String>> {
     red
 }
 
-/// The suite [`LOCK_MODEL`], if it fails with the sources in `copy`.
-fn model_is_red(copy: &Path) -> Result<Vec<String>> {
+/// A suite, if it fails with the sources in `copy`.
+fn suite_is_red(copy: &Path, suite: &str) -> Result<Vec<String>> {
     let mut command = Command::new("cargo");
-    command.args(["test", "--quiet", "-p", "rt0-tests", "--test", LOCK_MODEL, "--target-dir"]).arg("target/model");
+    command.args(["test", "--quiet", "-p", "rt0-tests", "--test", suite, "--target-dir"]).arg("target/model");
     let output = command.current_dir(copy).output().context("cargo test")?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !text.contains("running ") {
-        bail!("the suite {LOCK_MODEL} did not run: {}", String::from_utf8_lossy(&output.stderr));
+        bail!("the suite {suite} did not run: {}", String::from_utf8_lossy(&output.stderr));
     }
-    Ok((!output.status.success()).then(|| LOCK_MODEL.to_string()).into_iter().collect())
+    Ok((!output.status.success()).then(|| suite.to_string()).into_iter().collect())
 }
 
 /// The names of the tests that fail with the programs in `dist`, in the suite that has the mutant's test.
