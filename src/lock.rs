@@ -33,15 +33,16 @@ pub unsafe trait RawMutex {
         false
     }
 
-    /// Takes it if that needs no waiting; says whether it did. Called only for a kind that has [`another`](RawMutex::another).
+    /// Takes it if that needs no waiting; says whether it did. Called only for a kind that has [`another`](RawMutex::another),
+    /// as [`unlock_unawaited`](RawMutex::unlock_unawaited) is.
     #[inline]
     fn try_lock(&self) -> bool {
         self.lock();
         true
     }
 
-    /// A further one, free. A heap whose lock has it serves several threads side by side; without it the heap's calls go
-    /// one after the other.
+    /// A further one, free. A heap whose lock has it serves several threads side by side, and does not call `lock` then;
+    /// without it the heap's calls go one after the other.
     #[inline]
     fn another() -> Option<Self>
     where
@@ -56,6 +57,17 @@ pub unsafe trait RawMutex {
     ///
     /// The caller holds it: its thread has called `lock`, and not `unlock` since.
     unsafe fn unlock(&self);
+
+    /// The same where nobody waits: all who want it call `try_lock` until it succeeds.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds it, and nobody is in `lock`.
+    #[inline]
+    unsafe fn unlock_unawaited(&self) {
+        // SAFETY: the caller holds it.
+        unsafe { self.unlock() };
+    }
 }
 
 /// No lock, for a program with one thread. Only an unsafe constructor makes one, so holding one means that somebody has
@@ -114,7 +126,7 @@ impl Default for Lock {
 }
 
 // SAFETY: `take_alone`, `take` and `wait` say only to the thread that has changed the state from free to held that it did, and only
-// `give` makes it free again; the one acquires what the other has released. `has_one_thread` holds only while no other thread
+// `give` and `give_unawaited` make it free again; the one acquires what the other has released. `has_one_thread` holds only while no other thread
 // could do either.
 unsafe impl RawMutex for Lock {
     #[inline(never)]
@@ -142,6 +154,11 @@ unsafe impl RawMutex for Lock {
     #[inline]
     unsafe fn unlock(&self) {
         self.give();
+    }
+
+    #[inline]
+    unsafe fn unlock_unawaited(&self) {
+        self.give_unawaited();
     }
 }
 

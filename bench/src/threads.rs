@@ -200,7 +200,7 @@ fn scratch(threads: usize) {
     let blocks: Vec<Block> = (0..threads).map(|_| Block::new(8)).collect();
     on(threads, |number| {
         blocks[number].free();
-        for _ in 0..8_000 / threads {
+        for _ in 0..80_000 / threads {
             let block = Block::new(8);
             for i in 0..4_000 {
                 // SAFETY: inside the block.
@@ -218,12 +218,13 @@ fn strings(threads: usize) {
         Text(String),
         List(Vec<Value>),
     }
-    fn parse<'a>(words: &mut impl Iterator<Item = &'a str>) -> Vec<Value> {
+    fn parse<'a>(words: &mut impl Iterator<Item = &'a str>, depth: usize) -> Vec<Value> {
         let mut list = Vec::new();
         while let Some(word) = words.next() {
             match word {
-                "(" => list.push(Value::List(parse(words))),
-                ")" => break,
+                "(" => list.push(Value::List(parse(words, depth + 1))),
+                ")" if depth > 0 => break,
+                ")" => {}
                 _ => list.push(word.parse().map_or_else(|_| Value::Text(word.to_owned()), Value::Number)),
             }
         }
@@ -250,8 +251,8 @@ fn strings(threads: usize) {
     }
     let total = AtomicUsize::new(0);
     on(threads, |_| {
-        for _ in 0..1_600 / threads {
-            total.fetch_add(weight(&parse(&mut text.split_whitespace())), Relaxed);
+        for _ in 0..1_000 / threads {
+            total.fetch_add(weight(&parse(&mut text.split_whitespace(), 0)), Relaxed);
         }
     });
     black_box(total);

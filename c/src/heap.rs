@@ -191,6 +191,14 @@ unsafe impl RawMutex for Chosen {
             unsafe { lock.unlock() };
         }
     }
+
+    #[inline]
+    unsafe fn unlock_unawaited(&self) {
+        if let Some(lock) = &self.lock {
+            // SAFETY: the caller holds it, and nobody is in `lock`.
+            unsafe { lock.unlock_unawaited() };
+        }
+    }
 }
 
 /// A heap. Only pointers to it are passed around.

@@ -1,6 +1,7 @@
 //! The whole-heap consistency check.
 
 use core::fmt;
+use core::ptr::NonNull;
 
 use super::backend::Backend;
 use super::bins::BINS;
@@ -168,7 +169,7 @@ fn check_lists<'a, M: Memory>(
         let len = class.len();
         out += depot.out[class.index()] * len;
         let mut count = 0;
-        caches.clone().flat_map(|cache| cache.list(class)).chain(depot.blocks(class)).try_for_each(|block| {
+        let mut look = |block: NonNull<u8>| {
             let at = block.addr().get();
             let in_use = backend.segments().any(|r| {
                 r.offset_of(block).is_some_and(|o| {
@@ -179,7 +180,11 @@ fn check_lists<'a, M: Memory>(
             count += 1;
             let is_free = at % GRANULE == 0 && in_use && count <= depot.out[class.index()];
             if is_free { Ok(()) } else { Err(Fault::List(at)) }
-        })?;
+        };
+        for cache in caches.clone() {
+            cache.list(class).try_for_each(&mut look)?;
+        }
+        depot.blocks(class).try_for_each(look)?;
         held += caches.clone().map(|cache| cache.held(class)).sum::<usize>() * len;
         listed += count * len;
     }

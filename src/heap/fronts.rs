@@ -41,7 +41,8 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicPtr, AtomicU8};
 
 use super::cache::Cache;
-use crate::lock::RawMutex;
+use crate::lock::{Lock, RawMutex};
+use crate::sys::{self, Timespec};
 
 /// How many fronts there are at most beside the first.
 pub(super) const MOST: usize = 15;
@@ -61,6 +62,44 @@ pub(super) struct Front<L> {
 impl<L> Front<L> {
     pub(super) const fn new(lock: L) -> Front<L> {
         Front { lock, cache: UnsafeCell::new(Cache::new()) }
+    }
+}
+
+impl<L: RawMutex> Front<L> {
+    /// Lets the next thread have it.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds its lock.
+    #[inline]
+    pub(super) unsafe fn release(&self) {
+        // SAFETY: the caller holds it; where there is another, threads wait as `give_way` does it.
+        unsafe { if L::another().is_some() { self.lock.unlock_unawaited() } else { self.lock.unlock() } }
+    }
+}
+
+/// How often a thread that waits for a front looks for it without leaving its processor, each time twice as long: 2047
+/// pauses in all ...
+const SPINS: u32 = 11;
+/// ... and how often it lets other threads run, before it sleeps for a millisecond each time: whoever holds the front may
+/// be one that does not run as long as this one does.
+const YIELDS: u32 = 100;
+
+/// Lets a thread that holds a front go on. Nobody sleeps until a front is free: to make it so is a plain store then, and
+/// threads hardly ever have to wait, since they go to another front. `line` is where holders of fronts wait in line.
+pub(super) fn give_way(round: u32, line: &Lock) {
+    if round < SPINS {
+        (0..1 << round).for_each(|_| core::hint::spin_loop());
+        return;
+    }
+    line.lock();
+    // SAFETY: just taken.
+    unsafe { line.unlock() };
+    if round < SPINS + YIELDS {
+        sys::sched_yield();
+    } else {
+        // A signal may end it early.
+        let _ = sys::nanosleep(Timespec { seconds: 0, nanoseconds: 1_000_000 });
     }
 }
 
@@ -102,7 +141,7 @@ impl<L: RawMutex> Fronts<L> {
     /// The front of the calling thread, its lock taken, if it is free.
     #[inline]
     pub(super) fn try_enter(&self) -> Option<&Front<L>> {
-        let front = self.front(self.slot().load(Acquire));
+        let front = self.own();
         front.lock.try_lock().then_some(front)
     }
 
@@ -121,16 +160,14 @@ impl<L: RawMutex> Fronts<L> {
         Err(if usize::from(count) < MOST { Contended::Few } else { Contended::Many })
     }
 
-    /// The front of the calling thread, its lock taken, however long that takes.
-    pub(super) fn enter(&self) -> &Front<L> {
-        let front = self.front(self.slot().load(Acquire));
-        front.lock.lock();
-        front
+    /// The front of the calling thread.
+    #[inline]
+    pub(super) fn own(&self) -> &Front<L> {
+        self.front(self.slot().load(Acquire))
     }
 
-    /// The first front, its lock taken, however long that takes.
-    pub(super) fn enter_first(&self) -> &Front<L> {
-        self.first.lock.lock();
+    /// The first front.
+    pub(super) fn first(&self) -> &Front<L> {
         &self.first
     }
 

@@ -170,7 +170,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
             // SAFETY: the front's lock is held, so this is the only reference.
             if let Some(block) = unsafe { &mut *front.cache.get() }.pop(class) {
                 // SAFETY: `enter` took it.
-                unsafe { front.lock.unlock() };
+                unsafe { front.release() };
                 return Some(block);
             }
         }
@@ -232,7 +232,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
             // that it is free.
             if unsafe { (*front.cache.get()).push(class, block) } {
                 // SAFETY: `enter` took it.
-                return unsafe { front.lock.unlock() };
+                return unsafe { front.release() };
             }
         }
         // SAFETY: the front's lock is held; this function's contract for the block.
@@ -357,7 +357,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     #[inline(never)]
     fn enter_among_others(&self) -> &Front<L> {
         if L::another().is_none() {
-            return self.fronts.enter();
+            return self.wait_for(self.fronts.first());
         }
         self.fronts.try_enter().unwrap_or_else(|| self.enter_contended())
     }
@@ -368,17 +368,33 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     fn enter_contended(&self) -> &Front<L> {
         match self.fronts.enter_another() {
             Ok(front) => front,
-            Err(Contended::Many) => self.fronts.enter(),
+            Err(Contended::Many) => self.wait_for(self.fronts.own()),
             Err(Contended::Few) => {
-                let first = self.fronts.enter_first();
-                // SAFETY: `enter_first` took its lock.
+                let first = self.wait_for(self.fronts.first());
+                // SAFETY: its lock has been taken.
                 unsafe {
                     self.add_front(first);
-                    first.lock.unlock();
+                    first.release();
                 }
-                self.fronts.enter()
+                self.wait_for(self.fronts.own())
             }
         }
+    }
+
+    /// Takes a front's lock, however long that takes.
+    #[inline(never)]
+    fn wait_for<'a>(&self, front: &'a Front<L>) -> &'a Front<L> {
+        if L::another().is_none() {
+            front.lock.lock();
+            return front;
+        }
+        for round in 0.. {
+            if front.lock.try_lock() {
+                break;
+            }
+            fronts::give_way(round, &self.gate);
+        }
+        front
     }
 
     /// Adds a front for the calling thread, if there is memory for it.
@@ -426,9 +442,9 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     #[cold]
     #[inline(never)]
     fn hold_all(&self) -> Hold<'_, L> {
-        let front = self.fronts.enter_first();
+        let front = self.wait_for(self.fronts.first());
         if self.several() {
-            self.fronts.further().for_each(|front| front.lock.lock());
+            self.fronts.further().for_each(|front| _ = self.wait_for(front));
             self.gate.lock();
         }
         Hold { front, all: true }
@@ -464,7 +480,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
             if hold.all && self.several() {
                 self.release_further();
             }
-            hold.front.lock.unlock();
+            hold.front.release();
         }
         if let Some(misuse) = misuse {
             report(&misuse);
@@ -493,7 +509,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     #[inline(never)]
     unsafe fn release_further(&self) {
         // SAFETY: they are held.
-        self.fronts.further().for_each(|front| unsafe { front.lock.unlock() });
+        self.fronts.further().for_each(|front| unsafe { front.release() });
     }
 
     /// Does something with a front and what is shared.

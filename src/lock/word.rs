@@ -60,6 +60,12 @@ impl Lock {
         }
     }
 
+    /// Makes the lock free, where nobody waits for it in [`wait`](Lock::wait): a plain store, since there is nobody to wake.
+    #[inline]
+    pub(super) fn give_unawaited(&self) {
+        self.state.store(FREE, Release);
+    }
+
     /// Takes the lock when it is free.
     #[cold]
     #[inline(never)]

@@ -4,7 +4,7 @@
 //! The heap's lock is one that says on demand that it is taken, so that which front a call uses is not left to chance.
 
 use std::alloc::Layout;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicBool;
@@ -21,16 +21,32 @@ fn layout(size: usize) -> Layout {
 }
 
 /// Which locks say that they are taken, if they are told so.
-#[derive(Clone, Copy, PartialEq)]
 enum Refused {
     None,
-    All,
+    /// Each of them once. These have been.
+    All(Vec<usize>),
     /// The one at this address.
     One(usize),
 }
 
+impl Refused {
+    const ALL: Refused = Refused::All(Vec::new());
+
+    fn refuses(&mut self, address: usize) -> bool {
+        match self {
+            Refused::None => false,
+            Refused::All(been) => {
+                let first = !been.contains(&address);
+                been.push(address);
+                first
+            }
+            Refused::One(one) => *one == address,
+        }
+    }
+}
+
 thread_local! {
-    static REFUSED: Cell<Refused> = const { Cell::new(Refused::None) };
+    static REFUSED: RefCell<Refused> = const { RefCell::new(Refused::None) };
     /// Where the lock lies that this thread took last.
     static TAKEN: Cell<usize> = const { Cell::new(0) };
 }
@@ -52,8 +68,7 @@ unsafe impl RawMutex for Watched {
     }
 
     fn try_lock(&self) -> bool {
-        let refused = REFUSED.get() == Refused::All || REFUSED.get() == Refused::One(self.address());
-        let taken = !refused && self.0.try_lock();
+        let taken = !REFUSED.with_borrow_mut(|refused| refused.refuses(self.address())) && self.0.try_lock();
         if taken {
             TAKEN.set(self.address());
         }
@@ -67,6 +82,11 @@ unsafe impl RawMutex for Watched {
     unsafe fn unlock(&self) {
         // SAFETY: the caller holds it.
         unsafe { self.0.unlock() };
+    }
+
+    unsafe fn unlock_unawaited(&self) {
+        // SAFETY: the caller holds it, and nobody is in `lock`.
+        unsafe { self.0.unlock_unawaited() };
     }
 }
 
@@ -86,7 +106,7 @@ fn refused<T>(which: Refused, call: impl FnOnce() -> T) -> T {
 /// Moves the calling thread to another front, a new one as long as there may be one.
 fn move_on(heap: &Heap<Watched, SystemMemory>) -> usize {
     let own = TAKEN.get();
-    refused(Refused::All, || heap.set_purge_threshold(1 << 20));
+    refused(Refused::ALL, || heap.set_purge_threshold(1 << 20));
     if TAKEN.get() == own {
         // There are as many as there can be: the next one.
         refused(Refused::One(own), || heap.set_purge_threshold(1 << 20));
@@ -112,7 +132,7 @@ fn who_finds_its_front_taken_has_another_one_from_then_on() {
     free(&heap, block, 64);
     assert_eq!(TAKEN.get(), first);
     // All are taken, so there is a new one, and the next calls are there.
-    refused(Refused::All, || heap.set_purge_threshold(1 << 20));
+    refused(Refused::ALL, || heap.set_purge_threshold(1 << 20));
     let second = TAKEN.get();
     assert_ne!(second, first);
     free(&heap, heap.allocate(layout(64)).expect("room"), 64);
@@ -234,7 +254,7 @@ fn threads_hand_blocks_round_in_a_heap_that_is_full() {
                 let mut refusals = 0;
                 start.wait();
                 for _ in 0..150_000 {
-                    let which = if random.u8(..) < 4 { Refused::All } else { Refused::None };
+                    let which = if random.u8(..) < 4 { Refused::ALL } else { Refused::None };
                     let size = if random.u8(..) < 16 { random.usize(1..60_000) } else { random.usize(1..900) };
                     match refused(which, || heap.allocate(layout(size))) {
                         Some(at) => {

@@ -274,6 +274,16 @@ const MUTANTS: &[Mutant] = &[
         seen_by: LOCK_MODEL,
     },
     Mutant {
+        name: "a front is not given with all that came before",
+        port: Port::linux_amd64,
+        file: LOCK,
+        edits: &[(
+            "pub(super) fn give_unawaited(&self) {\n        self.state.store(FREE, Release)",
+            "pub(super) fn give_unawaited(&self) {\n        self.state.store(FREE, Relaxed)",
+        )],
+        seen_by: LOCK_MODEL,
+    },
+    Mutant {
         name: "lock forgets who was woken",
         port: Port::linux_amd64,
         file: LOCK,
@@ -316,8 +326,8 @@ const MUTANTS: &[Mutant] = &[
         port: Port::linux_amd64,
         file: HEAP,
         edits: &[(
-            "self.fronts.further().for_each(|front| front.lock.lock());\n            self.gate.lock();",
-            "self.gate.lock();\n            self.fronts.further().for_each(|front| front.lock.lock());",
+            "self.fronts.further().for_each(|front| _ = self.wait_for(front));\n            self.gate.lock();",
+            "self.gate.lock();\n            self.fronts.further().for_each(|front| _ = self.wait_for(front));",
         )],
         seen_by: HEAP_THREADS,
     },
