@@ -178,7 +178,7 @@ fn check_lists<'a, M: Memory>(
                 })
             });
             count += 1;
-            let is_free = at % GRANULE == 0 && in_use && count <= depot.out[class.index()];
+            let is_free = at.is_multiple_of(GRANULE) && in_use && count <= depot.out[class.index()];
             if is_free { Ok(()) } else { Err(Fault::List(at)) }
         };
         for cache in caches.clone() {
