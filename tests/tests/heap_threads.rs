@@ -6,6 +6,7 @@
 use std::alloc::Layout;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
+use std::process::Command;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -233,6 +234,27 @@ fn what_is_in_the_lists_of_other_fronts_is_found() {
             assert_eq!((stats.live, stats.listed), (0, 0));
         }
     });
+}
+
+#[test]
+fn what_is_freed_in_two_fronts_ends_the_process_with_its_address() {
+    if std::env::var_os("RT0_WRONG").is_some() {
+        let heap = heap(1 << 20);
+        let (block, _beside) = (heap.allocate(layout(48)).expect("room"), heap.allocate(layout(48)));
+        eprintln!("{:#x}", block.addr());
+        free(&heap, block, 48);
+        let own = TAKEN.get();
+        assert_ne!(move_on(&heap), own);
+        free(&heap, block, 48);
+        return heap.trim();
+    }
+    let name = "what_is_freed_in_two_fronts_ends_the_process_with_its_address";
+    let program = std::env::current_exe().expect("this program");
+    let output = Command::new(program).args([name, "--nocapture"]).env("RT0_WRONG", "1").output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let address = said.lines().find(|line| line.starts_with("0x")).expect("the block's address");
+    assert!(said.contains(&format!("a block was freed that is free already: {address}")), "{said}");
+    assert_eq!(output.status.code(), None, "it was ended by a signal: {said}");
 }
 
 #[test]
