@@ -19,15 +19,18 @@
 //! uses the fronts of all of them.
 //!
 //! **What is contended.** A front, by threads that meet there: until one has moved on, or where more threads allocate at
-//! once than there are fronts; then they wait in line. The back end, by all threads, for as long as it takes to pass on a
-//! batch or to carve one, or to split or join a long block. The longest times there: what a purge gives back, the step
-//! that the heap grows by, made resident, and a depot that is emptied in part, each bounded where it is defined. Nobody
-//! copies a block there.
+//! once than there are fronts. Nobody sleeps until a front is free, so that to release it is a plain store: who has to
+//! wait looks again, then waits in line with the front's holder for the back end, lets others run, and sleeps for a
+//! millisecond at a time at last. The back end, by all threads, for as long as it takes to pass on a
+//! batch or to carve one, or to split or join a long block; there threads sleep and are woken. The longest times there:
+//! what a purge gives back, the step that the heap grows by, made resident, and a depot that is emptied in part, each
+//! bounded where it is defined. Nobody copies a block there.
 //!
 //! **What is bounded.** A block that is freed goes to the front of the thread that frees it, whoever made it. What a
 //! front holds: for each class a list of at most a 256th of what is in use, or 8 KiB (cache.rs), and when its threads
 //! make the heap grow, a 128th of what is in use in all its lists, or 256 KiB. The depot is shared, so its bound is
-//! that of the heap. A front itself is two to three KiB, stays, and is counted as neither live nor free.
+//! that of the heap. The room for all further fronts is 27 KiB (21 on 32-bit ports), in one piece, of which only what is
+//! used becomes resident; it stays, and is counted as neither live nor free. Where it cannot be had threads wait in line.
 //!
 //! **The worst case.** Nothing strands: before a request is refused, the locks of all fronts are taken, in the order of
 //! their numbers, and then the back end's; all lists and the depot are given to the back end, and the request is tried
