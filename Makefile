@@ -30,7 +30,7 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) clang-22 lld-22 musl-tools sqlite3 qemu-system-x86 strace gdb makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help new run test sweep mutants sanitize tools bench bench-worst test-freebsd dist library header guests guests-hosted \
+.PHONY: help new run test sweep mutants sanitize tools bench bench-worst bench-threads test-freebsd dist library header guests guests-hosted \
 	bench-guests tls layouts others pie lint clean
 .DEFAULT_GOAL := help
 
@@ -45,6 +45,7 @@ help:
 	@echo '  make header          include/rt0.h anew, from c/src'
 	@echo '  make bench           heap, start and memory functions, measured beside others (half an hour)'
 	@echo '  make bench-worst     the patterns that hurt allocators, with the bounds that rt0 has to hold'
+	@echo '  make bench-threads   one, two and four threads on one heap, measured beside others (10 minutes)'
 	@echo '  make guests          Lua and SQLite on rt0, without a C library: dist/<port>/guests/'
 	@echo '  make bench-guests    both measured beside glibc, musl and mimalloc'
 	@echo '  make sweep           every limit of the specification on every port (half an hour)'
@@ -66,7 +67,7 @@ endif
 
 # What can be made. A word that is none of these is refused before anything is installed or built.
 PLAIN := help clean tools header
-GOALS := $(PLAIN) new run test sweep mutants sanitize bench bench-worst test-freebsd dist library guests guests-hosted \
+GOALS := $(PLAIN) new run test sweep mutants sanitize bench bench-worst bench-threads test-freebsd dist library guests guests-hosted \
 	bench-guests tls layouts others pie lint guests-% dist-% library-% tls-% layouts-% pie-% warnings-% dist/%
 unknown := $(filter-out $(GOALS),$(MAKECMDGOALS))
 ifneq ($(unknown),)
@@ -165,6 +166,10 @@ bench: dist-linux_amd64
 # BENCH='--only=PATTERN,... --against=rt0,mimalloc3 --rounds=N' picks; BENCH=--list says what the patterns are.
 bench-worst:
 	@$(bench_cargo) --bin worst -- $(BENCH)
+
+# BENCH='--only=WORKLOAD,... --threads=N,... --rounds=N' picks.
+bench-threads:
+	@$(bench_cargo) --bin bench-threads -- $(BENCH)
 
 # What can be tested on the host, under AddressSanitizer (in rustup's toolchains for Linux) and under valgrind.
 SANITIZED := -p rt0 -p rt0-tests --lib --test fuzz --test heap

@@ -15,15 +15,41 @@ use crate::os::futex;
 ///
 /// # Safety
 ///
-/// - From the return of `lock` to the next `unlock` no other `lock` of the same value returns, on any thread; or
-///   whoever made the value has promised, in an unsafe constructor, that none will be called.
+/// - From the return of `lock`, or of one of the others that says it took it, to the next `unlock` no other one returns
+///   so for the same value, on any thread; or whoever made the value has promised, in an unsafe constructor, that none
+///   will be called.
 /// - What one holder wrote before `unlock`, the next one reads after `lock`: an `unlock` synchronizes with the `lock`
 ///   that follows it.
 /// - This stays so when the value is moved while nobody holds it. A value that was just made is free.
-/// - Neither method unwinds, and neither calls the heap that the lock belongs to.
+/// - No method unwinds, and none calls the heap that the lock belongs to.
 pub unsafe trait RawMutex {
     /// Waits until nobody else holds it, and takes it. Not called by its holder.
     fn lock(&self);
+
+    /// Takes it in plain steps if no other thread can be there; says whether it did. A kind that cannot know that leaves
+    /// this out.
+    #[inline]
+    fn lock_alone(&self) -> bool {
+        false
+    }
+
+    /// Takes it if that needs no waiting; says whether it did. Called only for a kind that has [`another`](RawMutex::another),
+    /// as [`unlock_unawaited`](RawMutex::unlock_unawaited) is.
+    #[inline]
+    fn try_lock(&self) -> bool {
+        self.lock();
+        true
+    }
+
+    /// A further one, free. A heap whose lock has it serves several threads side by side, and does not call `lock` then;
+    /// without it the heap's calls go one after the other.
+    #[inline]
+    fn another() -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
 
     /// Lets the next one have it.
     ///
@@ -31,6 +57,17 @@ pub unsafe trait RawMutex {
     ///
     /// The caller holds it: its thread has called `lock`, and not `unlock` since.
     unsafe fn unlock(&self);
+
+    /// The same where nobody waits: all who want it call `try_lock` until it succeeds.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds it, and nobody is in `lock`.
+    #[inline]
+    unsafe fn unlock_unawaited(&self) {
+        // SAFETY: the caller holds it.
+        unsafe { self.unlock() };
+    }
 }
 
 /// No lock, for a program with one thread. Only an unsafe constructor makes one, so holding one means that somebody has
@@ -56,6 +93,10 @@ impl Unlocked {
 unsafe impl RawMutex for Unlocked {
     #[inline]
     fn lock(&self) {}
+    #[inline]
+    fn lock_alone(&self) -> bool {
+        true
+    }
     #[inline]
     unsafe fn unlock(&self) {}
 }
@@ -84,20 +125,40 @@ impl Default for Lock {
     }
 }
 
-// SAFETY: `take` and `wait` return only to the thread that has changed the state from free to held, and only `give`
-// makes it free again; the one acquires what the other has released. `has_one_thread` holds only while no other thread
+// SAFETY: `take_alone`, `take` and `wait` say only to the thread that has changed the state from free to held that it did, and only
+// `give` and `give_unawaited` make it free again; the one acquires what the other has released. `has_one_thread` holds only while no other thread
 // could do either.
 unsafe impl RawMutex for Lock {
-    #[inline]
+    #[inline(never)]
     fn lock(&self) {
-        if !self.take() {
+        if !self.take_alone() && !self.take() {
             self.wait();
         }
     }
 
     #[inline]
+    fn lock_alone(&self) -> bool {
+        self.take_alone()
+    }
+
+    #[inline]
+    fn try_lock(&self) -> bool {
+        self.take()
+    }
+
+    #[inline]
+    fn another() -> Option<Lock> {
+        Some(Lock::new())
+    }
+
+    #[inline]
     unsafe fn unlock(&self) {
         self.give();
+    }
+
+    #[inline]
+    unsafe fn unlock_unawaited(&self) {
+        self.give_unawaited();
     }
 }
 

@@ -58,13 +58,18 @@ fn layout(size: usize) -> Layout {
 }
 
 #[derive(Clone, Copy)]
-struct Block(*mut u8, usize);
+pub(crate) struct Block(pub(crate) *mut u8, pub(crate) usize);
+
+// SAFETY: a block may be freed by any thread, and one thread at a time has it.
+unsafe impl Send for Block {}
+// SAFETY: as above: what a reference gives is a copy of the pointer.
+unsafe impl Sync for Block {}
 
 impl Block {
-    const NONE: Block = Block(std::ptr::null_mut(), 0);
+    pub(crate) const NONE: Block = Block(std::ptr::null_mut(), 0);
 
     #[inline(always)]
-    fn new(size: usize) -> Block {
+    pub(crate) fn new(size: usize) -> Block {
         // SAFETY: sizes are not zero; the block is at least as long as a word.
         unsafe {
             let at = alloc(layout(size));
@@ -75,7 +80,7 @@ impl Block {
     }
 
     #[inline(always)]
-    fn free(self) {
+    pub(crate) fn free(self) {
         if !self.0.is_null() {
             // SAFETY: made by `new`, freed once.
             unsafe { dealloc(self.0, layout(self.1)) };

@@ -169,10 +169,34 @@ unsafe impl RawMutex for Chosen {
     }
 
     #[inline]
+    fn lock_alone(&self) -> bool {
+        self.lock.as_ref().is_none_or(RawMutex::lock_alone)
+    }
+
+    #[inline]
+    fn try_lock(&self) -> bool {
+        self.lock.as_ref().is_none_or(RawMutex::try_lock)
+    }
+
+    /// Where none is needed no thread finds one taken.
+    #[inline]
+    fn another() -> Option<Chosen> {
+        Some(Chosen { lock: Lock::another() })
+    }
+
+    #[inline]
     unsafe fn unlock(&self) {
         if let Some(lock) = &self.lock {
             // SAFETY: the caller holds it.
             unsafe { lock.unlock() };
+        }
+    }
+
+    #[inline]
+    unsafe fn unlock_unawaited(&self) {
+        if let Some(lock) = &self.lock {
+            // SAFETY: the caller holds it, and nobody is in `lock`.
+            unsafe { lock.unlock_unawaited() };
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The whole-heap consistency check.
 
 use core::fmt;
+use core::ptr::NonNull;
 
 use super::backend::Backend;
 use super::bins::BINS;
 use super::cache::Cache;
 use super::class::{GRANULE, SizeClass};
+use super::depot::Depot;
 use super::free_chunk::FreeChunk;
 use super::memory::Memory;
 use super::segment::Segment;
@@ -61,7 +63,11 @@ struct Found {
 }
 
 /// Looks at every chunk and every listed block.
-pub(super) fn check<M: Memory>(cache: &Cache, backend: &Backend<M>) -> Result<(), Fault> {
+pub(super) fn check<'a, M: Memory>(
+    caches: impl Iterator<Item = &'a Cache> + Clone,
+    depot: &Depot,
+    backend: &Backend<M>,
+) -> Result<(), Fault> {
     let mut found = Found::default();
     for segment in backend.segments() {
         check_segment(segment, backend, &mut found)?;
@@ -71,7 +77,7 @@ pub(super) fn check<M: Memory>(cache: &Cache, backend: &Backend<M>) -> Result<()
     }
     check_bins(backend, found.chunks)?;
     check_ages(backend, found.dirty_chunks)?;
-    check_lists(cache, backend, found.used - found.free)
+    check_lists(caches, depot, backend, found.used - found.free)
 }
 
 fn check_segment<M>(segment: &Segment, backend: &Backend<M>, found: &mut Found) -> Result<(), Fault> {
@@ -152,13 +158,18 @@ fn check_ages<M: Memory>(backend: &Backend<M>, chunks: usize) -> Result<(), Faul
     Ok(())
 }
 
-fn check_lists<M: Memory>(cache: &Cache, backend: &Backend<M>, in_use: usize) -> Result<(), Fault> {
+fn check_lists<'a, M: Memory>(
+    caches: impl Iterator<Item = &'a Cache> + Clone,
+    depot: &Depot,
+    backend: &Backend<M>,
+    in_use: usize,
+) -> Result<(), Fault> {
     let (mut out, mut held, mut listed) = (0, 0, 0);
     for class in SizeClass::all() {
         let len = class.len();
-        out += cache.out[class.index()] * len;
+        out += depot.out[class.index()] * len;
         let mut count = 0;
-        for block in cache.list(class) {
+        let mut look = |block: NonNull<u8>| {
             let at = block.addr().get();
             let in_use = backend.segments().any(|r| {
                 r.offset_of(block).is_some_and(|o| {
@@ -167,14 +178,17 @@ fn check_lists<M: Memory>(cache: &Cache, backend: &Backend<M>, in_use: usize) ->
                 })
             });
             count += 1;
-            if at % GRANULE != 0 || !in_use || count > cache.out[class.index()] {
-                return Err(Fault::List(at));
-            }
+            let is_free = at.is_multiple_of(GRANULE) && in_use && count <= depot.out[class.index()];
+            if is_free { Ok(()) } else { Err(Fault::List(at)) }
+        };
+        for cache in caches.clone() {
+            cache.list(class).try_for_each(&mut look)?;
         }
-        held += cache.held(class) * len;
+        depot.blocks(class).try_for_each(look)?;
+        held += caches.clone().map(|cache| cache.held(class)).sum::<usize>() * len;
         listed += count * len;
     }
-    if held + cache.aside_bytes() != listed {
+    if held + depot.bytes() != listed {
         return Err(Fault::List(0));
     }
     if out > in_use {

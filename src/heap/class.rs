@@ -66,7 +66,7 @@ pub const fn class_len(class: usize) -> usize {
 }
 
 /// The length in bytes of the block that serves a request of `size` bytes.
-#[inline]
+#[inline(never)]
 pub const fn block_len(size: usize) -> usize {
     if size <= SMALL_MAX {
         class_len(class_of(size))

@@ -1,8 +1,10 @@
 //! The heap: size-class lists on a back end that joins what is free.
 //!
 //! ```text
-//!   Heap             the lock, GlobalAlloc                            (here)
+//!   Heap             GlobalAlloc, what is locked when                 (here)
+//!   Fronts           a lock and a cache for each of several threads   (fronts.rs)
 //!   Cache            a free list for each class: most calls end here  (cache.rs)
+//!   Depot            batches of blocks on their way between caches    (depot.rs)
 //!   Backend          splits and joins runs of granules                (backend.rs)
 //!                    grows                                            (growth.rs)
 //!                    gives back                                       (purge.rs)
@@ -25,15 +27,16 @@
 //! |---|---|
 //! | `allocate`, `deallocate` of up to [`SMALL_MAX`] bytes | a few instructions; now and then as below, for at most 2,048 blocks at once |
 //! | others | O(bits of a word + segments): best fit, joins, splits; a step of growth makes at most a huge page or two resident; at most 16 MiB go back to the kernel |
-//! | a request that would be refused | all of the cache is emptied, unused segments are released; for an alignment above a granule every free chunk is looked at: O(N) |
+//! | a request that would be refused | all caches are emptied, unused segments are released; for an alignment above a granule every free chunk is looked at: O(N) |
 //! | `trim`, `stats`, `check` | O(N) |
 //!
 //! Resident memory over what is in use: free memory is used again by best fit, joined as soon as it is freed; what
 //! no allocator that does not move blocks can avoid (Robson 1974: a factor of half the logarithm of the longest over the
 //! shortest block) is the worst case here too. Beyond that at most a quarter of what is in use, or
 //! [`PURGE_THRESHOLD`] bytes if that is more, stays resident without use for longer than 1024 calls of the back end, and
-//! four times that at any time, but for what 16 MiB a call have not given back yet. After [`trim`](Heap::trim) no whole page is resident that holds no block and none of
-//! the heap's words. Each list of the cache holds at most a 64th of what is in use, or 16 KiB.
+//! four times that at any time, but for what 16 MiB a call have not given back yet. After [`trim`](Heap::trim) no whole
+//! page is resident that holds no block and none of the heap's words. What free lists hold, one set for each of up to
+//! sixteen threads, is bounded in fronts.rs.
 //!
 //! Address space over what is in use: it grows by as much as there is, so it is at most twice what was ever in use, or
 //! the first segment; near the end of what the kernel gives by a quarter of what is left, and then by what a request
@@ -50,7 +53,9 @@ mod bins;
 mod cache;
 mod check;
 mod class;
+mod depot;
 mod free_chunk;
+mod fronts;
 mod growth;
 mod memory;
 mod purge;
@@ -67,6 +72,8 @@ use crate::lock::{Lock, RawMutex, Unlocked};
 use backend::{Backend, Blocks, Misuse, Request};
 use cache::Cache;
 use class::SizeClass;
+use depot::Depot;
+use fronts::{Contended, Front, Fronts};
 
 pub use check::Fault;
 pub use class::{CLASSES, GRANULE, SMALL_MAX, block_len, class_len, class_of};
@@ -78,7 +85,7 @@ pub use system::SystemMemory;
 /// How many free bytes may stay resident, unless [`Heap::set_purge_threshold`] says otherwise.
 pub const PURGE_THRESHOLD: usize = if usize::BITS == 64 { 32 * 1024 * 1024 } else { 8 * 1024 * 1024 };
 
-/// A heap over the memory `M`, behind the lock `L`.
+/// A heap over the memory `M`, behind locks of the kind `L`.
 ///
 /// As the program's allocator:
 ///
@@ -92,19 +99,38 @@ pub const PURGE_THRESHOLD: usize = if usize::BITS == 64 { 32 * 1024 * 1024 } els
 /// takes nothing before the first allocation. It never gives its segments back
 /// when it is dropped: blocks may outlive it.
 pub struct Heap<L = Lock, M = SystemMemory> {
-    lock: L,
-    state: UnsafeCell<State<M>>,
+    fronts: Fronts<L>,
+    /// The lock of what is shared, where there are several fronts. It is taken after that of a front.
+    gate: Lock,
+    shared: UnsafeCell<Shared<M>>,
 }
 
-struct State<M> {
-    cache: Cache,
+/// What all fronts share.
+struct Shared<M> {
+    depot: Depot,
     backend: Backend<M>,
 }
 
-// SAFETY: the state is reached only in `with`, which holds the lock, and a lock keeps others out or was made by somebody
-// who has promised to.
+/// What a call has locked: a front and what is shared, or all there is.
+struct Hold<'a, L> {
+    front: &'a Front<L>,
+    all: bool,
+}
+
+/// What a call works on.
+struct State<'a, L, M> {
+    /// The lists of its front.
+    cache: &'a mut Cache,
+    depot: &'a mut Depot,
+    backend: &'a mut Backend<M>,
+    /// All fronts, if all are held.
+    fronts: Option<&'a Fronts<L>>,
+}
+
+// SAFETY: a cache is reached only by who holds its front's lock, and what is shared by who holds the gate, or the first
+// front while there is no other. A lock keeps others out or was made by somebody who has promised to.
 unsafe impl<L: RawMutex + Sync, M: Memory + Send> Sync for Heap<L, M> {}
-// SAFETY: a heap refers to its memory by pointers that no thread owns.
+// SAFETY: a heap refers to its memory, and its fronts in it, by pointers that no thread owns.
 unsafe impl<L: RawMutex + Send, M: Memory + Send> Send for Heap<L, M> {}
 
 impl<M: Memory> Heap<Lock, M> {
@@ -131,7 +157,7 @@ impl<M: Memory> Heap<Unlocked, M> {
 impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// A heap on the given memory behind a lock of the caller's.
     pub const fn from_parts(lock: L, memory: M) -> Self {
-        Heap { lock, state: UnsafeCell::new(State::new(memory)) }
+        Heap { fronts: Fronts::new(lock), gate: Lock::new(), shared: UnsafeCell::new(Shared::new(memory)) }
     }
 
     /// A block for `layout`: aligned as it says, and at least as long. A request
@@ -139,28 +165,40 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// heap is as it was.
     #[inline]
     pub fn allocate(&self, layout: Layout) -> Option<NonNull<u8>> {
-        self.lock.lock();
+        let front = self.enter();
         if let Some(class) = SizeClass::of(layout) {
-            // SAFETY: the lock is held, so this is the only reference.
-            if let Some(block) = unsafe { &mut *self.state.get() }.cache.pop(class) {
-                // SAFETY: taken above.
-                unsafe { self.lock.unlock() };
+            // SAFETY: the front's lock is held, so this is the only reference.
+            if let Some(block) = unsafe { &mut *front.cache.get() }.pop(class) {
+                // SAFETY: `enter` took it.
+                unsafe { front.release() };
                 return Some(block);
             }
         }
-        // SAFETY: the lock is held.
-        unsafe { self.allocate_locked(layout) }
+        // SAFETY: the front's lock is held.
+        unsafe { self.allocate_in(front, layout) }.map(|(block, _)| block)
     }
 
-    /// The rest of it, where no list has a block.
+    /// The rest of it, where no list has a block; also whether the block reads as zero.
     ///
     /// # Safety
     ///
-    /// The caller holds the lock, and has not any more when this returns.
+    /// The caller holds the front's lock, and has not any more when this returns.
     #[inline(never)]
-    unsafe fn allocate_locked(&self, layout: Layout) -> Option<NonNull<u8>> {
-        // SAFETY: the caller holds the lock.
-        unsafe { self.with_locked(|state| state.allocate(layout)) }.map(|(block, _)| block)
+    unsafe fn allocate_in(&self, front: &Front<L>, layout: Layout) -> Option<(NonNull<u8>, bool)> {
+        // SAFETY: the caller holds the front's lock.
+        let mut hold = unsafe { self.hold(front) };
+        loop {
+            // SAFETY: it is held.
+            let block = unsafe { self.state(&hold) }.allocate(layout);
+            let done = block.is_some() || hold.all;
+            // SAFETY: it is held.
+            unsafe { self.finish(hold) };
+            if done {
+                return block;
+            }
+            // What there is may be in the lists of other fronts.
+            hold = self.hold_all();
+        }
     }
 
     /// As [`allocate`](Heap::allocate), and the block's bytes are zero.
@@ -168,7 +206,8 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         let (block, zero) = if SizeClass::of(layout).is_some() {
             (self.allocate(layout)?, false)
         } else {
-            self.with(|state| state.allocate(layout))?
+            // SAFETY: `enter` takes the front's lock.
+            unsafe { self.allocate_in(self.enter(), layout) }?
         };
         if !zero {
             // SAFETY: the block is `size` bytes long and ours.
@@ -187,28 +226,32 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// `block` came from this heap for this `layout` and is not used any more.
     #[inline]
     pub unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        self.lock.lock();
+        let front = self.enter();
         if let Some(class) = SizeClass::of(layout) {
-            // SAFETY: the lock is held, so this is the only reference; the caller says how long the block is, and that it
-            // is free.
-            if unsafe { (*self.state.get()).cache.push(class, block) } {
-                // SAFETY: taken above.
-                return unsafe { self.lock.unlock() };
+            // SAFETY: the front's lock is held, so this is the only reference; the caller says how long the block is, and
+            // that it is free.
+            if unsafe { (*front.cache.get()).push(class, block) } {
+                // SAFETY: `enter` took it.
+                return unsafe { front.release() };
             }
         }
-        // SAFETY: the lock is held; for the block as above.
-        unsafe { self.deallocate_locked(block, layout) };
+        // SAFETY: the front's lock is held; this function's contract for the block.
+        unsafe { self.deallocate_in(front, block, layout) };
     }
 
     /// The rest of it: the list of its class has the block, and one too many, or it has no class.
     ///
     /// # Safety
     ///
-    /// The caller holds the lock, and has not any more when this returns; the block as for `deallocate`.
+    /// The caller holds the front's lock, and has not any more when this returns; the block as for `deallocate`.
     #[inline(never)]
-    unsafe fn deallocate_locked(&self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: the caller holds the lock, and says how long the block is.
-        unsafe { self.with_locked(|state| state.deallocate(block, layout)) };
+    unsafe fn deallocate_in(&self, front: &Front<L>, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: the caller holds the front's lock, and says how long the block is.
+        unsafe {
+            let hold = self.hold(front);
+            self.state(&hold).deallocate(block, layout);
+            self.finish(hold);
+        }
     }
 
     /// Makes a block `new_size` bytes long, where it is if that can be. Its bytes
@@ -220,27 +263,70 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// `block` came from this heap for this `layout`; if a block is returned, the
     /// old one is not used any more. `new_size`, rounded up to the alignment, is
     /// at most `isize::MAX`.
-    #[inline]
+    #[inline(never)]
     pub unsafe fn reallocate(&self, block: NonNull<u8>, layout: Layout, new_size: usize) -> Option<NonNull<u8>> {
+        // SAFETY: the alignment is a layout's, and the caller says that the size is one.
+        let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
+        let (old, new) = (SizeClass::of(layout), SizeClass::of(new_layout));
+        if old.is_some() && old == new {
+            return Some(block);
+        }
+        // Small blocks move: copying one costs less than asking its neighbour. Others stay where they are if they can.
         // SAFETY: this function's contract says that the block is this heap's, for this layout.
-        self.with(|state| unsafe { state.reallocate(block, layout, new_size) })
+        if old.is_none() && unsafe { self.resize(block, layout, new_layout) } {
+            return Some(block);
+        }
+        let Some(moved) = self.allocate(new_layout) else {
+            // There is no other block, so this one becomes shorter.
+            let shorter = old.is_some() && new.is_some() && new_size <= layout.size();
+            // SAFETY: this function's contract says that the block is this heap's, for this layout.
+            return (shorter && unsafe { self.resize(block, layout, new_layout) }).then_some(block);
+        };
+        // SAFETY: two blocks, each at least as long as what is copied; the old one is not used after that.
+        unsafe {
+            ptr::copy_nonoverlapping(block.as_ptr(), moved.as_ptr(), layout.size().min(new_size));
+            self.deallocate(block, layout);
+        }
+        Some(moved)
+    }
+
+    /// Makes a block longer or shorter where it is, if that can be; it can always be shorter.
+    ///
+    /// # Safety
+    ///
+    /// The block is this heap's, for this layout, and nobody uses what it is to lose.
+    #[inline(never)]
+    unsafe fn resize(&self, block: NonNull<u8>, layout: Layout, new_layout: Layout) -> bool {
+        self.with(|State { depot, backend, .. }| {
+            // SAFETY: the caller says how long the block is.
+            let done = unsafe { backend.resize(block, block_len(layout.size()), block_len(new_layout.size())) };
+            if done {
+                if let Some(class) = SizeClass::of(layout) {
+                    depot.out[class.index()] -= 1;
+                }
+                if let Some(class) = SizeClass::of(new_layout) {
+                    depot.out[class.index()] += 1;
+                }
+            }
+            done
+        })
     }
 
     /// Figures of the heap. Walks the free lists.
     pub fn stats(&self) -> Stats {
-        self.with(|state| state.stats())
+        self.with_all(|state| state.stats())
     }
 
     /// Looks at the whole heap and says the first thing that is wrong with it.
     pub fn check(&self) -> Result<(), Fault> {
-        self.with(|state| check::check(&state.cache, &state.backend))
+        self.with_all(|state| state.check())
     }
 
     /// Gives back to the kernel whatever can be: pages that hold nothing, and
     /// segments, but for the first, in which nothing is in use.
     pub fn trim(&self) {
-        self.with(|state| {
-            state.cache.flush(&mut state.backend);
+        self.with_all(|mut state| {
+            state.flush();
             state.backend.release_empty_segments();
             state.backend.purge_all();
         });
@@ -261,42 +347,191 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         self.with(|state| state.backend.huge_from = Some(bytes));
     }
 
-    fn with<T>(&self, f: impl FnOnce(&mut State<M>) -> T) -> T {
-        self.lock.lock();
-        // SAFETY: the lock is held.
-        unsafe { self.with_locked(f) }
-    }
-
-    /// Does something with the state, unlocks, and only then ends the process if a promise was broken: who prints that may
-    /// allocate.
-    ///
-    /// # Safety
-    ///
-    /// The caller holds the lock, and has not any more when this returns.
+    /// A front, its lock taken.
     #[inline]
-    unsafe fn with_locked<T>(&self, f: impl FnOnce(&mut State<M>) -> T) -> T {
-        // SAFETY: the lock is held, so this is the only reference.
-        let result = f(unsafe { &mut *self.state.get() });
-        // SAFETY: the lock is held.
-        unsafe { self.finish() };
-        result
+    fn enter(&self) -> &Front<L> {
+        self.fronts.enter_alone().unwrap_or_else(|| self.enter_among_others())
     }
 
-    /// The end of each call that came to the back end.
+    /// The same where other threads may be there.
+    #[inline(never)]
+    fn enter_among_others(&self) -> &Front<L> {
+        if L::another().is_none() {
+            return self.wait_for(self.fronts.first());
+        }
+        self.fronts.try_enter().unwrap_or_else(|| self.enter_contended())
+    }
+
+    /// The same where the thread's front is taken.
+    #[cold]
+    #[inline(never)]
+    fn enter_contended(&self) -> &Front<L> {
+        match self.fronts.enter_another() {
+            Ok(front) => front,
+            Err(Contended::Many) => self.wait_for(self.fronts.own()),
+            Err(Contended::Few) => {
+                let first = self.wait_for(self.fronts.first());
+                // SAFETY: its lock has been taken.
+                unsafe {
+                    self.add_front(first);
+                    first.release();
+                }
+                self.wait_for(self.fronts.own())
+            }
+        }
+    }
+
+    /// Takes a front's lock, however long that takes.
+    #[inline(never)]
+    fn wait_for<'a>(&self, front: &'a Front<L>) -> &'a Front<L> {
+        if L::another().is_none() {
+            front.lock.lock();
+            return front;
+        }
+        for round in 0.. {
+            if front.lock.try_lock() {
+                break;
+            }
+            fronts::give_way(round, &self.gate);
+        }
+        front
+    }
+
+    /// Adds a front for the calling thread, if there is memory for it.
     ///
     /// # Safety
     ///
-    /// The caller holds the lock, and has not any more when this returns.
+    /// The caller holds the first front.
+    unsafe fn add_front(&self, first: &Front<L>) {
+        let Some(lock) = L::another() else { return };
+        if !self.fronts.has_room() {
+            let len = fronts::MOST * size_of::<Front<L>>();
+            let request = Request { len, count: 1, align: align_of::<Front<L>>() };
+            // SAFETY: the caller holds the first front, which is the only one.
+            let backend = unsafe { self.state(&Hold { front: first, all: true }) }.backend;
+            let run = backend.take(request).or_else(|| backend.extend(request).then(|| backend.take(request))?);
+            let Some(run) = run else { return };
+            // SAFETY: the run is as long and as aligned as that, and is never given back.
+            unsafe { self.fronts.set_room(run.at.cast()) };
+        }
+        // SAFETY: the caller holds the first front, and there is room.
+        unsafe { self.fronts.add(lock) };
+    }
+
+    /// Whether the gate is taken as well as a front. The caller holds a front.
+    #[inline]
+    fn several(&self) -> bool {
+        L::another().is_some() && self.fronts.several()
+    }
+
+    /// Locks what is shared.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the front's lock, which the result holds from now on.
+    #[inline(always)]
+    unsafe fn hold<'a>(&self, front: &'a Front<L>) -> Hold<'a, L> {
+        let several = self.several();
+        if several {
+            self.gate.lock();
+        }
+        Hold { front, all: !several }
+    }
+
+    /// Locks all there is.
+    #[cold]
     #[inline(never)]
-    unsafe fn finish(&self) {
-        // SAFETY: the lock is held, so this is the only reference.
-        let backend = unsafe { &mut (*self.state.get()).backend };
+    fn hold_all(&self) -> Hold<'_, L> {
+        let front = self.wait_for(self.fronts.first());
+        if self.several() {
+            self.fronts.further().for_each(|front| _ = self.wait_for(front));
+            self.gate.lock();
+        }
+        Hold { front, all: true }
+    }
+
+    /// What is held.
+    ///
+    /// # Safety
+    ///
+    /// It is held, and the last result is not used any more.
+    #[inline(always)]
+    unsafe fn state(&self, hold: &Hold<'_, L>) -> State<'_, L, M> {
+        // SAFETY: the front is held, and the gate, or the front is the only one: so these are the only references.
+        let (cache, Shared { depot, backend }) = unsafe { (&mut *hold.front.cache.get(), &mut *self.shared.get()) };
+        State { cache, depot, backend, fronts: hold.all.then_some(&self.fronts) }
+    }
+
+    /// The end of each call that came to what is shared: unlocks it, and only then ends the process if a promise was
+    /// broken: who prints that may allocate.
+    ///
+    /// # Safety
+    ///
+    /// It is held.
+    #[inline(never)]
+    unsafe fn finish(&self, hold: Hold<'_, L>) {
+        // SAFETY: the gate is held, or the only front.
+        let backend = unsafe { &mut (*self.shared.get()).backend };
         backend.tick();
         let misuse = backend.misuse.take();
-        // SAFETY: the caller holds it.
-        unsafe { self.lock.unlock() };
+        // SAFETY: all that is unlocked is held.
+        unsafe {
+            self.release_gate();
+            if hold.all && self.several() {
+                self.release_further();
+            }
+            hold.front.release();
+        }
         if let Some(misuse) = misuse {
             report(&misuse);
+        }
+    }
+
+    /// Unlocks what is shared, where there are several fronts.
+    ///
+    /// # Safety
+    ///
+    /// It is held, and a front.
+    #[inline]
+    unsafe fn release_gate(&self) {
+        if self.several() {
+            // SAFETY: it is held.
+            unsafe { self.gate.unlock() };
+        }
+    }
+
+    /// Unlocks the further fronts.
+    ///
+    /// # Safety
+    ///
+    /// All of them are held.
+    #[cold]
+    #[inline(never)]
+    unsafe fn release_further(&self) {
+        // SAFETY: they are held.
+        self.fronts.further().for_each(|front| unsafe { front.release() });
+    }
+
+    /// Does something with a front and what is shared.
+    #[inline(always)]
+    fn with<T>(&self, f: impl FnOnce(State<'_, L, M>) -> T) -> T {
+        // SAFETY: `enter` takes the front's lock, and `finish` ends the hold.
+        unsafe {
+            let hold = self.hold(self.enter());
+            let result = f(self.state(&hold));
+            self.finish(hold);
+            result
+        }
+    }
+
+    /// Does something with all fronts and what is shared.
+    fn with_all<T>(&self, f: impl FnOnce(State<'_, L, M>) -> T) -> T {
+        let hold = self.hold_all();
+        // SAFETY: it is held until `finish` ends that.
+        unsafe {
+            let result = f(self.state(&hold));
+            self.finish(hold);
+            result
         }
     }
 }
@@ -316,12 +551,18 @@ impl<L, M> core::fmt::Debug for Heap<L, M> {
     }
 }
 
-impl<M: Memory> State<M> {
-    const fn new(memory: M) -> State<M> {
-        State { cache: Cache::new(), backend: Backend::new(memory) }
+impl<M> Shared<M> {
+    const fn new(memory: M) -> Shared<M>
+    where
+        M: Memory,
+    {
+        Shared { depot: Depot::new(), backend: Backend::new(memory) }
     }
+}
 
+impl<L: RawMutex, M: Memory> State<'_, L, M> {
     /// A block, and whether it reads as zero.
+    #[inline(always)]
     fn allocate(&mut self, layout: Layout) -> Option<(NonNull<u8>, bool)> {
         let class = SizeClass::of(layout);
         if let Some(class) = class
@@ -330,27 +571,34 @@ impl<M: Memory> State<M> {
             return Some((block, false));
         }
         let len = class.map_or_else(|| block_len(layout.size()), SizeClass::len);
-        self.serve(Request { len, count: 1, align: layout.align().max(GRANULE) }, |state, request| match class {
-            Some(class) => state.cache.refill(class, &mut state.backend).map(|at| Blocks { at, count: 1, zero: false }),
-            None => {
-                state.cache.drain_excess(&mut state.backend);
-                state.backend.take(request)
-            }
-        })
-        .map(|run| (run.at, run.zero))
+        self.serve(class, Request { len, count: 1, align: layout.align().max(GRANULE) }).map(|run| (run.at, run.zero))
     }
 
-    /// Serves a request that `take` may serve, after some effort: joins what is in some lists, lets the heap grow, joins
-    /// what is in all lists, looks at every chunk.
-    #[inline(never)]
-    fn serve(&mut self, request: Request, take: impl Fn(&mut Self, Request) -> Option<Blocks>) -> Option<Blocks> {
+    /// Serves a request, after some effort: joins what is in some lists, lets the heap grow, joins what is in all lists,
+    /// looks at every chunk. If other fronts are not held, it goes no further than to grow.
+    #[inline(always)]
+    fn serve(&mut self, class: Option<SizeClass>, request: Request) -> Option<Blocks> {
         for effort in 0..=4 {
-            if let Some(run) = take(self, request) {
-                return Some(run);
+            let run = match class {
+                Some(class) => {
+                    let block = self.cache.refill(class, self.depot, self.backend);
+                    block.map(|at| Blocks { at, count: 1, zero: false })
+                }
+                None => {
+                    self.depot.drain_excess(self.backend);
+                    self.backend.take(request)
+                }
+            };
+            if run.is_some() {
+                return run;
             }
             match effort {
-                0 => self.cache.flush_some(&mut self.backend),
-                2 => self.cache.flush(&mut self.backend),
+                0 => {
+                    self.depot.drain_some(self.backend);
+                    self.cache.flush_some(self.depot, self.backend);
+                }
+                2 if self.fronts.is_none() => return None,
+                2 => self.flush(),
                 // What was in the lists may have been all that kept a segment: so the heap may grow once more.
                 4 => break,
                 _ => drop(self.backend.extend(request)),
@@ -366,67 +614,51 @@ impl<M: Memory> State<M> {
     }
 
     /// Takes a block back that has no class, or is in its list, which has one too many then.
-    #[inline(never)]
+    #[inline(always)]
     unsafe fn deallocate(&mut self, block: NonNull<u8>, layout: Layout) {
         match SizeClass::of(layout) {
-            Some(class) => self.cache.overflow(class, &mut self.backend),
+            Some(class) => self.cache.overflow(class, self.depot, self.backend),
             // SAFETY: the caller says how long the block is, and that it is free.
             None => unsafe { self.backend.give(block, block_len(layout.size())) },
         }
     }
 
-    #[inline(never)]
-    unsafe fn reallocate(&mut self, block: NonNull<u8>, layout: Layout, new_size: usize) -> Option<NonNull<u8>> {
-        // SAFETY: the alignment is a layout's, and the caller says that the size is one.
-        let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
-        let (old, new) = (SizeClass::of(layout), SizeClass::of(new_layout));
-        match (old, new) {
-            (Some(old), Some(new)) if old == new => return Some(block),
-            (None, _) => {
-                // To be shorter, with a class or without, it stays where it is.
-                let (old_len, new_len) = (block_len(layout.size()), block_len(new_size));
-                // SAFETY: the caller says how long the block is.
-                if unsafe { self.backend.resize(block, old_len, new_len) } {
-                    if let Some(new) = new {
-                        self.cache.out[new.index()] += 1;
-                    }
-                    return Some(block);
-                }
-            }
-            // Small blocks move: copying one costs less than asking its neighbour.
-            _ => {}
+    /// Gives all that is in lists and batches to the back end; the other fronts are held.
+    #[inline(always)]
+    fn flush(&mut self) {
+        self.depot.drain_all(self.backend);
+        self.cache.flush(self.depot, self.backend);
+        for front in self.fronts.into_iter().flat_map(Fronts::further) {
+            // SAFETY: all fronts are held, and nobody else has a reference to this cache.
+            unsafe { &mut *front.cache.get() }.flush(self.depot, self.backend);
         }
-        let Some((moved, _)) = self.allocate(new_layout) else {
-            let (old, new) = (old?, new.filter(|_| new_size <= layout.size())?);
-            // There is no other block, so this one becomes shorter.
-            self.cache.out[old.index()] -= 1;
-            self.cache.out[new.index()] += 1;
-            // SAFETY: the caller says how long the block is.
-            unsafe { self.backend.resize(block, old.len(), new.len()) };
-            return Some(block);
-        };
-        // SAFETY: two blocks, each at least as long as what is copied; the old
-        // one is not used after that, and has the length of its class.
-        unsafe {
-            ptr::copy_nonoverlapping(block.as_ptr(), moved.as_ptr(), layout.size().min(new_size));
-            if !old.is_some_and(|class| self.cache.push(class, block)) {
-                self.deallocate(block, layout);
-            }
-        }
-        Some(moved)
+    }
+
+    /// The caches that are held.
+    fn caches(&self) -> impl Iterator<Item = &Cache> + Clone {
+        let further = self.fronts.into_iter().flat_map(Fronts::further);
+        // SAFETY: all fronts are held, and nobody has a unique reference to this cache.
+        core::iter::once(&*self.cache).chain(further.map(|front| unsafe { &*front.cache.get() }))
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        check::check(self.caches(), self.depot, self.backend)
     }
 
     fn stats(&self) -> Stats {
+        // The room for fronts is nobody's block.
+        let own = if self.fronts.is_some_and(Fronts::has_room) { fronts::MOST * size_of::<Front<L>>() } else { 0 };
         let mut classes = [Class::default(); CLASSES];
         let mut listed = 0;
         for (class, figures) in SizeClass::all().zip(&mut classes) {
-            figures.listed = self.cache.list(class).count();
-            figures.live = self.cache.out[class.index()] - figures.listed;
+            let in_lists: usize = self.caches().map(|cache| cache.list(class).count()).sum();
+            figures.listed = in_lists + self.depot.blocks(class).count();
+            figures.live = self.depot.out[class.index()] - figures.listed;
             listed += figures.listed * class.len();
         }
         let out = self.backend.out();
         Stats {
-            live: out - listed,
+            live: out - listed - own,
             peak: self.backend.peak,
             listed,
             free: self.backend.free,

@@ -31,18 +31,20 @@ const AWAKE: u32 = 2;
 const SLEEPER: u32 = 4;
 
 impl Lock {
+    /// Takes the lock if it is free and there is no other thread that could take it.
+    #[inline]
+    pub(super) fn take_alone(&self) -> bool {
+        let taken = has_one_thread() && self.state.load(Relaxed) == FREE;
+        if taken {
+            self.state.store(HELD, Relaxed);
+        }
+        taken
+    }
+
     /// Takes the lock if it is free and nobody waits for it.
     #[inline]
     pub(super) fn take(&self) -> bool {
-        if has_one_thread() {
-            let free = self.state.load(Relaxed) == FREE;
-            if free {
-                self.state.store(HELD, Relaxed);
-            }
-            free
-        } else {
-            self.state.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
-        }
+        self.state.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
     }
 
     /// Makes the lock free.
@@ -56,6 +58,12 @@ impl Lock {
                 self.wake(state);
             }
         }
+    }
+
+    /// Makes the lock free, where nobody waits for it in [`wait`](Lock::wait): a plain store, since there is nobody to wake.
+    #[inline]
+    pub(super) fn give_unawaited(&self) {
+        self.state.store(FREE, Release);
     }
 
     /// Takes the lock when it is free.

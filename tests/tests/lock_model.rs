@@ -32,11 +32,15 @@ mod lock {
         }
 
         pub(super) fn try_lock(&self) -> bool {
-            self.take()
+            self.take_alone() || self.take()
         }
 
         pub(super) fn unlock(&self) {
             self.give();
+        }
+
+        pub(super) fn unlock_unawaited(&self) {
+            self.give_unawaited();
         }
     }
 
@@ -146,6 +150,34 @@ fn two_threads_twice_with_four_preemptions() {
 #[test]
 fn three_threads_with_three_preemptions() {
     contend(&[2, 1, 1], Some(3));
+}
+
+/// As a front of the heap is taken and released: nobody sleeps. Who finds it taken goes elsewhere.
+#[test]
+fn three_threads_that_do_not_wait() {
+    loom::model(|| {
+        let guarded = Guarded::new();
+        let work = |guarded: &Guarded| {
+            let taken = guarded.lock.try_lock();
+            if taken {
+                // SAFETY: the lock is held.
+                guarded.number.with_mut(|number| unsafe { *number += 1 });
+                guarded.lock.unlock_unawaited();
+            }
+            usize::from(taken)
+        };
+        let others: Vec<_> = (0..2)
+            .map(|_| {
+                let guarded = guarded.clone();
+                loom::thread::spawn(move || work(&guarded))
+            })
+            .collect();
+        let mut sum = work(&guarded);
+        sum += others.into_iter().map(|other| other.join().unwrap()).sum::<usize>();
+        assert!(sum > 0 && guarded.lock.try_lock());
+        // SAFETY: the lock is held.
+        assert_eq!(guarded.number.with(|number| unsafe { *number }), sum);
+    });
 }
 
 #[test]

@@ -3,21 +3,28 @@
 extern crate std;
 
 use std::alloc::Layout;
+use std::boxed::Box;
 use std::vec::Vec;
 
-use super::super::State;
-use super::super::check::{Fault, check};
+use super::super::check::Fault;
 use super::super::class::SizeClass;
 use super::super::system::SystemMemory;
+use super::super::{Heap, State};
 use super::*;
+use crate::lock::Unlocked;
+
+type Used = State<'static, Unlocked, SystemMemory>;
 
 fn layout(size: usize, align: usize) -> Layout {
     Layout::from_size_align(size, align).expect("a test's layout")
 }
 
 /// A heap with free chunks of all kinds between blocks, and blocks in lists.
-fn used() -> State<SystemMemory> {
-    let mut state = State::new(SystemMemory::new());
+fn used() -> Used {
+    // SAFETY: this test alone has it.
+    let heap: &'static Heap<Unlocked> = Box::leak(Box::new(unsafe { Heap::new_unlocked() }));
+    // SAFETY: it is held from now on.
+    let mut state = unsafe { heap.state(&heap.hold_all()) };
     let sizes = [16, 48, 700, 1024, 5000, 9000, 9000, 30_000, 140_000, 300_000, 3 << 20];
     let mut blocks = Vec::new();
     for round in 0..40 {
@@ -42,28 +49,24 @@ fn used() -> State<SystemMemory> {
     // What small blocks leave between them.
     for (class, number) in SizeClass::all().zip(0..) {
         if number % 2 == 0 {
-            state.cache.flush_class(class, &mut state.backend);
+            state.cache.flush_class(class, state.depot, state.backend);
         }
     }
-    assert_eq!(check(&state.cache, &state.backend), Ok(()));
+    assert_eq!(state.check(), Ok(()));
     state
 }
 
 /// Breaks a heap, and says what is found; then mends it, so that no other fault was made.
-fn found<T>(
-    state: &mut State<SystemMemory>,
-    harm: impl FnOnce(&mut State<SystemMemory>) -> T,
-    mend: impl FnOnce(&mut State<SystemMemory>, T),
-) -> Fault {
+fn found<T>(state: &mut Used, harm: impl FnOnce(&mut Used) -> T, mend: impl FnOnce(&mut Used, T)) -> Fault {
     let was = harm(state);
-    let fault = check(&state.cache, &state.backend).expect_err("it was broken");
+    let fault = state.check().expect_err("it was broken");
     mend(state, was);
-    assert_eq!(check(&state.cache, &state.backend), Ok(()), "it is mended");
+    assert_eq!(state.check(), Ok(()), "it is mended");
     fault
 }
 
 /// The free chunks that satisfy something.
-fn chunks(state: &State<SystemMemory>, wanted: impl Fn(FreeChunk) -> bool) -> Vec<FreeChunk> {
+fn chunks(state: &Used, wanted: impl Fn(FreeChunk) -> bool) -> Vec<FreeChunk> {
     (0..super::super::bins::BINS)
         .flat_map(|bin| state.backend.bins.chunks(bin))
         .filter(|chunk| wanted(*chunk))
@@ -99,14 +102,14 @@ fn an_edge_that_is_none() {
     let segment = unsafe { state.backend.segment_of(chunk.start()) }.expect("it is in one");
     let inside = segment.offset(chunk.start()) + 3 * GRANULE;
     segment.set_edge(inside);
-    assert_eq!(check(&state.cache, &state.backend), Err(Fault::Chunk(address(chunk))));
+    assert_eq!(state.check(), Err(Fault::Chunk(address(chunk))));
     segment.clear_edge(inside);
-    assert_eq!(check(&state.cache, &state.backend), Ok(()));
+    assert_eq!(state.check(), Ok(()));
 }
 
 #[test]
 fn chunks_that_are_not_joined() {
-    let mut state = used();
+    let state = used();
     let chunk = chunks(&state, |c| c.len() > LONG && c.dirty(c.len()) == 0)[0];
     // SAFETY: the only segment that this test looks at.
     let segment = unsafe { state.backend.segment_of(chunk.start()) }.expect("it is in one");
@@ -116,10 +119,10 @@ fn chunks_that_are_not_joined() {
         state.backend.put(segment, Span { end: whole.start + 2 * GRANULE, ..whole });
         state.backend.put(segment, Span { start: whole.start + 2 * GRANULE, ..whole });
     }
-    assert_eq!(check(&state.cache, &state.backend), Err(Fault::Unjoined(address(chunk) + 2 * GRANULE)));
+    assert_eq!(state.check(), Err(Fault::Unjoined(address(chunk) + 2 * GRANULE)));
 
     // One that touches the top.
-    let mut state = used();
+    let state = used();
     let run = state.backend.take(Request { len: 4096, count: 1, align: GRANULE }).expect("memory");
     // SAFETY: the only segment that this test looks at.
     let segment = unsafe { state.backend.segment_of(run.at) }.expect("it is in one");
@@ -128,7 +131,7 @@ fn chunks_that_are_not_joined() {
     // SAFETY: above the top that was, and committed as far as `soft`.
     unsafe { state.backend.put(segment, Span { start: top, end: top + 64, dirty: 0, done: 0, age: Age::New }) };
     let at = segment.at(top).addr().get();
-    let fault = check(&state.cache, &state.backend);
+    let fault = state.check();
     assert!(matches!(fault, Err(Fault::Unjoined(found)) if found <= at), "{fault:?}");
 }
 
@@ -202,14 +205,14 @@ fn sums_that_are_wrong() {
     let fields: [fn(&mut Backend<SystemMemory>) -> &mut usize; 3] =
         [|b| &mut b.free, |b| &mut b.used, |b| &mut b.dirty];
     for field in fields {
-        let harm = |state: &mut State<_>| *field(&mut state.backend) += GRANULE;
-        let fault = found(&mut state, harm, |state, ()| *field(&mut state.backend) -= GRANULE);
+        let harm = |state: &mut Used| *field(state.backend) += GRANULE;
+        let fault = found(&mut state, harm, |state, ()| *field(state.backend) -= GRANULE);
         assert_eq!(fault, Fault::Sum);
     }
     // More blocks are said to be out than there is memory for.
     let class = SizeClass::of(layout(8000, 8)).expect("it has a class");
-    let harm = |state: &mut State<_>| state.cache.out[class.index()] += 1 << 30;
-    assert_eq!(found(&mut state, harm, |state, ()| state.cache.out[class.index()] -= 1 << 30), Fault::Sum);
+    let harm = |state: &mut Used| state.depot.out[class.index()] += 1 << 30;
+    assert_eq!(found(&mut state, harm, |state, ()| state.depot.out[class.index()] -= 1 << 30), Fault::Sum);
 }
 
 #[test]
@@ -222,11 +225,11 @@ fn lists_that_hold_what_is_no_block() {
     // SAFETY: inside of it.
     let elsewhere = unsafe { NonNull::from(&mut elsewhere).cast::<u8>().add(16) };
     for wrong in [free, elsewhere] {
-        let mut state = used();
-        state.cache.out[class.index()] += 1;
+        let state = used();
+        state.depot.out[class.index()] += 1;
         // SAFETY: memory that the test may write to; the heap is not used after that.
         let _ = unsafe { state.cache.push(class, wrong) };
-        let fault = check(&state.cache, &state.backend);
+        let fault = state.check();
         assert!(matches!(fault, Err(Fault::List(_) | Fault::Sum | Fault::Chunk(_))), "{fault:?}");
         if wrong == elsewhere {
             assert_eq!(fault, Err(Fault::List(wrong.addr().get())));
@@ -237,16 +240,16 @@ fn lists_that_hold_what_is_no_block() {
     let (block, _) = state.allocate(layout(48, 8)).expect("memory");
     // SAFETY: the same block twice, which is the fault.
     let _ = unsafe { (state.cache.push(class, block), state.cache.push(class, block)) };
-    assert!(matches!(check(&state.cache, &state.backend), Err(Fault::List(_))));
+    assert!(matches!(state.check(), Err(Fault::List(_))));
     // A number that is not the list's.
     let mut state = used();
     let (block, _) = state.allocate(layout(48, 8)).expect("memory");
     // SAFETY: a block of that class.
     let _ = unsafe { state.cache.push(class, block) };
     let _ = state.cache.pop(class);
-    assert_eq!(check(&state.cache, &state.backend), Ok(()));
+    assert_eq!(state.check(), Ok(()));
     state.cache.miscount(class);
-    assert_eq!(check(&state.cache, &state.backend), Err(Fault::List(0)));
+    assert_eq!(state.check(), Err(Fault::List(0)));
 }
 
 #[test]
@@ -258,7 +261,7 @@ fn what_is_freed_wrongly_is_found_out() {
     };
     let mut own = std::vec![0u8; 200_000];
     let foreign = NonNull::new(own.as_mut_ptr()).expect("a pointer");
-    let (mut heap, block) = state();
+    let (heap, block) = state();
     // SAFETY: none: these are the faults. The heap touches none of it.
     unsafe {
         heap.backend.give(foreign, 100_000);
@@ -274,7 +277,7 @@ fn what_is_freed_wrongly_is_found_out() {
     let misuse = heap.backend.misuse.take().expect("seen");
     // The second time it is a part of a chunk, or above the top.
     assert!(!misuse.what.is_empty() && misuse.address == block.addr().get(), "{misuse:?}");
-    assert_eq!(check(&heap.cache, &heap.backend), Ok(()), "none of them did any harm");
+    assert_eq!(heap.check(), Ok(()), "none of them did any harm");
     let text = std::format!("{}", Misuse { address: 0x7f00_12ab, what: "is free already" });
     assert_eq!(text, "a block was freed that is free already: 0x7f0012ab");
     assert!(std::format!("{}", Misuse { address: 0, what: "" }).ends_with(": 0x0"));

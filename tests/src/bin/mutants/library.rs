@@ -30,10 +30,11 @@ pub(super) const LIB: &str = "--lib";
 const HEAP: &str = "heap";
 const RULES: &str = "rules";
 const RESERVED: &str = "arena";
-/// A model may end the process in the middle of a panic.
+/// A model, or threads that wait for one another, may end the process in the middle.
 pub(super) const LOCK_MODEL: &str = "lock_model";
+pub(super) const HEAP_THREADS: &str = "heap_threads";
 
-pub(super) const SUITES: [&str; 5] = [LIB, HEAP, RULES, RESERVED, LOCK_MODEL];
+pub(super) const SUITES: [&str; 6] = [LIB, HEAP, RULES, RESERVED, LOCK_MODEL, HEAP_THREADS];
 
 pub(super) const MUTANTS: &[Mutant] = &[
     // What is carved and joined.

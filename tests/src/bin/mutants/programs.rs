@@ -3,7 +3,7 @@
 use rt0_tests::port::Port;
 
 use super::Mutant;
-use super::library::LOCK_MODEL;
+use super::library::{HEAP_THREADS, LOCK_MODEL};
 
 const AMD64: &str = "arch/freebsd_amd64/mod.rs";
 const I386: &str = "arch/freebsd_386/mod.rs";
@@ -11,6 +11,8 @@ const OS: &str = "src/os/freebsd/mod.rs";
 const NUMBERS: &str = "src/os/freebsd/nr.rs";
 const MEMORY: &str = "src/vm.rs";
 const LOCK: &str = "src/lock/word.rs";
+const HEAP: &str = "src/heap/mod.rs";
+const FRONTS: &str = "src/heap/fronts.rs";
 const THREAD: &str = "src/thread.rs";
 const ENTRY_AMD64: &str = "arch/cpu/amd64/entry.rs";
 const ENTRY_386: &str = "arch/cpu/386/entry.rs";
@@ -248,6 +250,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         seen_by: LOCK_MODEL,
     },
     Mutant {
+        name: "a front is not given with all that came before",
+        port: Some(Port::linux_amd64),
+        file: LOCK,
+        edits: &[(
+            "pub(super) fn give_unawaited(&self) {\n        self.state.store(FREE, Release)",
+            "pub(super) fn give_unawaited(&self) {\n        self.state.store(FREE, Relaxed)",
+        )],
+        seen_by: LOCK_MODEL,
+    },
+    Mutant {
         name: "lock forgets who was woken",
         port: Some(Port::linux_amd64),
         file: LOCK,
@@ -268,8 +280,53 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "the only thread is not kept out by itself",
         port: Some(Port::linux_amd64),
         file: LOCK,
-        edits: &[("let free = self.state.load(Relaxed) == FREE", "let free = true")],
+        edits: &[("has_one_thread() && self.state.load(Relaxed) == FREE", "has_one_thread()")],
         seen_by: LOCK_MODEL,
+    },
+    Mutant {
+        name: "the lists of one front are not emptied",
+        port: Some(Port::linux_amd64),
+        file: HEAP,
+        edits: &[("into_iter().flat_map(Fronts::further) {", "into_iter().flat_map(Fronts::further).skip(1) {")],
+        seen_by: HEAP_THREADS,
+    },
+    Mutant {
+        name: "other fronts are not looked at before a request is refused",
+        port: Some(Port::linux_amd64),
+        file: HEAP,
+        edits: &[("let done = block.is_some() || hold.all;", "let done = true;")],
+        seen_by: HEAP_THREADS,
+    },
+    Mutant {
+        name: "the back end is locked before the fronts",
+        port: Some(Port::linux_amd64),
+        file: HEAP,
+        edits: &[(
+            "self.fronts.further().for_each(|front| _ = self.wait_for(front));\n            self.gate.lock();",
+            "self.gate.lock();\n            self.fronts.further().for_each(|front| _ = self.wait_for(front));",
+        )],
+        seen_by: HEAP_THREADS,
+    },
+    Mutant {
+        name: "the back end is not locked",
+        port: Some(Port::linux_amd64),
+        file: HEAP,
+        edits: &[("if several {\n            self.gate.lock();\n        }", "")],
+        seen_by: HEAP_THREADS,
+    },
+    Mutant {
+        name: "a thread does not move to the front that was free",
+        port: Some(Port::linux_amd64),
+        file: FRONTS,
+        edits: &[("slot.store(number, Release);", "")],
+        seen_by: HEAP_THREADS,
+    },
+    Mutant {
+        name: "a new front is nobody's",
+        port: Some(Port::linux_amd64),
+        file: FRONTS,
+        edits: &[("self.slot().store(count + 1, Release);", "")],
+        seen_by: HEAP_THREADS,
     },
     Mutant {
         name: "a wake-up for whoever sleeps at each release",

@@ -1,0 +1,175 @@
+//! The depot: batches of free blocks between the caches and the back end.
+//!
+//! A cache's list that is full comes here whole, as a batch, and whichever cache has an empty list of that class takes
+//! it whole: to pass hundreds of blocks from one thread to another costs a few instructions, and a number of blocks that
+//! goes up and down costs nothing. Once an eighth of what is in use is here ([`KEPT_SHARE`]), batches do not come back
+//! but go to the back end, which joins what lies side by side, before more is taken from there; and half of what is in
+//! use ([`MOST_SHARE`]) is never here. A program that frees all and ends has joined nothing.
+//!
+//! Bounds. A call hands at most [`DRAIN`] blocks and one batch to the back end, but for those that would be refused
+//! otherwise: they empty the depot.
+
+use core::ptr::NonNull;
+
+use super::backend::Backend;
+use super::class::{CLASSES, SizeClass};
+use super::memory::Memory;
+
+/// As many blocks go from batches to the back end at once, and those of a batch that is begun.
+const DRAIN: usize = 2048;
+
+/// Batches come back while at most this part of what is in use is here ...
+const KEPT_SHARE: usize = 8;
+/// ... or this many bytes.
+const KEPT_MIN: usize = if usize::BITS == 64 { 5 * 1024 * 1024 } else { 3 * 1024 * 1024 };
+/// At most this part of what is in use is here ...
+const MOST_SHARE: usize = 2;
+/// ... or this many bytes.
+const MOST_MIN: usize = 8 * 1024 * 1024;
+
+/// A free block: its first word links to the next one of its list or batch. In the first block of a
+/// batch the second word links to the first block of the next batch, in its second block it is their number.
+pub(super) type Link = Option<NonNull<u8>>;
+
+/// The batches. All zeroes is an empty depot.
+#[derive(Debug)]
+pub(super) struct Depot {
+    /// The first batch of each class.
+    batches: [Link; CLASSES],
+    /// Bytes in them.
+    bytes: usize,
+    /// Bits of the classes that may have any.
+    marks: [u32; CLASSES.div_ceil(32)],
+    /// Blocks of each class that are out of the back end: live, in a cache or here.
+    pub(super) out: [usize; CLASSES],
+}
+
+/// What follows a block in its list or batch.
+///
+/// # Safety
+///
+/// The block is in one.
+#[inline]
+pub(super) unsafe fn next(block: NonNull<u8>) -> Link {
+    // SAFETY: this function's contract: the block is free and its first word is a link.
+    unsafe { block.cast::<Link>().read() }
+}
+
+impl Depot {
+    pub(super) const fn new() -> Depot {
+        Depot { batches: [None; CLASSES], bytes: 0, marks: [0; CLASSES.div_ceil(32)], out: [0; CLASSES] }
+    }
+
+    /// Makes a batch of a list of `held` blocks; of a single block none can be made, and the list stays as it is.
+    pub(super) fn put<M: Memory>(&mut self, class: SizeClass, list: &mut Link, held: usize, backend: &mut Backend<M>) {
+        let i = class.index();
+        // SAFETY: the caller's list.
+        let second = list.and_then(|first| unsafe { next(first) });
+        let (Some(first), Some(second)) = (*list, second) else { return };
+        // SAFETY: free blocks, which are at least two words long.
+        unsafe {
+            first.cast::<Link>().add(1).write(self.batches[i]);
+            second.cast::<usize>().add(1).write(held);
+        }
+        self.batches[i] = Some(first);
+        self.marks[i / 32] |= 1 << (i % 32);
+        self.bytes += held * class.len();
+        *list = None;
+        if self.bytes > (backend.out() / MOST_SHARE).max(MOST_MIN) {
+            self.drain(held + DRAIN, backend);
+        }
+    }
+
+    /// Takes a batch of a class, and says how many blocks it has.
+    pub(super) fn take(&mut self, class: SizeClass) -> Option<(NonNull<u8>, usize)> {
+        let i = class.index();
+        let first = self.batches[i]?;
+        // SAFETY: the first block of a batch, which has a second one.
+        let (following, held) = unsafe {
+            let second = first.cast::<NonNull<u8>>().read();
+            (first.cast::<Link>().add(1).read(), second.cast::<usize>().add(1).read())
+        };
+        self.batches[i] = following;
+        if following.is_none() {
+            self.marks[i / 32] &= !(1 << (i % 32));
+        }
+        self.bytes -= held * class.len();
+        Some((first, held))
+    }
+
+    /// Gives at least `enough` blocks of batches to the back end, or all there are.
+    fn drain<M: Memory>(&mut self, enough: usize, backend: &mut Backend<M>) {
+        if self.bytes == 0 {
+            return;
+        }
+        let mut given = 0;
+        for class in SizeClass::all() {
+            let i = class.index();
+            while self.marks[i / 32] >> (i % 32) & 1 != 0 {
+                if given >= enough {
+                    return;
+                }
+                let Some((batch, held)) = self.take(class) else { break };
+                self.give(class, Some(batch), backend);
+                given += held;
+            }
+        }
+    }
+
+    /// Gives some batches to the back end if more is here than may come back.
+    pub(super) fn drain_excess<M: Memory>(&mut self, backend: &mut Backend<M>) {
+        if self.bytes > KEPT_MIN && self.bytes > backend.out() / KEPT_SHARE {
+            self.drain(DRAIN, backend);
+        }
+    }
+
+    /// Gives some batches to the back end, if there are any.
+    pub(super) fn drain_some<M: Memory>(&mut self, backend: &mut Backend<M>) {
+        self.drain(DRAIN, backend);
+    }
+
+    /// Gives all batches to the back end.
+    pub(super) fn drain_all<M: Memory>(&mut self, backend: &mut Backend<M>) {
+        self.drain(usize::MAX, backend);
+    }
+
+    /// Gives blocks that were taken out of a list to the back end.
+    pub(super) fn give<M: Memory>(&mut self, class: SizeClass, mut blocks: Link, backend: &mut Backend<M>) {
+        let len = class.len();
+        while let Some(first) = blocks {
+            // Blocks that were freed one after the other often lie side by side: such a run is given as one.
+            let (mut at, mut run_len) = (first, 0);
+            while let Some(block) = blocks {
+                if block.addr().get() + len == at.addr().get() {
+                    at = block;
+                } else if block.addr().get() != at.addr().get() + run_len {
+                    break;
+                }
+                run_len += len;
+                self.out[class.index()] -= 1;
+                // SAFETY: the caller's list.
+                blocks = unsafe { next(block) };
+            }
+            // SAFETY: blocks in a list are free and have the class's length.
+            unsafe { backend.give(at, run_len) };
+        }
+    }
+
+    /// The blocks of the batches of a class.
+    pub(super) fn blocks(&self, class: SizeClass) -> impl Iterator<Item = NonNull<u8>> {
+        // SAFETY: the first block of a batch.
+        let following = |batch: &NonNull<u8>| unsafe { batch.cast::<Link>().add(1).read() };
+        core::iter::successors(self.batches[class.index()], following).flat_map(|batch| chain(Some(batch)))
+    }
+
+    /// How many bytes the batches are said to hold.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// The blocks from this one on.
+pub(super) fn chain(head: Link) -> impl Iterator<Item = NonNull<u8>> {
+    // SAFETY: the heads that callers have are those of lists and batches.
+    core::iter::successors(head, |block| unsafe { next(*block) })
+}
