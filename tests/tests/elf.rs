@@ -351,11 +351,13 @@ fn a_static_pie_says_the_same() -> Result<()> {
 
         // The same jobs for each kind, and last a program with a relocation that nobody knows.
         let limit = Some(64 << 20);
-        let cases: [(&str, &[&str], Option<u64>); 4] = [
+        let cases: [(&str, &[&str], Option<u64>); 5] = [
             ("hello", &[], None),
             ("limits", &["--policy=fit"], None),
             ("limits", &["--no-bitmap"], limit),
             ("limits", &["--no"], None),
+            // Finds its variables by the program headers.
+            ("collect", &["segments"], None),
         ];
         let kinds = ["bin", "pie", "relr"];
         let of_kind = |kind| cases.iter().filter(move |(name, ..)| kind != "relr" || *name == "limits");

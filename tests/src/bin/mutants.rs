@@ -1,4 +1,4 @@
-//! Breaks stubs, memory, lock and threads on purpose, one way at a time, and checks that a test turns red for each.
+//! Breaks stubs, memory, lock, threads and collector on purpose, one way at a time, and checks that a test turns red for each.
 //!
 //! Each mutant is a replacement of text in a copy of the tree. Its programs are built as `make dist` builds them, and
 //! the suite runs that has the test which must see the mutant. If that test stays green the tests have a hole, and this
@@ -56,6 +56,8 @@ const UNALIGNED: &str = "mmap_answers_an_unaligned_address";
 const WAKES: &str = "wake_ups_are_no_more_than_sleeps";
 /// A suite of its own, which needs no programs; a model may end the process in the middle of a panic.
 const LOCK_MODEL: &str = "lock_model";
+/// The same: the collector beside a graph, on this machine.
+const COLLECTOR: &str = "gc";
 const VARIABLES_ON_X86: &str = "variables_on_linux_386_and_linux_amd64";
 const VARIABLES_ON_ARM: &str = "variables_on_linux_arm";
 const VARIABLES_ON_FREEBSD: &str = "variables_on_freebsd_under_the_runner";
@@ -646,6 +648,124 @@ const MUTANTS: &[Mutant] = &[
         edits: &[("SA_SIGINFO: u32 = 0x40", "SA_SIGINFO: u32 = 4")],
         seen_by: STACKS_ON_FREEBSD,
     },
+    Mutant {
+        name: "mark: an edge that finds no room is forgotten",
+        port: Port::linux_amd64,
+        file: "src/gc/mark.rs",
+        edits: &[("            self.mark_later(object);\n", "            let _ = object;\n")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "mark: the rest of a long object is forgotten",
+        port: Port::linux_amd64,
+        file: "src/gc/mark.rs",
+        edits: &[("            self.push(rest | REST);\n", "            self.pop();\n")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "mark: of the blocks that wait only one is scanned",
+        port: Port::linux_amd64,
+        file: "src/gc/mark.rs",
+        edits: &[("self.waiting = if next == self.waiting { 0 } else { next };", "self.waiting = 0;")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "mark: the ring ends before it is empty",
+        port: Port::linux_amd64,
+        file: "src/gc/mark.rs",
+        edits: &[("while idle <= RING {", "while idle < RING / 2 {")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "sweep: what reaches into the next word is a hole",
+        port: Port::linux_amd64,
+        file: "src/gc/sweep.rs",
+        edits: &[("usize::from(last == Last::Live)", "0")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "sweep: a group without marks is free, whatever reaches into it",
+        port: Port::linux_amd64,
+        file: "src/gc/sweep.rs",
+        edits: &[("if marks == 0 && last == Last::Hole {", "if marks == 0 {")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "sweep: an object stays marked",
+        port: Port::linux_amd64,
+        file: "src/gc/sweep.rs",
+        edits: &[("EDGE | SCAN | OBJECT)", "EDGE | SCAN | OBJECT | MARK)")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "sweep: a large object's blocks are found after it is gone",
+        port: Port::linux_amd64,
+        file: "src/gc/sweep.rs",
+        edits: &[("                block.back = 0;\n", "")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "find: nothing in a word is an object",
+        port: Port::linux_amd64,
+        file: "src/gc/map.rs",
+        edits: &[(") as u32) | EDGE;", ") as u32);")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "find: a hole is an object",
+        port: Port::linux_amd64,
+        file: "src/gc/map.rs",
+        edits: &[("if !start.is_multiple_of(GRANULE) {", "if start == 0 {")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "find: the heap's last granule is outside",
+        port: Port::linux_amd64,
+        file: "src/gc/map.rs",
+        edits: &[(
+            "        let below = self.last.wrapping_sub(at);",
+            "        let below = self.last.wrapping_sub(at + GRANULE);",
+        )],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "weak: a cell keeps what is gone",
+        port: Port::linux_amd64,
+        file: "src/gc/lists.rs",
+        edits: &[("cell.object.filter(|object| reached(marker, *object))", "cell.object")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "weak: a value is kept without its key",
+        port: Port::linux_amd64,
+        file: "src/gc/lists.rs",
+        edits: &[("marker.key_reached(pair.key) && marker.mark_value(pair.value)", "marker.mark_value(pair.value)")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "weak: what waits for its finalizer is not kept",
+        port: Port::linux_amd64,
+        file: "src/gc/lists.rs",
+        edits: &[(
+            "                    marker.mark(object);\n                }\n                dead = next;",
+            "                    let _ = object;\n                }\n                dead = next;",
+        )],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "allocate: what was used before is not zeroed",
+        port: Port::linux_amd64,
+        file: "src/gc/alloc.rs",
+        edits: &[("write_bytes(0, used)", "write_bytes(0, 0)")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "collect: handles are no roots",
+        port: Port::linux_amd64,
+        file: "src/gc/collector.rs",
+        edits: &[("        self.handles.roots(&mut marker);\n", "")],
+        seen_by: COLLECTOR,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -721,7 +841,7 @@ fn try_one(root: &Path, copy: &Path, mutant: &Mutant) -> Result<Vec<String>> {
     }
     fs::write(&path, broken)?;
     let red = match mutant.seen_by {
-        LOCK_MODEL => model_is_red(copy),
+        suite @ (LOCK_MODEL | COLLECTOR) => suite_is_red(copy, suite),
         seen_by => {
             let variables = [VARIABLES_ON_X86, VARIABLES_ON_ARM, VARIABLES_ON_FREEBSD].contains(&seen_by);
             make_in(copy, if variables { "tls" } else { "dist" }, &[mutant.port])
@@ -733,16 +853,20 @@ fn try_one(root: &Path, copy: &Path, mutant: &Mutant) -> Result<Vec<String>> {
     red
 }
 
-/// The suite [`LOCK_MODEL`], if it fails with the sources in `copy`.
-fn model_is_red(copy: &Path) -> Result<Vec<String>> {
-    let mut command = Command::new("cargo");
-    command.args(["test", "--quiet", "-p", "rt0-tests", "--test", LOCK_MODEL, "--target-dir"]).arg("target/model");
-    let output = command.current_dir(copy).output().context("cargo test")?;
+/// The suite, if it fails with the sources in `copy`, or does not end: some mutants hang.
+fn suite_is_red(copy: &Path, suite: &str) -> Result<Vec<String>> {
+    // Built first, for as long as that takes.
+    let test = ["test", "--quiet", "-p", "rt0-tests", "--test", suite, "--target-dir", "target/model"];
+    let built = Command::new("cargo").args(test).arg("--no-run").current_dir(copy).status().context("cargo test")?;
+    ensure!(built.success(), "the suite {suite} does not build");
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", "60", "cargo"]).args(test).current_dir(copy);
+    let output = command.output().context("cargo test")?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !text.contains("running ") {
-        bail!("the suite {LOCK_MODEL} did not run: {}", String::from_utf8_lossy(&output.stderr));
+        bail!("the suite {suite} did not run: {}", String::from_utf8_lossy(&output.stderr));
     }
-    Ok((!output.status.success()).then(|| LOCK_MODEL.to_string()).into_iter().collect())
+    Ok((!output.status.success()).then(|| suite.to_string()).into_iter().collect())
 }
 
 /// The names of the tests that fail with the programs in `dist`, in the suite that has the mutant's test.
