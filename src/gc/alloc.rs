@@ -218,7 +218,7 @@ impl Allocator {
     }
 
     /// Zeroes what is taken out of a hole, and tells the blocks of it.
-    #[inline(always)]
+    #[inline(never)]
     fn take(&mut self, from: usize, to: usize) {
         let used = to.min(self.fresh).saturating_sub(from);
         // SAFETY: free memory of the heap, committed.

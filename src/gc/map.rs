@@ -21,6 +21,8 @@
 
 use core::ptr::NonNull;
 
+use crate::arch::top_bit;
+
 pub(super) const WORD: usize = size_of::<usize>();
 const BITS: usize = usize::BITS as usize;
 /// The top bit.
@@ -213,9 +215,9 @@ impl Map {
         // what no word of the map can say.
         // SAFETY: `at` is in the heap.
         let below = unsafe { *self.word(at) }.wrapping_shl((below_last / (GRANULE / 4)) as u32) | EDGE;
-        // `OBJECT` is the top bit of a code, so that the zeros above it are those of whole codes. Any other code's top bit
-        // is a lower one: an address between granules comes of that.
-        let start = at - below.leading_zeros() as usize * (GRANULE / 4);
+        // `OBJECT` is the top bit of a code, so that its place says how many whole codes are above it. Any other code's top
+        // bit is a lower one: an address between granules comes of that.
+        let start = at - (BITS - 1) * GRANULE / 4 + top_bit(below) * (GRANULE / 4);
         if !start.is_multiple_of(GRANULE) {
             return self.find_further(at);
         }
@@ -258,11 +260,14 @@ impl Map {
     pub(super) fn len_of(&self, start: usize) -> usize {
         // SAFETY: `start` is in the heap.
         let above = unsafe { *self.word(start) } >> shift(start) >> 4;
-        if above == 0 {
-            return self.len_further(start);
-        }
         // A code that waits to be scanned has no lowest bit.
-        (above.trailing_zeros() as usize / 4 + 1) * GRANULE
+        if above != 0 {
+            return (above.trailing_zeros() as usize / 4 + 1) * GRANULE;
+        }
+        let next = (start | (SPAN - 1)) + 1;
+        // SAFETY: in the heap, or its end.
+        let codes = unsafe { *self.word(next) };
+        if codes != 0 { next - start + codes.trailing_zeros() as usize / 4 * GRANULE } else { self.len_further(start) }
     }
 
     #[cold]

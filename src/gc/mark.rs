@@ -1,7 +1,7 @@
 //! Marking: from the roots to everything that is reachable.
 //!
 //! A reference that is found is an *edge* of the graph: a word that lies in the heap's range. Edges go on the mark stack as
-//! they are, without a look at the map, and from there through a ring of a few, where each waits for its word of the map and
+//! they are, without a look at the map, and from there through a ring, where each waits for its word of the map and
 //! its object to come into the cache. What leaves the ring is looked up and marked, and if that was the first time, it is
 //! scanned at once, greedily: its edges go on the stack.
 //!
@@ -18,7 +18,7 @@ use super::stats::Event;
 use crate::arch::prefetch;
 
 /// How many edges wait for the cache.
-const RING: usize = 8;
+const RING: usize = 64;
 
 /// How many words of an object are scanned before the rest goes on the stack.
 const PART: usize = 128;
@@ -118,7 +118,7 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
     }
 
     /// A word from anywhere that may point to any byte of an object: a root that nobody knows the type of.
-    #[inline]
+    #[inline(never)]
     pub fn root(&mut self, word: usize) {
         // Untagged, and tagged as the embedder does it.
         for word in [word, (word & E::MASK).wrapping_sub(E::DISPLACEMENT)] {
@@ -255,17 +255,14 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
     }
 
     fn drain_stack(&mut self) {
-        // Edges that wait for the cache, 0 where none does.
+        // Edges that wait for the cache: the place of the oldest, and how many there are. What leaves leaves a zero: nothing
+        // of the heap is to stay on a stack that may be scanned.
         let mut ring = [0; RING];
-        let (mut turn, mut idle) = (0, 0);
-        // When nothing has come for a whole turn, nothing waits.
-        while idle <= RING {
-            let edge = if self.top == self.bottom {
-                idle += 1;
-                0
-            } else {
-                idle = 0;
-                let edge = self.pop();
+        let (mut first, mut len) = (0, 0);
+        loop {
+            let mut edge = 0;
+            if self.top != self.bottom {
+                edge = self.pop();
                 if edge % GRANULE == REST {
                     let to = self.pop();
                     self.scan_words(edge - REST, to);
@@ -273,13 +270,19 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
                 }
                 prefetch(self.map.word(edge).cast());
                 prefetch(self.map.pointer(edge).as_ptr());
-                edge
-            };
-            let due = core::mem::replace(&mut ring[turn], edge);
-            turn = (turn + 1) % RING;
-            if due != 0 {
-                self.visit(due);
+                if len < RING {
+                    ring[(first + len) % RING] = edge;
+                    len += 1;
+                    continue;
+                }
+            } else if len == 0 {
+                return;
+            } else {
+                len -= 1;
             }
+            let due = core::mem::replace(&mut ring[first], edge);
+            first = (first + 1) % RING;
+            self.visit(due);
         }
     }
 
