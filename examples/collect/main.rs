@@ -41,7 +41,7 @@ unsafe impl Embedder for OnStack {
 /// A heap of `bound` bytes, all of which is used before it is collected; or one that grows as little as it can.
 fn policy(bound: Option<u64>) -> Policy {
     let policy = bound
-        .map_or(Policy { growth: Growth::Live { percent: 110, least: 1 << 20 }, ..Policy::DEFAULT }, Policy::bound);
+        .map_or(Policy { growth: Growth::Live { percent: 110, least: 128 << 10 }, ..Policy::DEFAULT }, Policy::bound);
     Policy { arena: policy.arena.allowance(ALLOWANCE), ..policy }
 }
 

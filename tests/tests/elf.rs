@@ -286,6 +286,19 @@ fn a_heap_costs_less_than_20_kib() -> Result<()> {
     Ok(())
 }
 
+/// A third of it is the arena, which a program with a heap alone does not have.
+#[test]
+fn a_collector_costs_less_than_13_kib() -> Result<()> {
+    for port in chosen(&Port::ALL) {
+        let dist = root().join("dist");
+        let code = |name| anyhow::Ok(Program::read(&port.program(&dist, name)).context("see `make dist`")?.code());
+        let collector = code("pairs")? - code("vec")?;
+        println!("{port}: a collector is {collector} bytes");
+        ensure!((1024..13 << 10).contains(&collector), "{port}: pairs is {collector} bytes larger than vec");
+    }
+    Ok(())
+}
+
 /// What runs programs of `port` here.
 fn machine(port: Port) -> Machine {
     match port {

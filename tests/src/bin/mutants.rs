@@ -673,7 +673,7 @@ const MUTANTS: &[Mutant] = &[
         name: "mark: the ring ends before it is empty",
         port: Port::linux_amd64,
         file: "src/gc/mark.rs",
-        edits: &[("while idle <= RING {", "while idle < RING / 2 {")],
+        edits: &[("} else if len == 0 {", "} else if len < RING {")],
         seen_by: COLLECTOR,
     },
     Mutant {

@@ -91,7 +91,11 @@ impl Suite {
     /// to its object, that binary-trees fits under tight limits; that the Lisp's programs print what they are to print
     /// without a limit and under limits, where it collects instead of dying, and that a Lisp whose memory is used up goes on.
     pub fn add_collector(&mut self, port: Port, dist: &Path) -> Result<()> {
-        let [lisp, collect] = programs(port, dist, ["lisp", "collect"])?;
+        let [lisp, collect, pairs] = programs(port, dist, ["lisp", "collect", "pairs"])?;
+        self.one(
+            Job::new(format!("{port}/pairs"), &pairs, &[]),
+            Part::Exactly(End::Exit(0), "hello, collector\n".into()),
+        );
         let mut check = |name: &str, limit: Option<u64>, part: Part| {
             let limit_name = limit.map_or("none".into(), |limit| limit.to_string());
             let job = Job::new(format!("{port}/collect/{name}/{limit_name}"), &collect, &[name]);
