@@ -30,7 +30,7 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) clang-22 lld-22 musl-tools sqlite3 qemu-system-x86 strace gdb makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help new run test sweep mutants sanitize tools bench bench-worst bench-threads test-freebsd dist library header guests guests-hosted \
+.PHONY: help new run test sweep mutants sanitize tools bench bench-gc bench-worst bench-threads test-freebsd dist library header guests guests-hosted \
 	bench-guests tls layouts others pie lint clean
 .DEFAULT_GOAL := help
 
@@ -44,12 +44,13 @@ help:
 	@echo '  make library         dist/<port>/lib/librt0.a and dist/include/rt0.h, for C; make dist makes them too'
 	@echo '  make header          include/rt0.h anew, from c/src'
 	@echo '  make bench           heap, start and memory functions, measured beside others (half an hour)'
+	@echo '  make bench-gc        the collector beside the Boehm collector, with what must hold (ten minutes)'
 	@echo '  make bench-worst     the patterns that hurt allocators, with the bounds that rt0 has to hold'
 	@echo '  make bench-threads   one, two and four threads on one heap, measured beside others (10 minutes)'
 	@echo '  make guests          Lua and SQLite on rt0, without a C library: dist/<port>/guests/'
 	@echo '  make bench-guests    both measured beside glibc, musl and mimalloc'
 	@echo '  make sweep           every limit of the specification on every port (half an hour)'
-	@echo '  make mutants         break stubs, lock and threads on purpose and see the tests turn red (half an hour)'
+	@echo '  make mutants         break stubs, lock, threads and collector on purpose and see the tests turn red (half an hour)'
 	@echo '  make sanitize        what runs on the host, under AddressSanitizer and valgrind (5 minutes)'
 	@echo '  make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU (5 minutes)'
 	@echo '  make lint            format, clippy, and no warning on any port'
@@ -67,7 +68,7 @@ endif
 
 # What can be made. A word that is none of these is refused before anything is installed or built.
 PLAIN := help clean tools header
-GOALS := $(PLAIN) new run test sweep mutants sanitize bench bench-worst bench-threads test-freebsd dist library guests guests-hosted \
+GOALS := $(PLAIN) new run test sweep mutants sanitize bench bench-gc bench-worst bench-threads test-freebsd dist library guests guests-hosted \
 	bench-guests tls layouts others pie lint guests-% dist-% library-% tls-% layouts-% pie-% warnings-% dist/%
 unknown := $(filter-out $(GOALS),$(MAKECMDGOALS))
 ifneq ($(unknown),)
@@ -163,6 +164,11 @@ bench: dist-linux_amd64
 	@echo
 	@target/bench/release/memory
 
+# BENCH='--rounds=N --only=PROGRAM,...' picks. It has programs of all ports in it, and counts instructions (valgrind).
+bench-gc: dist
+	@tools/install libgc-dev valgrind
+	@cargo run --quiet --profile bench --package rt0-bench-gc --target-dir target/bench -- $(BENCH)
+
 # BENCH='--only=PATTERN,... --against=rt0,mimalloc3 --rounds=N' picks; BENCH=--list says what the patterns are.
 bench-worst:
 	@$(bench_cargo) --bin worst -- $(BENCH)
@@ -180,7 +186,7 @@ sanitize:
 	@CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER='valgrind --quiet --error-exitcode=99' \
 		cargo test --quiet -p rt0-tests --test fuzz
 
-# Breaks stubs, lock and threads, one way after the other: each has to turn its test red.
+# Breaks stubs, lock, threads and collector, one way after the other: each has to turn its test red.
 mutants: dist
 	@cargo run --quiet -p rt0-tests --bin mutants
 

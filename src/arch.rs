@@ -200,5 +200,5 @@ cfg_if::cfg_if! {
     }
 }
 
-pub(crate) use gc::{kept_registers, prefetch};
+pub(crate) use gc::{kept_registers, prefetch, top_bit};
 pub(crate) use port::Port as Current;

@@ -31,7 +31,7 @@ use rt0::{Args, eprintln};
 
 use heap::{Lisp, Result};
 use printer::{Raised, Shown};
-use reader::Text;
+use reader::{Text, at_position};
 use value::{END, FALSE, NOTHING, Type, Value};
 
 rt0::entry!(main);
@@ -102,13 +102,14 @@ fn evaluate(lisp: &mut Lisp, form: Value) -> Result<Value> {
 fn run_text(lisp: &mut Lisp, file: &str, bytes: Value) -> i32 {
     let mut text = Text::new(bytes);
     loop {
+        let here = text.next_form();
         let value = match lisp.read(&mut text) {
             Ok(END) => return 0,
             Ok(form) => evaluate(lisp, form),
             Err(error) => Err(error),
         };
         if let Err(raised) = value {
-            complain(lisp, file, raised);
+            complain(lisp, file, at_position(raised, here));
             return 1;
         }
     }
@@ -190,6 +191,7 @@ fn answer(lisp: &mut Lisp, bytes: Value) -> Value {
     let mut text = Text::new(bytes);
     let mut rest = text.rest();
     loop {
+        let here = text.next_form();
         let form = match lisp.read(&mut text) {
             Ok(END) => break,
             Ok(form) => form,
@@ -208,7 +210,7 @@ fn answer(lisp: &mut Lisp, bytes: Value) -> Value {
             Ok(value) => {
                 let _ = writeln!(lisp.out, "{}", Shown { value, quoted: true });
             }
-            Err(raised) => complain(lisp, "input", raised),
+            Err(raised) => complain(lisp, "input", at_position(raised, here)),
         }
     }
     lisp.string(b"").unwrap_or(bytes)

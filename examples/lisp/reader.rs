@@ -69,6 +69,12 @@ impl Text {
     fn here(&self) -> Value {
         position(self.line, self.column)
     }
+
+    /// Goes to the next form; its position.
+    pub(crate) fn next_form(&mut self) -> Value {
+        self.skip_blank();
+        self.here()
+    }
 }
 
 fn ends_word(byte: u8) -> bool {
@@ -85,8 +91,7 @@ impl Lisp {
     }
 
     fn read_value(&mut self, text: &mut Text) -> Result<Value> {
-        text.skip_blank();
-        let here = text.here();
+        let here = text.next_form();
         let value = match text.peek() {
             None => return Ok(END),
             Some(b'(') => self.read_list(text),

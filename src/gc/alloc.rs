@@ -1,17 +1,24 @@
 //! Allocation: bumping through holes.
 //!
-//! A *cursor* owns a piece of a hole, which is zeroed, and gives out objects from it one behind the other, whatever their
-//! sizes. When it is used up, the next hole that is long enough follows, in the order of addresses; a long hole is taken in
-//! pieces that fit the cache. There is a cursor for each of three ranges of sizes, so that a request for a long object does
-//! not make the short ones pass over short holes. Large objects go where blocks are free from end to end.
+//! A *cursor* owns a piece of a hole, which is zeroed, and gives out objects from it one behind the other, whatever their lengths: what is made
+//! together lies together, and dies together, so that long holes come of it. When the piece is used up, the next hole that
+//! is long enough follows, in the order of addresses; a long hole is taken in pieces that fit the cache.
+//!
+//! A request that would make the first cursor pass over many short holes goes to the second one, and so do all that are not
+//! short. Large objects go where blocks are free from end to end, to the lowest place that is long enough.
 
 use super::map::{BLOCK, BLOCK_GRANULES, EDGE, GRANULE, LARGE, Map, shift};
 use super::space::{HUGE, Space};
 
-/// The longest objects of the cursors, bytes, but for the last one's, which are all that are not large.
-const SHORT: usize = 4 * GRANULE;
-const MIDDLE: usize = 16 * GRANULE;
-const CURSORS: usize = 3;
+/// The longest objects of the first cursor, bytes.
+const SHORT: usize = 32 * GRANULE;
+const CURSORS: usize = 2;
+
+/// How many holes that are too short the first cursor passes over for one request.
+const PASSES: usize = 8;
+
+/// Classes of large objects, each twice as long as the one below, but for the last one, which has no end.
+const CLASSES: usize = 16;
 
 /// How much of a hole a cursor takes at once, bytes.
 const PIECE: usize = 32 << 10;
@@ -46,8 +53,8 @@ pub(super) struct Allocator {
     cursors: [Cursor; CURSORS],
     /// From here on memory is as the kernel gave it: zeroes.
     fresh: usize,
-    /// Where the search for the next large object begins.
-    rover: usize,
+    /// For each class of large objects an address below which no run of free blocks begins that has room for its shortest.
+    rovers: [usize; CLASSES],
     /// Bytes of heap that may be in use before the collector has to run.
     pub(super) limit: usize,
     /// Bytes taken from holes since the last collection.
@@ -59,18 +66,30 @@ impl Allocator {
         // SAFETY: the space's heap begins at a page; map and table are committed, zeroed, before the heap grows.
         let map = unsafe { Map::new(space.base(), space.words(), space.table()) };
         let start = map.start();
-        Allocator { map, space, cursors: [Cursor::NONE; CURSORS], fresh: start, rover: 0, limit: 0, taken: 0 }
+        Allocator {
+            map,
+            space,
+            cursors: [Cursor::NONE; CURSORS],
+            fresh: start,
+            rovers: [0; CLASSES],
+            limit: 0,
+            taken: 0,
+        }
     }
 
     /// `len` bytes, whole granules, for an object of the code; zeroed. `None`: no hole is long enough.
     #[inline(always)]
     pub(super) fn allocate(&mut self, len: usize, code: usize) -> Option<usize> {
-        let which = match len {
-            _ if len <= SHORT => 0,
-            _ if len <= MIDDLE => 1,
-            _ if len < LARGE => 2,
-            _ => return None,
-        };
+        match len {
+            _ if len <= SHORT => self.bump(0, len, code),
+            _ if len < LARGE => self.bump(1, len, code),
+            _ => None,
+        }
+    }
+
+    /// The next `len` bytes of a cursor's piece.
+    #[inline(always)]
+    fn bump(&mut self, which: usize, len: usize, code: usize) -> Option<usize> {
         let cursor = &mut self.cursors[which];
         let at = cursor.at;
         if len > cursor.end - at {
@@ -78,8 +97,6 @@ impl Allocator {
         }
         cursor.at = at + len;
         self.map.place(at, len, code);
-        // SAFETY: free memory of the heap, committed.
-        unsafe { self.map.pointer(at).write_bytes(0, len) };
         Some(at)
     }
 
@@ -88,8 +105,13 @@ impl Allocator {
         if len >= LARGE {
             return self.large(len, code);
         }
-        let which = usize::from(len > SHORT) + usize::from(len > MIDDLE);
-        if self.refill(which, len) { self.allocate(len, code) } else { None }
+        if len <= SHORT && self.refill(0, len, PASSES) {
+            return self.bump(0, len, code);
+        }
+        if len <= self.cursors[1].end - self.cursors[1].at || self.refill(1, len, usize::MAX) {
+            return self.bump(1, len, code);
+        }
+        None
     }
 
     /// Lets the heap grow towards the limit, so that it has room for `len` bytes more. `false`: it cannot.
@@ -147,20 +169,23 @@ impl Allocator {
     /// Gives up the cursors' pieces, which stay holes, and begins anew: for the sweep.
     pub(super) fn retire(&mut self) {
         self.cursors = [Cursor::NONE; CURSORS];
-        self.rover = 0;
+        self.rovers = [0; CLASSES];
         self.taken = 0;
     }
 
-    /// The next hole of at least `len` bytes for a cursor.
-    fn refill(&mut self, which: usize, len: usize) -> bool {
+    /// The next hole of at least `len` bytes for a cursor, at most `passes` holes away.
+    fn refill(&mut self, which: usize, len: usize, passes: usize) -> bool {
         if self.lengthen(which, len) {
             return true;
         }
         let mut scan = self.cursors[which].scan.max(self.map.start());
         loop {
-            let Some((at, end)) = self.map.next_hole(scan, len, len.max(PIECE)) else {
-                self.cursors[which].scan = self.map.end();
-                return false;
+            let (at, end) = match self.map.next_hole(scan, len, len.max(PIECE), passes) {
+                Ok(hole) => hole,
+                Err(next) => {
+                    self.cursors[which].scan = next;
+                    return false;
+                }
             };
             if let Some(owner) = self.cursors.iter().find(|cursor| cursor.at == at && cursor.end > at) {
                 scan = owner.end;
@@ -192,9 +217,12 @@ impl Allocator {
         true
     }
 
-    /// Tells the blocks of what is taken out of a hole.
-    #[inline(always)]
+    /// Zeroes what is taken out of a hole, and tells the blocks of it.
+    #[inline(never)]
     fn take(&mut self, from: usize, to: usize) {
+        let used = to.min(self.fresh).saturating_sub(from);
+        // SAFETY: free memory of the heap, committed.
+        unsafe { self.map.pointer(from).write_bytes(0, used) };
         self.fresh = self.fresh.max(to);
         self.taken += to - from;
         let mut at = from;
@@ -211,24 +239,14 @@ impl Allocator {
         }
     }
 
-    /// Room for a large object: among runs of free blocks the next that is long enough, with what is free around it.
+    /// Room for a large object: in the lowest run of free blocks that is long enough, with what is free around it.
     fn large(&mut self, len: usize, code: usize) -> Option<usize> {
-        let (start, end) = (self.map.start(), self.map.end());
-        let rover = self.rover.max(start);
-        let (at, to) = match self.run(len, rover, end) {
-            Some(run) => run,
-            // A run may begin below the rover and end above it.
-            None => self.run(len, start, end)?,
-        };
-        self.rover = at + len;
-        let used = (at + len).min(self.fresh).saturating_sub(at);
-        // SAFETY: free memory of the heap, committed.
-        unsafe { self.map.pointer(at).write_bytes(0, used) };
+        let start = self.map.start();
+        let at = self.run(len)?;
         self.take(at, at + len);
         // Edges between holes that meet here are none any more.
         self.map.wipe(at, at + len);
         self.map.place(at, len, code);
-        debug_assert!(at + len <= to);
         let first = (at - start) / BLOCK;
         for block in first + 1..=(at + len - GRANULE - start) / BLOCK {
             // SAFETY: a block of the heap.
@@ -237,31 +255,42 @@ impl Allocator {
         Some(at)
     }
 
-    /// A run of free memory that holds `len` bytes, its start and end, with its first free block in `from..to`.
-    fn run(&self, len: usize, from: usize, to: usize) -> Option<(usize, usize)> {
-        let mut at = from / BLOCK * BLOCK;
-        while at < to {
-            if !self.is_free(at) {
+    /// Where the lowest run of free memory begins that holds `len` bytes. Until the next collection runs become shorter only,
+    /// so the search for the next object of the class begins where the first run is that would do for its shortest.
+    fn run(&mut self, len: usize) -> Option<usize> {
+        let class = ((len / LARGE).ilog2() as usize).min(CLASSES - 1);
+        let end = self.map.end();
+        let mut at = self.rovers[class].max(self.map.start());
+        let (mut rover, mut found) = (None, None);
+        while found.is_none() {
+            while at < end && !self.is_free(at) {
                 at += BLOCK;
-                continue;
             }
+            if at == end {
+                break;
+            }
+            let block = at;
             // What is free at the end of the block before.
             let first = match self.map.nearest(at) {
                 Some((hole, _)) if self.map.code(at) == 0 => hole,
                 _ => at,
             };
-            while at < self.map.end() && self.is_free(at) {
+            while at < end && at - first < len && self.is_free(at) {
                 at += BLOCK;
-                if at - first >= len {
-                    return Some((first, at));
-                }
             }
-            let end = if at == self.map.end() || self.map.code(at) != 0 { at } else { self.map.next_edge(at, BLOCK) };
-            if end - first >= len {
-                return Some((first, end));
+            let free = if at - first >= len || at == end || self.map.code(at) != 0 {
+                at
+            } else {
+                self.map.next_edge(at, BLOCK)
+            } - first;
+            // What is free at the heap's end may grow.
+            if free >= LARGE << class || at == end {
+                rover.get_or_insert(block);
             }
+            found = (free >= len).then_some(first);
         }
-        None
+        self.rovers[class] = rover.unwrap_or(end);
+        found
     }
 
     /// Gives whole free pages back to the kernel, the highest first, until at most `keep` bytes of heap are resident.

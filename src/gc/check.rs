@@ -1,7 +1,8 @@
 //! Looks at the whole heap: what must always hold.
 
+use super::collector::Collector;
 use super::map::{BLOCK, EDGE, GRANULE, LARGE, OBJECT, SCAN};
-use super::{Collector, Embedder};
+use super::mark::Embedder;
 
 /// What is wrong with a heap, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,8 +21,12 @@
 
 use core::ptr::NonNull;
 
+use crate::arch::top_bit;
+
 pub(super) const WORD: usize = size_of::<usize>();
 const BITS: usize = usize::BITS as usize;
+/// The top bit.
+const TURN: usize = isize::MIN as usize;
 
 /// Bytes of heap for which there is one code.
 pub const GRANULE: usize = WORD;
@@ -58,24 +62,25 @@ pub(super) struct Block {
 
 /// The map of one heap: where its words are, and the range that they describe.
 ///
-/// A map lies on the stack, which may be scanned for references: it holds no address of the heap itself.
+/// A map lies on the stack, which may be scanned for references: it holds no address of the heap itself. With the top bits
+/// turned one signed comparison says whether an address is in range, as one without signs does else.
 #[derive(Clone, Copy)]
 pub(super) struct Map {
     /// Where the word for address 0 would be.
     bias: *mut usize,
-    /// The end of the heap, an address.
-    end: usize,
-    /// Bytes of heap, whole blocks.
-    len: usize,
+    /// The address of the heap's last granule, with its top bit turned.
+    last: usize,
+    /// The heap's length, bytes, whole blocks, with its top bit turned.
+    len: isize,
     table: NonNull<Block>,
     /// The granule before the heap.
     before: NonNull<u8>,
 }
 
-/// The position of an address's code in its word.
+/// The position of the code of a granule, `at` being its address, in its word.
 #[inline(always)]
 pub(super) fn shift(at: usize) -> usize {
-    at / GRANULE * 4 % BITS
+    at / (GRANULE / 4) % BITS
 }
 
 impl Map {
@@ -89,7 +94,8 @@ impl Map {
         let start = base.addr().get();
         // SAFETY: the same memory.
         let before = unsafe { base.sub(GRANULE) };
-        Map { bias: words.as_ptr().wrapping_sub(start / SPAN), end: start, len: 0, table, before }
+        let bias = words.as_ptr().wrapping_sub(start / SPAN);
+        Map { bias, last: (start - GRANULE) ^ TURN, len: isize::MIN, table, before }
     }
 
     /// The first address of the heap.
@@ -101,18 +107,18 @@ impl Map {
     /// The address behind the heap. There is always an edge.
     #[inline(always)]
     pub(super) fn end(&self) -> usize {
-        self.end
+        (self.last ^ TURN) + GRANULE
     }
 
     /// Bytes of heap.
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.len as usize ^ TURN
     }
 
     /// How many blocks the heap has.
     pub(super) fn blocks(&self) -> usize {
-        self.len / BLOCK
+        self.len() / BLOCK
     }
 
     /// Makes the heap longer by `bytes`, a multiple of a block: by a hole.
@@ -122,8 +128,8 @@ impl Map {
     /// Map and table are there for the new range, and zeroed.
     pub(super) unsafe fn extend(&mut self, bytes: usize) {
         let old = self.end();
-        self.len += bytes;
-        self.end += bytes;
+        self.len += bytes as isize;
+        self.last = ((self.last ^ TURN) + bytes) ^ TURN;
         // SAFETY: inside map and table.
         unsafe {
             *self.word(old) = EDGE;
@@ -134,11 +140,23 @@ impl Map {
         }
     }
 
-    /// Whether the word is the address of a granule of the heap: one comparison says both that it is aligned and that it
-    /// is in range.
+    /// How far below the heap's last granule an address is, its top bit turned; `None` if it is not in the heap.
+    #[inline(always)]
+    fn below_last(&self, at: usize) -> Option<usize> {
+        let below = self.last.wrapping_sub(at);
+        ((below as isize) < self.len).then_some(below)
+    }
+
+    /// Whether the word is the address of a granule of the heap.
     #[inline(always)]
     pub(super) fn has_granule(&self, word: usize) -> bool {
-        word.wrapping_sub(self.start()).rotate_right(GRANULE.trailing_zeros()) < self.len / GRANULE
+        self.below_last(word).is_some() && word.is_multiple_of(GRANULE)
+    }
+
+    /// Whether the word is the address of a byte of the heap.
+    #[inline(always)]
+    pub(super) fn has_byte(&self, word: usize) -> bool {
+        self.below_last(word & !(GRANULE - 1)).is_some()
     }
 
     /// The pointer to an address of the heap.
@@ -188,25 +206,22 @@ impl Map {
         self.set(at + len, EDGE);
     }
 
-    /// The start of the object that `word`, any word, points into; its low bits do not count.
+    /// The start of the object that `word`, any word, points into.
     #[inline(always)]
     pub(super) fn find(&self, word: usize) -> Option<usize> {
-        // The last byte of its granule.
-        let at = word | (GRANULE - 1);
-        let to_end = self.end.wrapping_sub(at);
-        if to_end >= self.len {
-            return None;
-        }
+        let at = word & !(GRANULE - 1);
+        let below_last = self.below_last(at)?;
         // The codes up to this granule's, at the top. A bit at the bottom, which is the lowest of any code, stands for
         // what no word of the map can say.
         // SAFETY: `at` is in the heap.
-        let below = unsafe { *self.word(at) } << (to_end / GRANULE * 4 % BITS) | EDGE;
-        let zeros = below.leading_zeros() as usize;
-        // `OBJECT` is the top bit of a code; every other code's first bit is a lower one.
-        if !zeros.is_multiple_of(4) {
-            return self.find_further(at - (GRANULE - 1));
+        let below = unsafe { *self.word(at) }.wrapping_shl((below_last / (GRANULE / 4)) as u32) | EDGE;
+        // `OBJECT` is the top bit of a code, so that its place says how many whole codes are above it. Any other code's top
+        // bit is a lower one: an address between granules comes of that.
+        let start = at - (BITS - 1) * GRANULE / 4 + top_bit(below) * (GRANULE / 4);
+        if !start.is_multiple_of(GRANULE) {
+            return self.find_further(at);
         }
-        Some(at - (GRANULE - 1) - zeros * GRANULE / 4)
+        Some(start)
     }
 
     #[cold]
@@ -245,11 +260,14 @@ impl Map {
     pub(super) fn len_of(&self, start: usize) -> usize {
         // SAFETY: `start` is in the heap.
         let above = unsafe { *self.word(start) } >> shift(start) >> 4;
-        if above == 0 {
-            return self.len_further(start);
-        }
         // A code that waits to be scanned has no lowest bit.
-        (above.trailing_zeros() as usize / 4 + 1) * GRANULE
+        if above != 0 {
+            return (above.trailing_zeros() as usize / 4 + 1) * GRANULE;
+        }
+        let next = (start | (SPAN - 1)) + 1;
+        // SAFETY: in the heap, or its end.
+        let codes = unsafe { *self.word(next) };
+        if codes != 0 { next - start + codes.trailing_zeros() as usize / 4 * GRANULE } else { self.len_further(start) }
     }
 
     #[cold]
@@ -316,9 +334,17 @@ impl Map {
     }
 
     /// The first hole of at least `len` bytes that begins at `from` or above, its start and its end; of a long one the first
-    /// `most` bytes. Blocks without free granules are passed over.
-    pub(super) fn next_hole(&self, from: usize, len: usize, most: usize) -> Option<(usize, usize)> {
+    /// `most` bytes. If that is behind more than `passes` holes that are shorter, or if there is none, the error says where
+    /// to go on: behind the first of those, or at the end.
+    pub(super) fn next_hole(
+        &self,
+        from: usize,
+        len: usize,
+        most: usize,
+        passes: usize,
+    ) -> Result<(usize, usize), usize> {
         let mut at = from;
+        let (mut passed, mut next) = (0, self.end());
         while at < self.end() {
             let block_end = (at | (BLOCK - 1)) + 1;
             // SAFETY: in the heap.
@@ -343,13 +369,20 @@ impl Map {
                         start + (above.trailing_zeros() as usize / 4 + 1) * GRANULE
                     };
                     if end - start >= len {
-                        return Some((start, end));
+                        return Ok((start, end));
+                    }
+                    if passed == 0 {
+                        next = end;
+                    }
+                    passed += 1;
+                    if passed > passes {
+                        return Err(next);
                     }
                     holes &= holes - 1;
                 }
                 at += SPAN;
             }
         }
-        None
+        Err(self.end())
     }
 }

@@ -1,7 +1,7 @@
 //! Marking: from the roots to everything that is reachable.
 //!
 //! A reference that is found is an *edge* of the graph: a word that lies in the heap's range. Edges go on the mark stack as
-//! they are, without a look at the map, and from there through a ring of a few, where each waits for its word of the map and
+//! they are, without a look at the map, and from there through a ring, where each waits for its word of the map and
 //! its object to come into the cache. What leaves the ring is looked up and marked, and if that was the first time, it is
 //! scanned at once, greedily: its edges go on the stack.
 //!
@@ -13,18 +13,57 @@
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-use super::embedder::Embedder;
-use super::map::{BLOCK, EDGE, GRANULE, MARK, Map, OBJECT, ONES, SCAN, SPAN, WORD};
+use super::map::{BLOCK, EDGE, GRANULE, MARK, Map, OBJECT, ONES, SCAN, SPAN, WORD, shift};
+use super::stats::Event;
 use crate::arch::prefetch;
 
 /// How many edges wait for the cache.
-const RING: usize = 8;
+const RING: usize = 64;
 
 /// How many words of an object are scanned before the rest goes on the stack.
 const PART: usize = 128;
 
 /// What a part of an object on the mark stack begins with: its address and this. The word below is where it ends.
 const REST: usize = 1;
+
+/// The language whose heap it is.
+///
+/// # Safety
+///
+/// The collector frees what it does not reach: what [`roots`](Embedder::roots) and [`trace`](Embedder::trace) leave out is
+/// free after a collection, and whoever uses it still uses memory of other objects.
+pub unsafe trait Embedder: Sized {
+    /// The bits of a word that are an address, the others being a tag: each word is masked with it before it is looked up.
+    const MASK: usize = usize::MAX;
+
+    /// What a reference has more than its object's start, behind the mask.
+    const DISPLACEMENT: usize = 0;
+
+    /// Whether words of objects refer to the object that they point into (`true`), or only to one that begins where they
+    /// point to. A root always refers to the object that it points into.
+    const INTERIOR: bool = false;
+
+    /// Marks what is reachable without an object: [`Marker::root`], [`Marker::roots`], [`Marker::mark`].
+    fn roots(&mut self, marker: &mut Marker<'_, Self>);
+
+    /// Says what an object refers to: [`Marker::edge`] for each reference. By default every word may be one. An object that
+    /// was allocated as a leaf is not traced.
+    ///
+    /// # Safety
+    ///
+    /// `object` is an object of the heap that was allocated as [`Kind::Scan`](super::Kind::Scan). It may be as it was
+    /// allocated, all zeroes.
+    #[inline(always)]
+    unsafe fn trace(object: NonNull<u8>, marker: &mut Marker<'_, Self>) {
+        // SAFETY: `object` is an object of this heap.
+        unsafe { marker.words(object) };
+    }
+
+    /// Something happened: a collection has begun or ended.
+    fn event(&mut self, event: &Event) {
+        let _ = event;
+    }
+}
 
 /// Marks what is reachable. The embedder gets one to say what its roots are, and what an object refers to.
 pub struct Marker<'heap, E> {
@@ -70,7 +109,7 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
         let word = word & E::MASK;
         let word = word.wrapping_sub(E::DISPLACEMENT);
         if E::INTERIOR {
-            if word.wrapping_sub(self.map.start()) < self.map.len() {
+            if self.map.has_byte(word) {
                 self.push(word & !(GRANULE - 1));
             }
         } else if self.map.has_granule(word) {
@@ -79,7 +118,7 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
     }
 
     /// A word from anywhere that may point to any byte of an object: a root that nobody knows the type of.
-    #[inline]
+    #[inline(never)]
     pub fn root(&mut self, word: usize) {
         // Untagged, and tagged as the embedder does it.
         for word in [word, (word & E::MASK).wrapping_sub(E::DISPLACEMENT)] {
@@ -216,12 +255,14 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
     }
 
     fn drain_stack(&mut self) {
+        // Edges that wait for the cache: the place of the oldest, and how many there are. What leaves leaves a zero: nothing
+        // of the heap is to stay on a stack that may be scanned.
         let mut ring = [0; RING];
-        // The oldest edge of the ring, and how many there are.
         let (mut first, mut len) = (0, 0);
         loop {
-            if self.top != self.bottom && len < RING {
-                let edge = self.pop();
+            let mut edge = 0;
+            if self.top != self.bottom {
+                edge = self.pop();
                 if edge % GRANULE == REST {
                     let to = self.pop();
                     self.scan_words(edge - REST, to);
@@ -229,16 +270,19 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
                 }
                 prefetch(self.map.word(edge).cast());
                 prefetch(self.map.pointer(edge).as_ptr());
-                ring[(first + len) % RING] = edge;
-                len += 1;
-            } else if len > 0 {
-                let edge = ring[first];
-                first = (first + 1) % RING;
-                len -= 1;
-                self.visit(edge);
-            } else {
+                if len < RING {
+                    ring[(first + len) % RING] = edge;
+                    len += 1;
+                    continue;
+                }
+            } else if len == 0 {
                 return;
+            } else {
+                len -= 1;
             }
+            let due = core::mem::replace(&mut ring[first], edge);
+            first = (first + 1) % RING;
+            self.visit(due);
         }
     }
 
@@ -258,9 +302,13 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
         } else {
             edge
         };
-        let code = self.map.code(at);
+        let word = self.map.word(at);
+        // SAFETY: `at` is in the heap.
+        let codes = unsafe { *word };
+        let code = codes >> shift(at);
         if code & (OBJECT | MARK) == OBJECT {
-            self.map.set(at, MARK);
+            // SAFETY: the same.
+            unsafe { *word = codes | MARK << shift(at) };
             if code & SCAN != 0 {
                 self.scan(at);
             }

@@ -10,11 +10,11 @@ pub struct Stats {
     pub live: usize,
     /// What was taken out of holes since then: allocated, or about to be.
     pub taken: usize,
-    /// What was taken in all collections' time.
+    /// What was taken out of holes in all, before the last collection too.
     pub total: u64,
-    /// How far the heap extends now, and how far it may before the next collection.
+    /// How far the heap extends now.
     pub heap: usize,
-    /// The second.
+    /// How far it may extend before the next collection.
     pub limit: usize,
     /// How far the heap can extend at most.
     pub most: usize,
@@ -22,9 +22,9 @@ pub struct Stats {
     pub footprint: usize,
     /// What the embedder said that objects hold elsewhere.
     pub external: usize,
-    /// The longest and all pauses, nanoseconds; 0 where the kernel does not tell the time.
+    /// The longest pause, nanoseconds; 0 where the kernel does not tell the time.
     pub longest_pause: u64,
-    /// The second.
+    /// All pauses together, nanoseconds.
     pub pauses: u64,
 }
 

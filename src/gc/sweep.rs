@@ -4,9 +4,12 @@
 //! heap read in order, and after it every question (what is this word, how much is free, where) has an exact answer. What
 //! would touch the heap itself is lazy: a hole is found, and zeroed, when the allocator gets there.
 
-use super::map::{BLOCK, BLOCK_GRANULES, Block, EDGE, GRANULE, MARK, Map, ONES, SPAN};
+use super::map::{BLOCK, BLOCK_GRANULES, Block, EDGE, GRANULE, MARK, Map, OBJECT, ONES, SCAN, SPAN};
 
 const TOP: u32 = usize::BITS - 4;
+
+/// How many words are passed over at once where nothing is live.
+const GROUP: usize = 4;
 
 /// What the sweep hands from one word of the map to the next.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,46 +18,29 @@ enum Last {
     Hole,
 }
 
-/// Each code that is not zero, with all its bits set.
-#[inline(always)]
-fn spread(ones: usize) -> usize {
-    (ones << 4).wrapping_sub(ones)
-}
-
 /// How many codes a mask of lowest bits stands for.
 #[inline(always)]
 fn count(ones: usize) -> usize {
     // The product's top four bits are the sum, modulo 16: all 16 of a 64-bit word look like none.
-    if ones == ONES { (usize::BITS / 4) as usize } else { ones.wrapping_mul(ONES) >> TOP }
+    if ones == ONES { SPAN / GRANULE } else { ones.wrapping_mul(ONES) >> TOP }
 }
 
-/// For each edge: whether the edge before it is in `starts`. Answers their mask, and whether the last edge is in `starts`.
+/// One word of the map, swept, the granules in it that are live, and what its last edge is.
 ///
-/// It is an addition: a one, added behind a start, runs as a carry through the codes that are no edge, which have all
-/// bits set here, and comes to rest on the next edge.
-#[inline(always)]
-fn followers(edges: usize, starts: usize, before: bool) -> (usize, bool) {
-    let (sum, beyond) = (!spread(edges)).overflowing_add(starts << 4 | usize::from(before));
-    (sum & edges, beyond | (starts >> TOP & 1 != 0))
-}
-
-/// One word of the map, swept, the granules in it that are free, and what its last edge is.
+/// What is live and what follows it is found by one addition: a one, added behind each live start, runs as a carry through
+/// the codes that are no edge, which have all bits set here, leaves zeroes there, and comes to rest on the next edge.
 #[inline(always)]
 fn word(word: usize, last: Last) -> (usize, usize, Last) {
-    if word == 0 {
-        return (0, if last == Last::Live { 0 } else { SPAN / GRANULE }, last);
-    }
     let edges = word & ONES;
-    let live = edges & word >> 3 & word >> 1;
-    let (behind_live, ends_live) = followers(edges, live, last == Last::Live);
+    let live = (word / MARK) & ONES;
+    let inside = !(edges << 4).wrapping_sub(edges);
+    let (sum, beyond) = inside.overflowing_add(live << 4 | usize::from(last == Last::Live));
     // A hole begins where something dead or free follows something live.
-    let holes = behind_live & !live;
-    let kept = word & spread(live) & !(MARK * ONES) | holes;
-    // What is free: the holes' first granules and what follows them up to the next edge.
-    let all = kept & ONES;
-    let (sum, _) = (!spread(all)).overflowing_add(holes << 4 | usize::from(last == Last::Hole));
-    let free = !spread(all) & !sum & ONES | holes;
-    (kept, count(free), if ends_live { Last::Live } else { Last::Hole })
+    let holes = sum & edges & !live;
+    let kept = word & live.wrapping_mul(EDGE | SCAN | OBJECT) | holes;
+    let covered = live | inside & !sum & ONES;
+    let last = if beyond | (live >> TOP != 0) { Last::Live } else { Last::Hole };
+    (kept, count(covered), last)
 }
 
 impl Map {
@@ -81,14 +67,19 @@ impl Map {
                 at += BLOCK;
                 continue;
             }
-            let mut granules = 0;
-            for span in (at..at + BLOCK).step_by(SPAN) {
-                // SAFETY: the same.
-                unsafe {
-                    let here = self.word(span);
-                    let (swept, free, now) = word(*here, last);
+            let mut granules = usize::from(BLOCK_GRANULES);
+            for group in (at..at + BLOCK).step_by(GROUP * SPAN) {
+                // SAFETY: words of this block, to which nothing else refers.
+                let words = unsafe { &mut *self.word(group).cast::<[usize; GROUP]>() };
+                let marks = words.iter().fold(0, |marks, word| marks | word) & (MARK * ONES);
+                if marks == 0 && last == Last::Hole {
+                    *words = [0; GROUP];
+                    continue;
+                }
+                for here in words {
+                    let (swept, live, now) = word(*here, last);
                     *here = swept;
-                    granules += free;
+                    granules -= live;
                     last = now;
                 }
             }

@@ -2,8 +2,10 @@
 
 use core::ptr::NonNull;
 
+use super::collector::Collector;
 use super::map::{Map, OBJECT, SCAN};
-use super::{Collector, Embedder, Kind};
+use super::mark::Embedder;
+use super::policy::Kind;
 
 /// An object of the heap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,7 @@ impl<E: Embedder> Collector<E> {
     }
 }
 
+#[inline(always)]
 fn object(map: &Map, at: usize) -> Object {
     let kind = if map.code(at) & SCAN != 0 { Kind::Scan } else { Kind::Leaf };
     Object { start: map.pointer(at), len: map.len_of(at), kind }

@@ -286,6 +286,19 @@ fn a_heap_costs_less_than_20_kib() -> Result<()> {
     Ok(())
 }
 
+/// A third of it is the arena, which a program with a heap alone does not have.
+#[test]
+fn a_collector_costs_less_than_13_kib() -> Result<()> {
+    for port in chosen(&Port::ALL) {
+        let dist = root().join("dist");
+        let code = |name| anyhow::Ok(Program::read(&port.program(&dist, name)).context("see `make dist`")?.code());
+        let collector = code("pairs")? - code("vec")?;
+        println!("{port}: a collector is {collector} bytes");
+        ensure!((1024..13 << 10).contains(&collector), "{port}: pairs is {collector} bytes larger than vec");
+    }
+    Ok(())
+}
+
 /// What runs programs of `port` here.
 fn machine(port: Port) -> Machine {
     match port {
@@ -351,11 +364,13 @@ fn a_static_pie_says_the_same() -> Result<()> {
 
         // The same jobs for each kind, and last a program with a relocation that nobody knows.
         let limit = Some(64 << 20);
-        let cases: [(&str, &[&str], Option<u64>); 4] = [
+        let cases: [(&str, &[&str], Option<u64>); 5] = [
             ("hello", &[], None),
             ("limits", &["--policy=fit"], None),
             ("limits", &["--no-bitmap"], limit),
             ("limits", &["--no"], None),
+            // Finds its variables by the program headers.
+            ("collect", &["segments"], None),
         ];
         let kinds = ["bin", "pie", "relr"];
         let of_kind = |kind| cases.iter().filter(move |(name, ..)| kind != "relr" || *name == "limits");

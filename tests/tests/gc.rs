@@ -275,8 +275,14 @@ fn objects_with_a_finalizer_wait_in_the_queue_with_all_that_they_refer_to() {
     gc.collect();
     assert_eq!(gc.next_finalizable(), None, "both are reachable");
     gc.embedder_mut().roots.retain(|root| *root == weak.object());
-    gc.collect();
-    gc.collect();
+    for _ in 0..2 {
+        gc.collect();
+        // They and what they refer to are objects as long as they wait.
+        for object in [first_object, second_object, inner] {
+            assert_eq!(gc.find_start(object.addr().get()), Some(object));
+        }
+        assert_eq!(gc.check(), Ok(()));
+    }
     assert_eq!(gc.upgrade(weak), None, "it was not reachable");
     // In the order in which they were registered.
     let found = gc.next_finalizable().unwrap();

@@ -339,6 +339,46 @@ fn threads_live_with_what_the_kernel_refuses() {
     }
 }
 
+/// A heap that collects, grows and gives memory back, and each of its calls failing, once and from then on: it may have no
+/// room, but it is whole, and it has nothing but its objects. Without its first pages there is no heap, and one line.
+#[test]
+fn a_collector_lives_with_what_the_kernel_refuses() {
+    let mut runs = 0;
+    for port in chosen(&PORTS) {
+        for call in ["getrlimit", "mmap", "mprotect", "madvise", "clock_gettime"] {
+            for error in ["ENOMEM", "EINVAL"] {
+                for more in ["", "+"] {
+                    for nth in 1.. {
+                        let setup = Setup::failing(&[&format!("{call}:{nth}{more}:{error}")]);
+                        let outcome = run(port, "collect", &["breathe"], &setup);
+                        let (output, errors) = (outcome.output(), outcome.errors());
+                        let case =
+                            format!("{port} {setup:?}: {:?} {output} {errors} {:#?}", outcome.end, outcome.violations);
+                        assert!(outcome.violations.is_empty(), "{case}");
+                        match outcome.end {
+                            End::Exit(0) => {
+                                assert!(output.starts_with("refused=") && output.ends_with("\nwhole\n"), "{case}");
+                                // Whatever fails once leaves other ways.
+                                assert!(more == "+" || output.starts_with("refused=0\n"), "{case}");
+                            }
+                            End::Exit(2) => {
+                                assert!(errors.starts_with("rt0: ") && errors.lines().count() == 1, "{case}");
+                                assert!(["mmap", "mprotect"].contains(&call) && nth < 3, "{case}");
+                            }
+                            _ => panic!("{case}"),
+                        }
+                        runs += 1;
+                        if outcome.call_names().iter().filter(|name| **name == call).count() < nth {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    println!("collector: {runs} runs");
+}
+
 /// Eight threads that contend for the heap's lock: nobody is woken who does not sleep, or nearly nobody. A sleeper that was
 /// woken and one that the kernel did not put to sleep, since its wake-up had come already, count alike.
 #[test]

@@ -26,3 +26,13 @@ pub(crate) fn kept_registers() -> [usize; 4] {
 pub(crate) fn prefetch(at: *const u8) {
     let _ = at;
 }
+
+/// The place of a word's highest bit that is set; there is one. In Rust it is 31 less what `bsr` says, less that from 31, and
+/// the compiler does not see that nothing is left of it once an address is computed of the place.
+#[inline(always)]
+pub(crate) fn top_bit(word: usize) -> usize {
+    let place;
+    // SAFETY: it reads and writes registers alone.
+    unsafe { asm!("bsr {}, {}", out(reg) place, in(reg) word, options(nostack, nomem, pure)) };
+    place
+}

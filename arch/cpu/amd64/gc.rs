@@ -1,4 +1,4 @@
-//! What a collector needs of amd64: what is in the callee-saved registers, and a prefetch.
+//! What a collector needs of amd64: what is in the callee-saved registers, a prefetch, and the place of a bit.
 
 use core::arch::asm;
 
@@ -28,4 +28,14 @@ pub(crate) fn kept_registers() -> [usize; 6] {
 pub(crate) fn prefetch(at: *const u8) {
     // SAFETY: a hint; it does not fault.
     unsafe { asm!("prefetcht0 [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) };
+}
+
+/// The place of a word's highest bit that is set; there is one. In Rust it is 63 less what `bsr` says, less that from 63, and
+/// the compiler does not see that nothing is left of it once an address is computed of the place.
+#[inline(always)]
+pub(crate) fn top_bit(word: usize) -> usize {
+    let place;
+    // SAFETY: it reads and writes registers alone.
+    unsafe { asm!("bsr {}, {}", out(reg) place, in(reg) word, options(nostack, nomem, pure)) };
+    place
 }

@@ -1,4 +1,4 @@
-//! What a collector needs of ARM: what is in the callee-saved registers, and a prefetch.
+//! What a collector needs of ARM: what is in the callee-saved registers, a prefetch, and the place of a bit.
 
 use core::arch::asm;
 
@@ -30,4 +30,10 @@ pub(crate) fn kept_registers() -> [usize; 8] {
 pub(crate) fn prefetch(at: *const u8) {
     // SAFETY: a hint; it does not fault.
     unsafe { asm!("pld [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) };
+}
+
+/// The place of a word's highest bit that is set; there is one.
+#[inline(always)]
+pub(crate) fn top_bit(word: usize) -> usize {
+    word.ilog2() as usize
 }

@@ -1,78 +1,85 @@
 //! The heaps that are measured, behind one interface.
 
+use std::cell::Cell;
 use std::ffi::c_void;
-use std::ptr;
-use std::time::Instant;
 
 use rt0::arena::Options;
 use rt0::gc::{Collector, Embedder, Event, Growth, Kind, Marker, Policy};
 
-/// A reference: the address of an object's first word.
-pub type Ref = *mut usize;
-
-/// A heap as the programs see it. Roots are found on the stack.
-pub trait Heap {
-    /// An object of so many words, zeroed, whose words may be references.
-    fn scan(&mut self, words: usize) -> Ref;
-    /// An object of so many bytes, without references.
-    fn leaf(&mut self, bytes: usize) -> Ref;
-    /// Frees an object, where the heap wants to be told.
-    fn free(&mut self, object: Ref) {
-        let _ = object;
-    }
-    /// Collections, and the longest and all pauses, nanoseconds.
-    fn pauses(&mut self) -> Pauses;
-}
+use crate::measure::cpu_time;
+use crate::programs::{Heap, Ref};
 
 /// What the collections took.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Pauses {
+#[derive(Clone, Copy)]
+pub(crate) struct Pauses {
     /// How many there were.
-    pub count: usize,
-    /// The longest, nanoseconds.
-    pub longest: u64,
-    /// All of them, nanoseconds.
-    pub all: u64,
+    pub(crate) count: u64,
+    /// The longest, nanoseconds of CPU time: on a busy machine a pause of the clock's is anybody's.
+    pub(crate) longest: u64,
+    /// All of them, nanoseconds of CPU time.
+    pub(crate) all: u64,
     /// The most that was live after one, bytes, where the heap says it.
-    pub live: usize,
+    pub(crate) live: u64,
+    /// When the one that is under way began.
+    begun: u64,
+}
+
+impl Pauses {
+    const NONE: Pauses = Pauses { count: 0, longest: 0, all: 0, live: 0, begun: 0 };
+
+    fn begin(&mut self) {
+        self.begun = cpu_time();
+    }
+
+    fn end(&mut self) {
+        let pause = cpu_time() - self.begun;
+        self.count += 1;
+        self.longest = self.longest.max(pause);
+        self.all += pause;
+    }
+}
+
+/// A heap whose collections are measured.
+pub(crate) trait Measured: Heap {
+    /// What they took.
+    fn pauses(&self) -> Pauses;
 }
 
 /// What the event hook sees.
-#[derive(Default)]
-pub struct Hook {
-    pauses: Pauses,
-}
+pub(crate) struct Hook(Pauses);
 
 // SAFETY: all roots of the programs are on the stack, which the collector scans.
 unsafe impl Embedder for Hook {
     fn roots(&mut self, _: &mut Marker<'_, Self>) {}
 
     fn event(&mut self, event: &Event) {
-        if let Event::End { live, pause, .. } = *event {
-            self.pauses.count += 1;
-            self.pauses.longest = self.pauses.longest.max(pause);
-            self.pauses.all += pause;
-            self.pauses.live = self.pauses.live.max(live);
+        match *event {
+            Event::Begin => self.0.begin(),
+            Event::End { live, .. } => {
+                self.0.end();
+                self.0.live = self.0.live.max(live as u64);
+            }
+            _ => {}
         }
     }
 }
 
 /// rt0's collector.
-pub struct Rt0(Collector<Hook>);
+pub(crate) struct Rt0(pub(crate) Collector<Hook>);
 
 impl Rt0 {
-    /// A heap of `bound` bytes in all, with `base` above all frames of the program; or one that grows as it must, to see
-    /// what is live.
-    pub fn new(bound: Option<usize>, base: *const usize) -> Rt0 {
+    /// A heap of `bound` bytes in all, with `base` above all frames of the program; without a bound one that grows as
+    /// little as it can, to see what is live.
+    pub(crate) fn new(bound: usize, base: *const usize) -> Rt0 {
         let policy = match bound {
-            Some(bound) => Policy::bound(bound as u64),
-            None => Policy {
+            1.. => Policy::bound(bound as u64),
+            0 => Policy {
                 arena: Options::DEFAULT,
                 growth: Growth::Live { percent: 110, least: 1 << 20 },
                 ..Policy::DEFAULT
             },
         };
-        let mut collector = Collector::new(&policy, Hook::default()).unwrap_or_else(|error| panic!("{error}"));
+        let mut collector = Collector::new(&policy, Hook(Pauses::NONE)).unwrap_or_else(|error| panic!("{error}"));
         // SAFETY: `base` is above the program's frames.
         unsafe { collector.scan_stack(base) };
         Rt0(collector)
@@ -95,9 +102,11 @@ impl Heap for Rt0 {
     fn leaf(&mut self, bytes: usize) -> Ref {
         self.0.allocate(bytes, Kind::Leaf).unwrap_or_else(|| full()).as_ptr().cast()
     }
+}
 
-    fn pauses(&mut self) -> Pauses {
-        self.0.embedder().pauses
+impl Measured for Rt0 {
+    fn pauses(&self) -> Pauses {
+        self.0.embedder().0
     }
 }
 
@@ -110,15 +119,17 @@ unsafe extern "C" {
     fn GC_expand_hp(bytes: usize) -> i32;
     fn GC_get_heap_size() -> usize;
     fn GC_set_on_collection_event(hook: extern "C" fn(i32));
+    fn GC_base(word: *mut c_void) -> *mut c_void;
+    fn GC_size(object: *const c_void) -> usize;
     fn GC_set_warn_proc(hook: extern "C" fn(*const i8, usize));
 }
 
 /// The Boehm collector.
-pub struct Boehm;
+pub(crate) struct Boehm;
 
-/// How the Boehm collector is set up.
+/// How the Boehm collector is set up. One thread marks: `GC_MARKERS` is 1.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// As it is.
     Default,
     /// Words of objects refer to starts of objects only.
@@ -127,32 +138,26 @@ pub enum Mode {
     Whole,
 }
 
-static mut BEGIN: Option<Instant> = None;
-static mut PAUSES: Pauses = Pauses { count: 0, longest: 0, all: 0, live: 0 };
+thread_local! {
+    static PAUSES: Cell<Pauses> = const { Cell::new(Pauses::NONE) };
+}
 
+/// `GC_EVENT_START` and `GC_EVENT_END` of `gc.h`.
 extern "C" fn collection(event: i32) {
-    // SAFETY: one thread allocates, and events come from it.
-    unsafe {
-        match event {
-            0 => BEGIN = Some(Instant::now()),
-            5 => {
-                let begin = *(&raw const BEGIN);
-                let pause = begin.map_or(0, |begin| begin.elapsed().as_nanos() as u64);
-                let pauses = &mut *(&raw mut PAUSES);
-                pauses.count += 1;
-                pauses.longest = pauses.longest.max(pause);
-                pauses.all += pause;
-            }
-            _ => {}
-        }
+    let mut pauses = PAUSES.get();
+    match event {
+        0 => pauses.begin(),
+        5 => pauses.end(),
+        _ => {}
     }
+    PAUSES.set(pauses);
 }
 
 extern "C" fn warning(_: *const i8, _: usize) {}
 
 impl Boehm {
     /// A heap of `bound` bytes.
-    pub fn new(mode: Mode, bound: usize) -> Boehm {
+    pub(crate) fn new(mode: Mode, bound: usize) -> Boehm {
         // SAFETY: as gc.h says, before and after `GC_init`.
         unsafe {
             if mode != Mode::Default {
@@ -184,15 +189,26 @@ impl Heap for Boehm {
         let object: Ref = unsafe { GC_malloc_atomic(bytes) }.cast();
         if object.is_null() { full() } else { object }
     }
+}
 
-    fn pauses(&mut self) -> Pauses {
-        // SAFETY: one thread allocates.
-        unsafe { *(&raw const PAUSES) }
+impl Measured for Boehm {
+    fn pauses(&self) -> Pauses {
+        PAUSES.get()
+    }
+}
+
+/// What the Boehm collector says of a word.
+#[inline(always)]
+pub(crate) fn base_and_size(word: usize) -> Option<(*mut c_void, usize)> {
+    // SAFETY: `GC_base` takes any word, and what it answers is an object.
+    unsafe {
+        let object = GC_base(std::ptr::with_exposed_provenance_mut(word));
+        if object.is_null() { None } else { Some((object, GC_size(object))) }
     }
 }
 
 /// malloc and free, for programs that know when an object is dead.
-pub struct Malloc;
+pub(crate) struct Malloc;
 
 impl Heap for Malloc {
     #[inline(always)]
@@ -214,11 +230,10 @@ impl Heap for Malloc {
         // SAFETY: it came from malloc, and the program is done with it.
         unsafe { libc::free(object.cast()) };
     }
-
-    fn pauses(&mut self) -> Pauses {
-        Pauses::default()
-    }
 }
 
-/// No reference.
-pub const NULL: Ref = ptr::null_mut();
+impl Measured for Malloc {
+    fn pauses(&self) -> Pauses {
+        Pauses::NONE
+    }
+}

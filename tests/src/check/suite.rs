@@ -87,10 +87,33 @@ impl Suite {
         Ok(())
     }
 
-    /// Adds what `port` has to show of its collector: that the Lisp's programs print what they are to print without a limit
-    /// and under limits, where it collects instead of dying, and that a Lisp whose memory is used up goes on.
+    /// Adds what `port` has to show of its collector: that its heap is whole wherever memory runs out, that any word leads
+    /// to its object, that binary-trees fits under tight limits; that the Lisp's programs print what they are to print
+    /// without a limit and under limits, where it collects instead of dying, and that a Lisp whose memory is used up goes on.
     pub fn add_collector(&mut self, port: Port, dist: &Path) -> Result<()> {
-        let [lisp] = programs(port, dist, ["lisp"])?;
+        let [lisp, collect, pairs] = programs(port, dist, ["lisp", "collect", "pairs"])?;
+        self.one(
+            Job::new(format!("{port}/pairs"), &pairs, &[]),
+            Part::Exactly(End::Exit(0), "hello, collector\n".into()),
+        );
+        let mut check = |name: &str, limit: Option<u64>, part: Part| {
+            let limit_name = limit.map_or("none".into(), |limit| limit.to_string());
+            let job = Job::new(format!("{port}/collect/{name}/{limit_name}"), &collect, &[name]);
+            self.one(job.limited(limit.map(|limit| limit * KIB)), part);
+        };
+        for limit in [None, Some(500), Some(520), Some(640), Some(700), Some(1000), Some(2000), Some(64 << 10)] {
+            check("exhaust", limit, Part::Exactly(End::Exit(0), "exhausted and whole\n".into()));
+        }
+        check("breathe", None, Part::Exactly(End::Exit(0), "refused=0\nwhole\n".into()));
+        for limit in [None, Some(500), Some(800)] {
+            check("words", limit, Part::Exactly(End::Exit(0), "every word found\n".into()));
+        }
+        check("segments", None, Part::Exactly(End::Exit(0), "kept by variables\n".into()));
+        // The count of all nodes, and the limits that it was promised to run under.
+        let tight = if port.bits() == 64 { 6 << 10 } else { 4 << 10 };
+        for limit in [None, Some(tight)] {
+            check("binary", limit, Part::Saying(End::Exit(0), "sum=8711918\n"));
+        }
         let folder = root().join("examples/lisp/programs");
         let mut sources: Vec<PathBuf> = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
         sources.retain(|path| path.extension().is_some_and(|extension| extension == "lisp"));

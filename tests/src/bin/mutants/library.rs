@@ -34,7 +34,10 @@ const RESERVED: &str = "arena";
 pub(super) const LOCK_MODEL: &str = "lock_model";
 pub(super) const HEAP_THREADS: &str = "heap_threads";
 
-pub(super) const SUITES: [&str; 6] = [LIB, HEAP, RULES, RESERVED, LOCK_MODEL, HEAP_THREADS];
+/// The collector beside a graph.
+pub(super) const COLLECTOR: &str = "gc";
+
+pub(super) const SUITES: [&str; 7] = [LIB, HEAP, RULES, RESERVED, LOCK_MODEL, HEAP_THREADS, COLLECTOR];
 
 pub(super) const MUTANTS: &[Mutant] = &[
     // What is carved and joined.

@@ -3,7 +3,7 @@
 use rt0_tests::port::Port;
 
 use super::Mutant;
-use super::library::{HEAP_THREADS, LOCK_MODEL};
+use super::library::{COLLECTOR, HEAP_THREADS, LOCK_MODEL};
 
 const AMD64: &str = "arch/freebsd_amd64/mod.rs";
 const I386: &str = "arch/freebsd_386/mod.rs";
@@ -679,5 +679,123 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "src/os/freebsd/signal.rs",
         edits: &[("SA_SIGINFO: u32 = 0x40", "SA_SIGINFO: u32 = 4")],
         seen_by: STACKS_ON_FREEBSD,
+    },
+    Mutant {
+        name: "mark: an edge that finds no room is forgotten",
+        port: None,
+        file: "src/gc/mark.rs",
+        edits: &[("            self.mark_later(object);\n", "            let _ = object;\n")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "mark: the rest of a long object is forgotten",
+        port: None,
+        file: "src/gc/mark.rs",
+        edits: &[("            self.push(rest | REST);\n", "            self.pop();\n")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "mark: of the blocks that wait only one is scanned",
+        port: None,
+        file: "src/gc/mark.rs",
+        edits: &[("self.waiting = if next == self.waiting { 0 } else { next };", "self.waiting = 0;")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "mark: the ring ends before it is empty",
+        port: None,
+        file: "src/gc/mark.rs",
+        edits: &[("} else if len == 0 {", "} else if len < RING {")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "sweep: what reaches into the next word is a hole",
+        port: None,
+        file: "src/gc/sweep.rs",
+        edits: &[("usize::from(last == Last::Live)", "0")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "sweep: a group without marks is free, whatever reaches into it",
+        port: None,
+        file: "src/gc/sweep.rs",
+        edits: &[("if marks == 0 && last == Last::Hole {", "if marks == 0 {")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "sweep: an object stays marked",
+        port: None,
+        file: "src/gc/sweep.rs",
+        edits: &[("EDGE | SCAN | OBJECT)", "EDGE | SCAN | OBJECT | MARK)")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "sweep: a large object's blocks are found after it is gone",
+        port: None,
+        file: "src/gc/sweep.rs",
+        edits: &[("                block.back = 0;\n", "")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "find: nothing in a word is an object",
+        port: None,
+        file: "src/gc/map.rs",
+        edits: &[(") as u32) | EDGE;", ") as u32);")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "find: a hole is an object",
+        port: None,
+        file: "src/gc/map.rs",
+        edits: &[("if !start.is_multiple_of(GRANULE) {", "if start == 0 {")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "find: the heap's last granule is outside",
+        port: None,
+        file: "src/gc/map.rs",
+        edits: &[(
+            "        let below = self.last.wrapping_sub(at);",
+            "        let below = self.last.wrapping_sub(at + GRANULE);",
+        )],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "weak: a cell keeps what is gone",
+        port: None,
+        file: "src/gc/lists.rs",
+        edits: &[("cell.object.filter(|object| reached(marker, *object))", "cell.object")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "weak: a value is kept without its key",
+        port: None,
+        file: "src/gc/lists.rs",
+        edits: &[("marker.key_reached(pair.key) && marker.mark_value(pair.value)", "marker.mark_value(pair.value)")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "weak: what waits for its finalizer is not kept",
+        port: None,
+        file: "src/gc/lists.rs",
+        edits: &[(
+            "                    marker.mark(object);\n                }\n                dead = next;",
+            "                    let _ = object;\n                }\n                dead = next;",
+        )],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "allocate: what was used before is not zeroed",
+        port: None,
+        file: "src/gc/alloc.rs",
+        edits: &[("write_bytes(0, used)", "write_bytes(0, 0)")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "collect: handles are no roots",
+        port: None,
+        file: "src/gc/collector.rs",
+        edits: &[("        self.handles.roots(&mut marker);\n", "")],
+        seen_by: COLLECTOR,
     },
 ];

@@ -1,8 +1,45 @@
-//! The programs. Each is one function over any heap; its roots are on the stack, or in objects that are.
+//! The programs that are run on the collector, here and in `make bench-gc`. Each is one function over any heap; its roots
+//! are on the stack, or in objects that are.
 
-use std::hint::black_box;
+use core::hint::black_box;
+use core::ptr;
 
-use crate::heaps::{Heap, NULL, Ref};
+/// A reference: the address of an object's first word.
+pub(crate) type Ref = *mut usize;
+
+/// No reference.
+const NULL: Ref = ptr::null_mut();
+
+/// A heap as the programs see it.
+pub(crate) trait Heap {
+    /// An object of this many words, zeroed, whose words may be references.
+    fn scan(&mut self, words: usize) -> Ref;
+    /// An object of this many bytes, without references.
+    fn leaf(&mut self, bytes: usize) -> Ref;
+    /// Frees an object, where the heap wants to be told.
+    fn free(&mut self, object: Ref) {
+        let _ = object;
+    }
+}
+
+/// The programs' names.
+pub(crate) const PROGRAMS: [&str; 8] = ["trees", "lists", "arrays", "strings", "eval", "binary", "quads", "peval"];
+
+/// Runs a program, one of [`PROGRAMS`]; answers a number that depends on all that it did.
+#[inline(never)]
+pub(crate) fn run<H: Heap>(name: &str, heap: &mut H) -> usize {
+    match name {
+        "trees" => trees(heap),
+        "lists" => lists(heap),
+        "arrays" => arrays(heap),
+        "strings" => strings(heap),
+        "eval" => eval(heap),
+        "binary" => binary(heap),
+        "quads" => quads(heap),
+        "peval" => peval(heap),
+        _ => unreachable!("there is no such program"),
+    }
+}
 
 /// Marsaglia's xorshift.
 struct Random(u64);
@@ -43,7 +80,7 @@ fn set_ref(object: Ref, index: usize, reference: Ref) {
 
 /// The trees of Boehm's GCBench: nodes of two references and two numbers; a stretch tree, a long-lived tree and a
 /// long-lived array, then short-lived trees of growing depth, built from the top and from the bottom.
-pub fn trees<H: Heap>(heap: &mut H) -> usize {
+fn trees<H: Heap>(heap: &mut H) -> usize {
     const LONG: u32 = 16;
     const STRETCH: u32 = 18;
     fn populate<H: Heap>(heap: &mut H, depth: u32, node: Ref) {
@@ -70,7 +107,7 @@ pub fn trees<H: Heap>(heap: &mut H) -> usize {
     black_box(make(heap, STRETCH));
     let long = heap.scan(4);
     populate(heap, LONG, long);
-    let array = heap.leaf(500_000 * 8);
+    let array = heap.leaf(500_000 * size_of::<usize>());
     for i in 0..500_000 {
         set(array, i, i);
     }
@@ -88,7 +125,7 @@ pub fn trees<H: Heap>(heap: &mut H) -> usize {
 }
 
 /// Lists of cells of two words: many of them, of random length, replaced at random.
-pub fn lists<H: Heap>(heap: &mut H) -> usize {
+fn lists<H: Heap>(heap: &mut H) -> usize {
     const LISTS: usize = 2000;
     let mut random = Random(1);
     let table = heap.scan(LISTS);
@@ -115,7 +152,7 @@ pub fn lists<H: Heap>(heap: &mut H) -> usize {
 
 /// Arrays of 1 KiB to 256 KiB, half of them of references, the others of numbers, replaced at random. An eighth of each is
 /// written to.
-pub fn arrays<H: Heap>(heap: &mut H) -> usize {
+fn arrays<H: Heap>(heap: &mut H) -> usize {
     const ARRAYS: usize = 400;
     let mut random = Random(2);
     let table = heap.scan(ARRAYS);
@@ -124,7 +161,7 @@ pub fn arrays<H: Heap>(heap: &mut H) -> usize {
         let slot = if round < ARRAYS { round } else { random.below(ARRAYS) };
         let words = 128 << random.below(8);
         let words = words + random.below(words);
-        let array = if slot % 2 == 0 { heap.scan(words) } else { heap.leaf(words * 8) };
+        let array = if slot % 2 == 0 { heap.scan(words) } else { heap.leaf(words * size_of::<usize>()) };
         for i in (0..words).step_by(8) {
             if slot % 2 == 0 {
                 let target = get_ref(table, random.below(ARRAYS));
@@ -142,7 +179,7 @@ pub fn arrays<H: Heap>(heap: &mut H) -> usize {
 
 /// Strings of 8 to 200 bytes behind boxes of three words: each is joined from parts of two recent ones, and every eighth is
 /// put into a table in the place of another.
-pub fn strings<H: Heap>(heap: &mut H) -> usize {
+fn strings<H: Heap>(heap: &mut H) -> usize {
     const STRINGS: usize = 60_000;
     const RECENT: usize = 64;
     let mut random = Random(3);
@@ -188,7 +225,7 @@ pub fn strings<H: Heap>(heap: &mut H) -> usize {
 }
 
 /// An evaluator: a tree of lambda terms, environments on the heap, numbers in boxes; beside it a database that lives.
-pub fn eval<H: Heap>(heap: &mut H) -> usize {
+fn eval<H: Heap>(heap: &mut H) -> usize {
     // Terms: tag and operands.
     const NUMBER: usize = 1;
     const VARIABLE: usize = 3;
@@ -298,7 +335,7 @@ pub fn eval<H: Heap>(heap: &mut H) -> usize {
 }
 
 /// binary-trees of the benchmarks game, depth 16: nodes of two words.
-pub fn binary<H: Heap>(heap: &mut H) -> usize {
+fn binary<H: Heap>(heap: &mut H) -> usize {
     const DEPTH: u32 = 16;
     fn make<H: Heap>(heap: &mut H, depth: u32) -> Ref {
         let (left, right) = if depth > 0 { (make(heap, depth - 1), make(heap, depth - 1)) } else { (NULL, NULL) };
@@ -317,28 +354,32 @@ pub fn binary<H: Heap>(heap: &mut H) -> usize {
         }
         heap.free(node);
     }
-    let stretch = make(heap, DEPTH + 1);
-    let mut sum = count(stretch);
-    free(heap, stretch);
+    /// Makes a tree, counts its nodes and lets go of it: in a frame of its own, so that nothing of it stays on the stack.
+    #[inline(never)]
+    fn shortlived<H: Heap>(heap: &mut H, depth: u32) -> usize {
+        let tree = make(heap, depth);
+        let sum = count(tree);
+        free(heap, tree);
+        sum
+    }
+    let mut sum = shortlived(heap, DEPTH + 1);
     let long = make(heap, DEPTH);
     for depth in (4..=DEPTH).step_by(4) {
         for _ in 0..1 << (DEPTH - depth + 4) {
-            let tree = make(heap, depth);
-            sum += count(tree);
-            free(heap, tree);
+            sum += shortlived(heap, depth);
         }
     }
     sum + count(black_box(long))
 }
 
 /// whippet's quads: trees of nodes with four references, one that lives and shorter ones that do not.
-pub fn quads<H: Heap>(heap: &mut H) -> usize {
+fn quads<H: Heap>(heap: &mut H) -> usize {
     const DEPTH: u32 = 9;
     fn make<H: Heap>(heap: &mut H, depth: u32) -> Ref {
         if depth == 0 {
             return NULL;
         }
-        let children: [Ref; 4] = std::array::from_fn(|_| make(heap, depth - 1));
+        let children: [Ref; 4] = core::array::from_fn(|_| make(heap, depth - 1));
         let node = heap.scan(4);
         for (i, child) in children.into_iter().enumerate() {
             set_ref(node, i, child);
@@ -360,7 +401,7 @@ pub fn quads<H: Heap>(heap: &mut H) -> usize {
 
 /// The shape of whippet's peval, a partial evaluator: expressions of cells are rewritten, again and again, with
 /// association lists for what is known.
-pub fn peval<H: Heap>(heap: &mut H) -> usize {
+fn peval<H: Heap>(heap: &mut H) -> usize {
     fn cons<H: Heap>(heap: &mut H, head: usize, tail: Ref) -> Ref {
         let cell = heap.scan(2);
         set(cell, 0, head);
@@ -394,7 +435,7 @@ pub fn peval<H: Heap>(heap: &mut H) -> usize {
             1 => expression,
             3 => known(list, expression).unwrap_or(expression),
             _ => {
-                let cell: Ref = std::ptr::with_exposed_provenance_mut(expression);
+                let cell: Ref = ptr::with_exposed_provenance_mut(expression);
                 let rest = get_ref(cell, 1);
                 let left = reduce(heap, get(rest, 0), list);
                 let right = reduce(heap, get(get_ref(rest, 1), 0), list);
@@ -415,7 +456,7 @@ pub fn peval<H: Heap>(heap: &mut H) -> usize {
     }
     let mut random = Random(4);
     let program = expression(heap, &mut random, 14);
-    let keep: Ref = std::ptr::with_exposed_provenance_mut(program);
+    let keep: Ref = ptr::with_exposed_provenance_mut(program);
     let mut sum = 0;
     for round in 0..120 {
         let mut list = NULL;
