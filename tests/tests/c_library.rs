@@ -530,8 +530,9 @@ fn the_toy_language_lives_on_every_port() {
                 None => {
                     let went_on =
                         outcome.output.ends_with("line 1: out of memory\non\n") && outcome.end == End::Exit(1);
-                    let refused = outcome.output.starts_with("rt0: cannot reserve arena virtual address space")
-                        && outcome.end == End::Exit(2);
+                    let lines = ["rt0: cannot reserve arena virtual address space", "toy: no room for a heap\n"];
+                    let refused =
+                        lines.iter().any(|line| outcome.output.starts_with(line)) && outcome.end == End::Exit(2);
                     // Too small for the program itself, or for exec.
                     let small = job.limit.unwrap() < 1 << 20;
                     let too_small = outcome.output.ends_with("out of memory\n") || outcome.output.is_empty();
