@@ -12,7 +12,7 @@ use rt0::sys::Errno;
 use rt0::{arena, page_size, vm};
 
 use crate::error::negated;
-use crate::heap::{clamp, pages_for, read_sized};
+use crate::heap::{clamp, pages_for, read_sized, refused};
 use crate::limit::{RT0_NONE, rt0_decision, store_sized};
 
 /// In `rt0_gc_policy.flags`: nothing of the limit is left for stacks and other mappings; `allowance` is not looked at.
@@ -223,7 +223,11 @@ pub unsafe extern "C" fn rt0_gc_create(
     let Some(len) = own_len(room) else { return negated(Errno::ENOMEM) };
     let own = match pages_for(len) {
         Ok(own) => own,
-        Err(errno) => return negated(errno),
+        Err(errno) => {
+            // SAFETY: the caller says what it points to.
+            unsafe { refused(options).store(decision) };
+            return negated(errno);
+        }
     };
     let created = own.base().cast::<rt0_gc>();
     // SAFETY: the words lie behind the collector, in its pages, which are as long.
@@ -256,7 +260,11 @@ pub unsafe extern "C" fn rt0_gc_create(
                         _ => negated(Errno::ENOMEM),
                     }
                 }
-                _ => negated(Errno::ENOMEM),
+                _ => {
+                    // SAFETY: the caller says what it points to.
+                    unsafe { refused(options).store(decision) };
+                    negated(Errno::ENOMEM)
+                }
             }
         }
     }

@@ -275,7 +275,11 @@ pub unsafe extern "C" fn rt0_heap_create(
     // Its own pages come first: an arena takes all there is.
     let own = match pages_for(size_of::<rt0_heap>()) {
         Ok(own) => own,
-        Err(errno) => return negated(errno),
+        Err(errno) => {
+            // SAFETY: the caller says what it points to.
+            unsafe { refused(options).store(decision) };
+            return negated(errno);
+        }
     };
     match arena::mallocinit(&options) {
         Ok(arena) => {
@@ -310,6 +314,18 @@ pub unsafe extern "C" fn rt0_heap_create(
                 _ => negated(Errno::ENOMEM),
             }
         }
+    }
+}
+
+/// The decision where not even a heap's own pages could be had: nothing was left to try.
+pub(crate) fn refused(options: arena::Options) -> rt0_decision {
+    let nothing = options.cap(0);
+    match arena::mallocinit(&nothing) {
+        Err(mut failure) => {
+            failure.decision.options = options;
+            rt0_decision::failed(&failure)
+        }
+        Ok(arena) => rt0_decision::new(arena.decision()), // never: no arena fits into nothing
     }
 }
 
