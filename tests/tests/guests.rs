@@ -339,3 +339,30 @@ fn guests_live_with_failures_of_each_call_for_memory() {
         assert!(without_memory > 4, "{port}: {without_memory}");
     }
 }
+
+/// The guide's command makes a program of somebody's source, which is written against a C library.
+#[test]
+fn the_guide_leads_to_a_program() {
+    if chosen(&[Port::linux_amd64]).is_empty() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (source, program) = (folder.path().join("yours.c"), folder.path().join("program"));
+    let text = "#include <math.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n\
+                int main(int argc, char **argv) { char *text = malloc(100); strcpy(text, argv[1]);\n\
+                printf(\"%s %g %d\", text, sqrt(2.0), argc); free(text); return 3; }\n";
+    fs::write(&source, text).unwrap();
+    let guide = fs::read_to_string(root().join("docs/c.md")).unwrap();
+    let command: Vec<&str> = guide
+        .lines()
+        .map(str::trim)
+        .skip_while(|line| !line.starts_with("clang-22 ") || !line.contains("-O2 -nostdlib -static -nostdlibinc"))
+        .take_while(|line| *line != "```")
+        .map(|line| line.trim_end_matches('\\'))
+        .collect();
+    let command = command.join(" ").replace("YOURS.c", source.to_str().unwrap()).replace("-o program", "-o $OUT");
+    let built = Command::new("sh").args(["-c", &command]).env("OUT", &program).current_dir(root()).output().unwrap();
+    assert!(built.status.success(), "{command}: {built:?}");
+    let output = Command::new(&program).arg("hello").output().unwrap();
+    assert_eq!((output.status.code(), &*output.stdout), (Some(3), &b"hello 1.41421 2"[..]), "{output:?}");
+}
