@@ -106,18 +106,21 @@ dist-%:
 	@cd $(call out_of,$*) && cp -u $(PROGRAMS) "$(CURDIR)/dist/$*/bin/"
 	@$(MAKE) --no-print-directory library-$*
 
-# dist/<port>/lib/librt0.a, the header and the files of pkg-config. Its code can be loaded anywhere.
+# dist/<port>/lib/librt0.a, the header, the linker script and the files of pkg-config. Its code can be loaded anywhere; its
+# variables are not merged (as LLVM does on ARM), so that a program has those alone that it uses.
 library: $(PORT:%=library-%)
 library-%:
 	@$(call has_target,$*)
 	@mkdir -p dist/$*/lib/pkgconfig dist/include
-	@RUSTFLAGS=-Crelocation-model=pic $(subst --release,--profile library,$(call port_cargo,$*,build)) --quiet \
-		-p rt0-c -p rt0-c-freestanding --target-dir target/library
+	@RUSTFLAGS='-Crelocation-model=pic -Cllvm-args=-enable-global-merge=false' \
+		$(subst --release,--profile library,$(call port_cargo,$*,build)) --quiet -p rt0-c -p rt0-c-freestanding --target-dir target/library
 	@cd $(subst target/,target/library/,$(patsubst %release,%library,$(call out_of,$*))) && \
 		cargo run --quiet --manifest-path "$(CURDIR)/tools/librt0/Cargo.toml" --target-dir "$(CURDIR)/target" -- \
 		$(LLD) librt0_c.a librt0_c_freestanding.a "$(CURDIR)/dist/$*/lib/librt0.a"
 	@cp -u include/rt0.h dist/include/
-	@cp -u c/rt0.pc c/rt0-freestanding.pc dist/$*/lib/pkgconfig/
+	@cp -u linker/$*.ld linker/rt0.ld $(if $(filter freebsd_%,$*),linker/freebsd.ld) dist/$*/lib/
+	@cp -u c/rt0.pc dist/$*/lib/pkgconfig/
+	@sed 's/PORT/$*/' c/rt0-freestanding.pc > dist/$*/lib/pkgconfig/rt0-freestanding.pc
 
 # include/rt0.h, from the comments and signatures in c/src. A test says whether it is current.
 header:

@@ -16,6 +16,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// In `rt0_gc_policy.flags`: nothing of the limit is left for stacks and other mappings; `allowance` is not looked at.
+#define RT0_GC_NO_ALLOWANCE 1
+
+// In `rt0_gc_policy.flags`: all of the heap is used before each collection; `growth` and `least` are not looked at. With a
+// `cap` this is a heap of that size.
+#define RT0_GC_WHOLE 2
+
 // In `rt0_heap_policy.flags`: the caller keeps threads and signal handlers from one another, and the heap needs no lock.
 #define RT0_HEAP_UNLOCKED 1
 
@@ -168,31 +175,46 @@
 // Do not wait for a child that goes on.
 #define RT0_WNOHANG 1
 
+// A collector with its heap. Only pointers to it are passed around.
+struct rt0_gc;
+
+// What marks during a collection: a `Marker<Program>`. Only pointers to it are passed around.
+struct rt0_gc_marker;
+
 // A heap. Only pointers to it are passed around.
 struct rt0_heap;
 
-// What a program wants of its heap. Zero means the default everywhere: `struct rt0_heap_policy policy = {sizeof policy};`
-// is one, and so is a null pointer.
+// Says what is reachable without an object: it calls `rt0_gc_mark` or `rt0_gc_mark_range` for all of it, and no other function
+// of the collector.
+typedef void (*rt0_gc_roots)(void *context, struct rt0_gc_marker *marker);
+
+// What a program wants of its collector. Zero means the default everywhere, as does a null pointer.
 //
 // A later version may add fields at the end. A library that does not know them takes them if they are zero and refuses
 // the policy otherwise.
-struct rt0_heap_policy {
-  // `sizeof(struct rt0_heap_policy)`, set by the caller.
+struct rt0_gc_policy {
+  // `sizeof(struct rt0_gc_policy)`, set by the caller.
   size_t size;
-  // `RT0_HEAP_*`, any of them.
+  // `RT0_GC_*`, any of them.
   uint32_t flags;
-  // Zero.
-  uint32_t reserved;
+  // The heap is collected when it has grown to this share of what was live after the last collection, percent, above 100;
+  // 0: 200.
+  uint32_t growth;
   // Bytes of the limit that are left for stacks and other mappings; 0: a quarter of the limit, at most 64 MiB.
   uint64_t allowance;
-  // At most this many bytes of address space; 0: as much as the limit leaves.
+  // At most this many bytes of address space, with all that describes the heap; 0: as much as the limit leaves, at most
+  // 17 GiB on 64-bit ports and 576 MiB on 32-bit ones.
   uint64_t cap;
-  // How many free bytes stay committed; 0: 64 MiB on 64-bit ports, 16 MiB on 32-bit ones. A quarter of what is in use
-  // may always stay.
-  uint64_t purge_threshold;
-  // From how many bytes in use on the heap grows by huge pages, where the kernel has them; 0: 64 MiB; `RT0_NONE`:
-  // never.
-  uint64_t huge_from;
+  // The heap is not collected before it has this many bytes; 0: 4 MiB.
+  uint64_t least;
+  // How many handles there can be at once; 0: 512.
+  uint32_t handles;
+  // Zero.
+  uint32_t reserved;
+  // Says what is reachable without an object; may be null.
+  rt0_gc_roots roots;
+  // What `roots` is called with.
+  void *context;
 };
 
 // How the size of a heap's arena was decided. All sizes are bytes.
@@ -238,6 +260,61 @@ struct rt0_decision {
   uint32_t failed;
   // The library's, for `rt0_failure_line`.
   uint64_t private_words[32];
+};
+
+// A root that names one object, by a number of the collector's; 0 is none.
+typedef size_t rt0_gc_handle;
+
+// Figures of a collector, in bytes where nothing else is said.
+struct rt0_gc_stats {
+  // `sizeof(struct rt0_gc_stats)`, set by the caller; nothing behind it is written.
+  size_t size;
+  // Collections so far.
+  size_t collections;
+  // What was live after the last one.
+  size_t live;
+  // What was allocated, or is about to be, since then.
+  size_t taken;
+  // How far the heap extends.
+  size_t heap;
+  // How far it may extend before the next collection.
+  size_t limit;
+  // How far it can extend at most.
+  size_t most;
+  // Memory in use at most so far, with all that describes the heap.
+  size_t footprint;
+  // What the program said that objects hold elsewhere.
+  size_t external;
+  // Handles in use.
+  size_t handles;
+  // The longest pause, nanoseconds; 0 where the kernel does not tell the time.
+  uint64_t longest_pause;
+  // All pauses together, nanoseconds.
+  uint64_t pauses;
+};
+
+// What a program wants of its heap. Zero means the default everywhere: `struct rt0_heap_policy policy = {sizeof policy};`
+// is one, and so is a null pointer.
+//
+// A later version may add fields at the end. A library that does not know them takes them if they are zero and refuses
+// the policy otherwise.
+struct rt0_heap_policy {
+  // `sizeof(struct rt0_heap_policy)`, set by the caller.
+  size_t size;
+  // `RT0_HEAP_*`, any of them.
+  uint32_t flags;
+  // Zero.
+  uint32_t reserved;
+  // Bytes of the limit that are left for stacks and other mappings; 0: a quarter of the limit, at most 64 MiB.
+  uint64_t allowance;
+  // At most this many bytes of address space; 0: as much as the limit leaves.
+  uint64_t cap;
+  // How many free bytes stay committed; 0: 64 MiB on 64-bit ports, 16 MiB on 32-bit ones. A quarter of what is in use
+  // may always stay.
+  uint64_t purge_threshold;
+  // From how many bytes in use on the heap grows by huge pages, where the kernel has them; 0: 64 MiB; `RT0_NONE`:
+  // never.
+  uint64_t huge_from;
 };
 
 // Figures of a heap, in bytes where nothing else is said.
@@ -307,6 +384,214 @@ extern "C" {
 size_t rt0_error_name(int error,
                       char *buffer,
                       size_t size);
+
+// Makes a collector and stores it where `gc` points. `policy` may be null, for the defaults.
+//
+// The heap is one range of address space, which is reserved whole and fits the limit; memory is taken of it as it grows, and
+// two pages beside it. Where that fails for want of address space, `decision` is not null and its `size` is set, it is told how
+// the size was decided.
+//
+// Answers 0; `-EINVAL` if `gc` is null or `policy` asks for what this library does not know; `-ENOMEM`, or what the kernel
+// says, if nothing fits: `rt0_failure_line` makes a line of the decision then. After an error `*gc` is null.
+//
+// Required of the caller:
+//
+// - `policy` and `decision` are null or point to as many bytes as their `size` says; `gc` is null or points to a pointer.
+// - Objects that the program uses after a collection are reachable in it: from what `roots` marks, from handles, from a stack
+//   that is scanned, or from a word of a reachable object that is traced. A pointer that is stored otherwise (in a leaf, in
+//   another heap, in a variable that nobody marks) keeps nothing.
+// - One thread uses the collector, or threads exclude one another from it and all their stacks are marked by `roots`.
+int rt0_gc_create(const struct rt0_gc_policy *policy,
+                  struct rt0_gc **gc,
+                  struct rt0_decision *decision);
+
+// Gives a collector back with all its objects. Null is no collector, and nothing happens.
+//
+// Required of the caller:
+//
+// Nobody uses the collector or an object of it any more.
+void rt0_gc_destroy(struct rt0_gc *gc);
+
+// An object of `size` bytes, zeroed, aligned to a word, whose words may refer to others: it is traced. One of no bytes has a
+// word.
+//
+// It may collect first, so that what is needed later has to be reachable now. Null only where a collection has found no room,
+// if `size` is more than an object can have or `gc` is null; the heap is whole then, and the program goes on.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector; what is used later is reachable, as `rt0_gc_create` has it.
+void *rt0_gc_allocate(struct rt0_gc *gc,
+                      size_t size);
+
+// The same, but the object refers to no other: it is never looked into. Text, numbers.
+//
+// Required of the caller:
+//
+// As for `rt0_gc_allocate`; a pointer in the object keeps nothing.
+void *rt0_gc_allocate_leaf(struct rt0_gc *gc, size_t size);
+
+// Has the stack and the registers of the calling thread scanned in each collection, from where it is then up to `base`: every
+// word is a root. An address in `main`, such as `__builtin_frame_address(0)`, is a base for all that `main` calls; `main`'s own
+// variables may lie above it.
+//
+// Answers 0, or `-EINVAL` if `gc` or `base` is null.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector. As long as it is used, `base` is null or an address on the stack of the thread that uses it,
+// above every frame that holds references to objects.
+int rt0_gc_scan_stack(struct rt0_gc *gc,
+                      const void *base);
+
+// Marks the object that `word` points to or into, with all that it refers to, if there is one. For `roots` alone. Nothing
+// happens if `marker` is null.
+//
+// Required of the caller:
+//
+// `marker` is null or what `roots` was called with, which has not returned.
+void rt0_gc_mark(struct rt0_gc_marker *marker,
+                 const void *word);
+
+// Marks what any word between `from` and `to` points to: an array of references, another thread's stack. For `roots` alone.
+// Nothing happens if a pointer is null or the range is none.
+//
+// Required of the caller:
+//
+// `marker` is null or what `roots` was called with, which has not returned; the range can be read.
+void rt0_gc_mark_range(struct rt0_gc_marker *marker,
+                       const void *from,
+                       const void *to);
+
+// A handle for an object: it is kept until `rt0_gc_release`. 0 if all handles are in use, or `gc` or `object` is null.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector, `object` null or an object of it.
+rt0_gc_handle rt0_gc_hold(struct rt0_gc *gc,
+                          const void *object);
+
+// The object of a handle; null if it is none that is in use.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector.
+void *rt0_gc_get(struct rt0_gc *gc, rt0_gc_handle handle);
+
+// Takes a handle back: it keeps its object no more. Answers 0, or `-EINVAL` if it is none that is in use or `gc` is null.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector.
+int rt0_gc_release(struct rt0_gc *gc,
+                   rt0_gc_handle handle);
+
+// Collects now: frees what is not reachable. Nothing happens if `gc` is null.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector; what is used later is reachable, as `rt0_gc_create` has it.
+void rt0_gc_collect(struct rt0_gc *gc);
+
+// No collection until `rt0_gc_allow` was called as often: allocation takes new memory as long as there is some, and then
+// answers null. For a stretch of code whose objects are not reachable yet. Nothing happens if `gc` is null.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector.
+void rt0_gc_inhibit(struct rt0_gc *gc);
+
+// Ends what `rt0_gc_inhibit` began. Nothing happens if `gc` is null.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector.
+void rt0_gc_allow(struct rt0_gc *gc);
+
+// Says that objects hold this many bytes more, or less if it is negative, outside of the heap. Much of it makes the next
+// `rt0_gc_safepoint` collect. Nothing happens if `gc` is null.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector.
+void rt0_gc_external(struct rt0_gc *gc,
+                     ptrdiff_t bytes);
+
+// Says that everything which is needed is reachable now, and collects if that is due. Nothing happens if `gc` is null.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector; what is used later is reachable, as `rt0_gc_create` has it.
+void rt0_gc_safepoint(struct rt0_gc *gc);
+
+// The start of the object that `word` points to or into, any word; null if it points into none, or `gc` is null. Nothing is
+// freed between two collections, so that an object is found that is dead but was not collected yet.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector.
+void *rt0_gc_find(struct rt0_gc *gc,
+                  const void *word);
+
+// The length of the object that `word` points to or into, bytes: what was asked for, in whole words. 0 if it points into none.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector.
+size_t rt0_gc_object_size(struct rt0_gc *gc,
+                          const void *word);
+
+// A weak cell that refers to `object`: an object that does not keep what it refers to, and is itself kept as any other one. It
+// may collect first, but not the two. Null if there is no memory, `gc` is null or `object` is no object's first byte.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector; what is used later is reachable, as `rt0_gc_create` has it.
+void *rt0_gc_weak(struct rt0_gc *gc,
+                  const void *object);
+
+// What a weak cell refers to; null once that was not reachable in a collection, and if a pointer is null.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector, `weak` null or a weak cell of it.
+void *rt0_gc_weak_get(struct rt0_gc *gc, const void *weak);
+
+// Has `rt0_gc_next_unreachable` answer the object when it is not reachable any more: for what it holds outside of the heap.
+//
+// Answers 0; `-ENOMEM`; `-EINVAL` if `gc` is null or `object` is no object's first byte.
+//
+// Required of the caller:
+//
+// As for `rt0_gc_weak`.
+int rt0_gc_finalize(struct rt0_gc *gc,
+                    const void *object);
+
+// The next object that was found unreachable and was to be answered then; null if there is none, or `gc` is null. Until it is
+// answered it is kept, with all that it refers to; then it is an object like others.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector.
+void *rt0_gc_next_unreachable(struct rt0_gc *gc);
+
+// Figures of the collector. Answers 0, or `-EINVAL` if `gc` or `stats` is null. As much is written as `stats->size` has room
+// for.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector; `stats` is null or points to as many bytes as its `size` says.
+int rt0_gc_statistics(struct rt0_gc *gc,
+                      struct rt0_gc_stats *stats);
+
+// Looks at the whole heap. Answers 0 if it is whole, 1 if something was written to that was not the program's, or `-EINVAL` if
+// `gc` is null. The address of the fault is stored where `where` points, unless that is null; 0 if there is none.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector; `where` is null or points to a `uintptr_t`.
+int rt0_gc_check(struct rt0_gc *gc,
+                 size_t *where);
 
 // Makes a heap and stores it where `heap` points. `policy` may be null, for the defaults.
 //

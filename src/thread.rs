@@ -21,11 +21,9 @@ use crate::os::{Errno, sigaltstack, thread as kernel};
 
 use control::ControlBlock;
 pub use control::{Current, current, id};
-pub(crate) use control::{GUARD_AT_POINTER, begin_first, first_alone, random_guard};
+pub(crate) use control::{First, GUARD_AT_POINTER, begin_first, random_guard, random_guard_of};
 pub use stack::Stack;
 pub(crate) use template::Template;
-
-use control::template;
 
 /// The least length of a stack, bytes: room to start and to end on. What the thread's own function needs is the
 /// caller's to know, and so are the program's thread-local variables, which come on top of it.
@@ -88,7 +86,7 @@ static NEXT: AtomicUsize = AtomicUsize::new(1);
 pub unsafe fn start(stack: NonNull<[u8]>, entry: fn(*mut ()), argument: *mut ()) -> Result<Thread, Errno> {
     // None where the thread pointer is somebody else's. In a program of rt0's this is where the first thread gets its own.
     let caller = current();
-    let template = template();
+    let template = Template::of_this_process();
     if stack.len() < STACK_MIN + template.room() - Template::NONE.room() {
         return Err(Errno::EINVAL);
     }
@@ -105,7 +103,7 @@ pub unsafe fn start(stack: NonNull<[u8]>, entry: fn(*mut ()), argument: *mut ())
         let below = low.add(in_stack(placement.low()));
         let alternate = if alternate == 0 { null_mut() } else { low.add(in_stack(end)).as_ptr() };
         let bounds = [low.addr().get(), end];
-        let control = ControlBlock::write(placement, template, below, words, bounds, alternate, (entry, argument));
+        let control = ControlBlock::write(placement, &template, below, words, bounds, alternate, (entry, argument));
         let top = low.add(in_stack(end - 16)).cast::<NonNull<ControlBlock>>();
         top.write(control);
         (control, top)

@@ -5,6 +5,7 @@
 
 use core::alloc::Layout;
 use core::ffi::{c_int, c_void};
+use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 
 use heapless::Vec;
@@ -282,8 +283,12 @@ pub unsafe extern "C" fn rt0_heap_create(
     }
     // SAFETY: the caller says that it points to a pointer.
     unsafe { heap.write(ptr::null_mut()) };
-    // SAFETY: the caller says so of the policy.
-    let Some(policy) = (unsafe { read_policy(policy) }) else { return negated(Errno::EINVAL) };
+    // SAFETY: the caller says so of the policy; zeroes are one.
+    let Some(policy) = (unsafe { read_sized::<rt0_heap_policy>(policy) }) else { return negated(Errno::EINVAL) };
+    let flags_are_known = policy.flags & !(RT0_HEAP_UNLOCKED | RT0_HEAP_NO_ALLOWANCE) == 0;
+    if !flags_are_known || policy.reserved != 0 || policy.cap == RT0_NONE {
+        return negated(Errno::EINVAL);
+    }
     let mut options = arena::Options::new().bitmap(false);
     options.cap = (policy.cap != 0).then_some(policy.cap);
     options.allowance = match policy.allowance {
@@ -292,9 +297,13 @@ pub unsafe extern "C" fn rt0_heap_create(
         bytes => Some(bytes),
     };
     // Its own pages come first: an arena takes all there is.
-    let own = match own_pages() {
+    let own = match pages_for(size_of::<rt0_heap>()) {
         Ok(own) => own,
-        Err(errno) => return negated(errno),
+        Err(errno) => {
+            // SAFETY: the caller says what it points to.
+            unsafe { refused(options).store(decision) };
+            return negated(errno);
+        }
     };
     match arena::mallocinit(&options) {
         Ok(arena) => {
@@ -332,9 +341,21 @@ pub unsafe extern "C" fn rt0_heap_create(
     }
 }
 
-/// The pages that a heap itself lies in.
-fn own_pages() -> Result<Extent, Errno> {
-    let own = vm::reserve(size_of::<rt0_heap>().next_multiple_of(page_size())).map_err(|error| match error {
+/// The decision where not even a heap's own pages could be had: nothing was left to try.
+pub(crate) fn refused(options: arena::Options) -> rt0_decision {
+    let nothing = options.cap(0);
+    match arena::mallocinit(&nothing) {
+        Err(mut failure) => {
+            failure.decision.options = options;
+            rt0_decision::failed(&failure)
+        }
+        Ok(arena) => rt0_decision::new(arena.decision()), // never: no arena fits into nothing
+    }
+}
+
+/// Pages for this many bytes, readable and writable: what a heap or a collector itself lies in.
+pub(crate) fn pages_for(bytes: usize) -> Result<Extent, Errno> {
+    let own = vm::reserve(bytes.next_multiple_of(page_size())).map_err(|error| match error {
         vm::ReserveError::Kernel(errno) => errno,
         _ => Errno::ENOMEM,
     })?;
@@ -349,33 +370,32 @@ fn own_pages() -> Result<Extent, Errno> {
 }
 
 /// A number of bytes as the heap takes it.
-fn clamp(bytes: u64) -> usize {
+pub(crate) fn clamp(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-/// The caller's policy, the defaults where it says nothing; nothing if it asks for what is not known here.
+/// The caller's policy, with zeroes where it says nothing; nothing if its size is none, or if it says more than is known here.
 ///
 /// # Safety
 ///
-/// `policy` is null or points to as many bytes as its `size` says.
-unsafe fn read_policy(policy: *const rt0_heap_policy) -> Option<rt0_heap_policy> {
-    const KNOWN: usize = size_of::<rt0_heap_policy>();
-    let mut read =
-        rt0_heap_policy { size: KNOWN, flags: 0, reserved: 0, allowance: 0, cap: 0, purge_threshold: 0, huge_from: 0 };
-    if policy.is_null() {
-        return Some(read);
-    }
+/// `policy` is null or points to as many bytes as the `size_t` says that it begins with. `T` begins with it as well, and zeroes
+/// are one.
+pub(crate) unsafe fn read_sized<T: Copy>(policy: *const T) -> Option<T> {
+    let mut read = MaybeUninit::<T>::zeroed();
     // SAFETY: the caller says how many bytes there are; those that are copied are within both.
-    let unknown_are_zero = unsafe {
-        let size = (&raw const (*policy).size).read();
-        if size < size_of::<usize>() || size > page_size() {
-            return None;
+    unsafe {
+        if !policy.is_null() {
+            let size = policy.cast::<usize>().read_unaligned();
+            if size < size_of::<usize>() || size > page_size() {
+                return None;
+            }
+            read.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(policy.cast(), size.min(size_of::<T>()));
+            if (size_of::<T>()..size).any(|at| *policy.cast::<u8>().add(at) != 0) {
+                return None;
+            }
         }
-        (&raw mut read).cast::<u8>().copy_from_nonoverlapping(policy.cast(), size.min(KNOWN));
-        (KNOWN..size).all(|at| *policy.cast::<u8>().add(at) == 0)
-    };
-    let flags_are_known = read.flags & !(RT0_HEAP_UNLOCKED | RT0_HEAP_NO_ALLOWANCE) == 0;
-    (unknown_are_zero && flags_are_known && read.reserved == 0 && read.cap != RT0_NONE).then_some(read)
+        Some(read.assume_init())
+    }
 }
 
 /// Gives a heap back with all its memory, whether or not its blocks were freed. Null is no heap, and nothing happens.

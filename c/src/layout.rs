@@ -2,6 +2,7 @@
 
 use core::mem::offset_of;
 
+use crate::gc::{rt0_gc_policy, rt0_gc_stats};
 use crate::heap::{rt0_heap_policy, rt0_heap_stats};
 use crate::limit::rt0_decision;
 use crate::sys::{rt0_rlimit, rt0_timespec};
@@ -24,6 +25,13 @@ const _: () = {
     let policy = (W + 8).next_multiple_of(L);
     assert!(offset_of!(rt0_heap_policy, allowance) == policy && offset_of!(rt0_heap_policy, huge_from) == policy + 24);
     assert!(size_of::<rt0_heap_policy>() == policy + 32);
+
+    assert!(offset_of!(rt0_gc_policy, growth) == W + 4 && offset_of!(rt0_gc_policy, allowance) == policy);
+    assert!(offset_of!(rt0_gc_policy, handles) == policy + 24 && offset_of!(rt0_gc_policy, roots) == policy + 32);
+    assert!(size_of::<rt0_gc_policy>() == (policy + 32 + 2 * W).next_multiple_of(L));
+    let pauses = (10 * W).next_multiple_of(L);
+    assert!(offset_of!(rt0_gc_stats, handles) == 9 * W && offset_of!(rt0_gc_stats, longest_pause) == pauses);
+    assert!(size_of::<rt0_gc_stats>() == pauses + 16);
 
     let limit = A.next_multiple_of(L);
     assert!(offset_of!(rt0_decision, limit_source) == W && offset_of!(rt0_decision, limit) == limit);

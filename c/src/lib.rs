@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `heap` | a heap as a value, for callers that know the sizes of their blocks |
 //! | `malloc` | the same for those who do not: a prefix holds the size |
+//! | `gc` | a heap that collects |
 //! | `limit` | the limit, the decision, the line that says why there is no arena |
 //! | `space` | address space: reserve, commit, reset, release |
 //! | `sys` | system calls, typed and raw |
@@ -22,6 +23,7 @@
 #![allow(non_camel_case_types, reason = "these are the names that C sees")]
 
 pub mod error;
+pub mod gc;
 pub mod heap;
 mod layout;
 pub mod limit;
@@ -31,7 +33,7 @@ pub mod start;
 pub mod sys;
 pub mod thread;
 
-pub use rt0_c_start::rt0_start;
+pub use rt0_c_start::{rt0_start, rt0_start_by_script};
 
 /// A panic is a mistake of this library: nothing that a caller passes leads to one.
 #[panic_handler]

@@ -187,14 +187,12 @@ pub unsafe extern "C" fn rt0_write(fd: c_int, bytes: *const c_void, size: usize)
 /// `bytes` has `size` readable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rt0_write_all(fd: c_int, bytes: *const c_void, size: usize) -> c_int {
-    let mut done = 0;
-    while done < size {
+    let (mut next, mut left) = (bytes, size);
+    while left > 0 {
         // SAFETY: the kernel reads at most what is left of the bytes.
-        let written =
-            unsafe { sys::syscall(nr::WRITE, [fd.into(), bytes.wrapping_byte_add(done).into(), (size - done).into()]) };
-        match written {
+        match unsafe { sys::syscall(nr::WRITE, [fd.into(), next.into(), left.into()]) } {
             Ok(0) => return negated(Errno::EIO),
-            Ok(taken) => done += taken,
+            Ok(taken) => (next, left) = (next.wrapping_byte_add(taken), left - taken),
             Err(Errno::EINTR) => {}
             Err(errno) => return negated(errno),
         }

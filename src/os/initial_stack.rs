@@ -14,6 +14,7 @@
 //! Each item is a word (System V ABI, "Process Initialization"; the same on every port).
 
 use core::ffi::{CStr, c_char};
+use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
@@ -115,6 +116,14 @@ impl InitialStack {
         }
     }
 
+    /// The values of the auxiliary vector by their types.
+    #[inline(always)]
+    pub(crate) fn auxv_values(self, room: &mut MaybeUninit<Values>) -> &Values {
+        // SAFETY: the vector ends with AT_NULL.
+        unsafe { Values::read(room, self.auxv_start()) }
+    }
+
+    #[inline(always)]
     fn auxv_start(self) -> *const [usize; 2] {
         let mut word = self.envp();
         // SAFETY: a null pointer ends envp, beyond which this does not go.
@@ -140,6 +149,58 @@ impl InitialStack {
             (strings, top) = (strings.min(bytes.start.addr()), top.max(bytes.end.addr()));
         }
         Extent { words: self.argc.addr(), strings: strings.min(top), top }
+    }
+}
+
+/// The values of a vector of pairs, key and value, by those of its keys that are small: an auxiliary vector, a dynamic
+/// section.
+pub(crate) struct Values([usize; 37]); // more than the largest key that anybody looks for
+
+impl Values {
+    const fn len() -> usize {
+        size_of::<Values>() / size_of::<usize>()
+    }
+
+    /// None at all, to be read.
+    #[inline(always)]
+    pub(crate) const fn room() -> MaybeUninit<Self> {
+        MaybeUninit::uninit()
+    }
+
+    /// Reads a vector. Of two pairs with one key the last one counts; a key that is not there has the value 0.
+    ///
+    /// # Safety
+    ///
+    /// A pair whose key is 0 ends the vector.
+    #[cold]
+    #[inline] // Compiled with the crate that starts the program, for size.
+    pub(crate) unsafe fn read(room: &mut MaybeUninit<Self>, mut next: *const [usize; 2]) -> &Self {
+        let values = room.as_mut_ptr().cast::<usize>();
+        for index in 0..Values::len() {
+            // SAFETY: it is within the array. Volatile, so that this does not become a call of memset, which a small program
+            // would not have otherwise.
+            unsafe { values.add(index).write_volatile(0) };
+        }
+        loop {
+            // SAFETY: a pair is here, since the one that ends the vector is not behind this.
+            let [key, value] = unsafe { *next };
+            if key == 0 {
+                // SAFETY: all of it was written.
+                return unsafe { room.assume_init_ref() };
+            }
+            if key < Values::len() {
+                // SAFETY: it is within the array.
+                unsafe { *values.add(key) = value };
+            }
+            next = next.wrapping_add(1);
+        }
+    }
+
+    /// The value of a key, which is less than 37; 0 if there is none.
+    #[inline(always)]
+    pub(crate) fn of<const KEY: usize>(&self) -> usize {
+        const { assert!(KEY < Values::len()) };
+        self.0[KEY]
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! A folder for each kernel holds the same files: `nr.rs` the numbers of system calls, `futex.rs` sleeping at a word,
 //! `thread.rs` starting and ending threads, `mod.rs` the rest. Whoever uses one of them uses it by the same name on
-//! either kernel. What both kernels hand over alike is in `initial_stack.rs`.
+//! either kernel. What both kernels hand over alike is in `initial_stack.rs` and
+//! `program_headers.rs`.
 
 pub(crate) mod initial_stack;
+pub(crate) mod program_headers;
 
 cfg_if::cfg_if! {
     if #[cfg(target_os = "linux")] {

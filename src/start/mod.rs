@@ -3,17 +3,19 @@
 use core::fmt::Write;
 
 mod args;
+mod dynamic;
 mod first_thread;
-mod headers;
 mod relocate;
 mod stack_protector;
 
 use crate::arena::exhausted;
 use crate::io;
 use crate::lock;
+use crate::os::AT_RANDOM_BYTES;
+use crate::os::initial_stack::Values;
+use crate::os::program_headers::Headers;
 use crate::sys;
-
-use headers::Headers;
+use crate::thread::{First, random_guard};
 
 pub use args::{Args, Strings, args, env};
 #[doc(hidden)]
@@ -213,7 +215,36 @@ impl Termination for Never {
 #[inline(always)]
 pub unsafe fn run(stack: *const usize, image: *const Image, program: impl FnOnce(Args) -> i32) -> ! {
     // SAFETY: `image` is the linker script's table, and nothing has been relocated yet.
-    unsafe { relocate::relocate(image) };
+    if let Some((what, place)) = unsafe { relocate::relocate(image) } {
+        relocate::refuse(what, place);
+    }
+    // SAFETY: this function's contract is the same.
+    unsafe { run_relocated(stack, image, program) }
+}
+
+/// [`run`] of a program in C, which has less room.
+///
+/// # Safety
+///
+/// As [`run`].
+#[doc(hidden)]
+#[inline(always)]
+pub unsafe fn run_briefly(stack: *const usize, image: *const Image, program: impl FnOnce(Args) -> i32) -> ! {
+    // SAFETY: `image` is the linker script's table, and nothing has been relocated yet.
+    if unsafe { relocate::relocate(image) }.is_some() {
+        relocate::refuse_briefly();
+    }
+    // SAFETY: this function's contract is the same.
+    unsafe { run_relocated(stack, image, program) }
+}
+
+/// [`run`] when the program has been relocated.
+///
+/// # Safety
+///
+/// As [`run`].
+#[inline(always)]
+unsafe fn run_relocated(stack: *const usize, image: *const Image, program: impl FnOnce(Args) -> i32) -> ! {
     // SAFETY: `stack` is the kernel's, which nobody changes or frees.
     let args = unsafe { Args::from_initial_stack(stack) };
     // SAFETY: it is the script's table, and nothing else has run yet.
@@ -222,25 +253,33 @@ pub unsafe fn run(stack: *const usize, image: *const Image, program: impl FnOnce
     unsafe { relocated(args, program) }
 }
 
-/// [`run`] in a program that was not linked by rt0's linker script: a program in C.
+/// [`run`] in a program that was not linked by rt0's linker script: a program in C. It is also told the word of the stack
+/// protector, for the variable that has it where it is not at the thread pointer.
 ///
 /// # Safety
 ///
 /// Called once, first, with the stack that the kernel made for this program.
 #[doc(hidden)]
 #[inline(always)]
-pub unsafe fn run_without_script(stack: *const usize, program: impl FnOnce(Args) -> i32) -> ! {
+pub unsafe fn run_without_script(stack: *const usize, program: impl FnOnce(Args, usize) -> i32) -> ! {
+    // The thread's block stays, since this does not return.
+    let first = First::new();
     // SAFETY: `stack` is the kernel's, which nobody changes or frees.
     let args = unsafe { Args::from_initial_stack(stack) };
-    // SAFETY: it is the kernel's stack, and nothing has been relocated yet.
-    unsafe {
-        if let Some(headers) = Headers::read(args.initial_stack()) {
-            headers::relocate(&headers);
-            first_thread::prepare_by_headers(&headers, args.initial_stack());
+    let mut room = Values::room();
+    let auxv = args.initial_stack().auxv_values(&mut room);
+    let random = auxv.of::<{ AT_RANDOM_BYTES }>();
+    // SAFETY: it is the auxiliary vector that has the address.
+    let guard = if random == 0 { 0 } else { unsafe { random_guard(random) } };
+    if let Some(headers) = Headers::read(auxv) {
+        // SAFETY: these are the program's headers, nothing else has run yet, and the block stays.
+        unsafe {
+            dynamic::relocate(&headers);
+            first_thread::prepare_by_headers(&headers, guard, &first);
         }
     }
     // SAFETY: it is the kernel's stack, and nothing else has run yet.
-    unsafe { relocated(args, program) }
+    unsafe { relocated(args, |args| program(args, guard)) }
 }
 
 /// What a start does in any program when it has been relocated.

@@ -4,6 +4,9 @@
 //! pointer, no table of functions, no formatted text; and no call of a function of another crate, which without
 //! optimization goes by way of such a table. So this is inlined into the program, casts pointers with `as`, and uses of
 //! `core` only what is always inlined. Locals are all there is.
+//!
+//! What is seldom called is `#[inline]` and `#[cold]`: it is compiled with the crate that starts the program, which may be
+//! optimized for size where rt0 itself is not, and stays a function.
 
 use crate::arch::{Current, Port};
 use crate::sys;
@@ -42,23 +45,23 @@ pub struct Image {
 pub(super) type Relocation = [usize; if Current::RELA { 3 } else { 2 }];
 
 /// Adds the distance between where the image was linked to be and where it is, wherever the linker asked for it. A
-/// program that cannot be moved asked for nothing.
+/// program that cannot be moved asked for nothing. Answers type and place of a relocation that is not known, if there is one.
 ///
 /// # Safety
 ///
 /// Called once, first, with the table of this program's linker script.
 #[inline(always)]
-pub(crate) unsafe fn relocate(image: *const Image) {
+pub(super) unsafe fn relocate(image: *const Image) -> Option<(usize, usize)> {
     // SAFETY: the table is part of the image, aligned to 4 bytes by the script.
     let Image { linked_at, relocations, packed, end, .. } = unsafe { *image };
     let bias = (image as usize).wrapping_sub(linked_at as usize);
     let at = |distance: i32| image.wrapping_byte_offset(distance as isize);
     // SAFETY: the script measured the distances, in the image that it laid out.
-    unsafe { apply_all(at(relocations).cast(), at(packed).cast(), at(packed).cast(), at(end).cast(), bias) };
+    unsafe { apply_all(at(relocations).cast(), at(packed).cast(), at(packed).cast(), at(end).cast(), bias) }
 }
 
-/// Applies relocations and packed relocations. If there is one that is not known, says so when the others are done, and
-/// ends the process.
+/// Applies relocations and packed relocations. If there is one that is not known, answers its type and place when the
+/// others are done.
 ///
 /// # Safety
 ///
@@ -70,7 +73,7 @@ pub(super) unsafe fn apply_all(
     packed: *const usize,
     packed_end: *const usize,
     bias: usize,
-) {
+) -> Option<(usize, usize)> {
     let mut unknown = None;
     while (next as usize) < end as usize {
         // SAFETY: this is not the end, so a relocation is here.
@@ -90,9 +93,7 @@ pub(super) unsafe fn apply_all(
     }
     // SAFETY: this function's contract is the same.
     unsafe { apply_packed(packed, packed_end, bias) };
-    if let Some((what, place)) = unknown {
-        refuse(what, place);
-    }
+    unknown
 }
 
 /// Applies the packed relocations from `next` to `end`: an even word is the address of a word to relocate; in an odd
@@ -128,29 +129,39 @@ unsafe fn apply_packed(mut next: *const usize, end: *const usize, bias: usize) {
 
 /// Says on fd 2 which relocation is not one that can be applied here, and ends the process with status 2.
 #[cold]
-fn refuse(what: usize, place: usize) -> ! {
+#[inline]
+pub(super) fn refuse(what: usize, place: usize) -> ! {
     // Nothing that is linked statically refers to a symbol, so all that `what` holds is the type (System V gABI, `r_info`).
     say_with(b"rt0: unknown relocation 0x", what);
     say_with(b" at 0x", place);
     give_up(b"\n")
 }
 
+/// The same in a program in C, which has less room for it.
+#[inline(always)]
+pub(super) fn refuse_briefly() -> ! {
+    give_up(b"rt0: bad relocation\n")
+}
+
 /// Writes the end of a line to fd 2, and ends the process with status 2.
 #[cold]
-#[inline(never)]
+#[inline]
 pub(super) fn give_up(text: &[u8]) -> ! {
-    say(text);
+    // What cannot be written is lost: there is nobody to tell.
+    let _ = sys::write(2, text);
     sys::exit(2)
 }
 
 /// Writes to fd 2. What cannot be written is lost: there is nobody to tell.
-#[inline(never)]
+#[cold]
+#[inline]
 fn say(text: &[u8]) {
     let _ = sys::write(2, text);
 }
 
 /// Writes text and the hexadecimal digits of `number` to fd 2, each by itself: this is seldom, and every program carries it.
-#[inline(never)]
+#[cold]
+#[inline]
 fn say_with(text: &[u8], number: usize) {
     say(text);
     let mut shift = usize::BITS;

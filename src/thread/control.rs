@@ -14,7 +14,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::template::{ABI_WORDS, CONTROL_ALIGN, CONTROL_BELOW, CONTROL_SIZE, Placement, Template};
 use crate::arch::thread_pointer;
 use crate::os::initial_stack::InitialStack;
-use crate::os::{Errno, thread as kernel, tls};
+use crate::os::{AT_RANDOM_BYTES, Errno, thread as kernel, tls};
 
 /// What rt0 keeps of a thread. On x86 the thread pointer points to it, on ARM to its end.
 #[repr(C, align(16))]
@@ -97,54 +97,62 @@ impl ControlBlock {
     }
 }
 
-/// Memory for the first thread's block, where nobody has other memory for it.
+/// Memory for the first thread's block in a program without thread-local variables.
 #[repr(align(16))]
-struct First(UnsafeCell<[u8; CONTROL_SIZE + ABI_WORDS]>);
+pub(crate) struct First(UnsafeCell<[u8; CONTROL_SIZE + ABI_WORDS]>);
 
 // SAFETY: the first thread alone writes to it, once.
 unsafe impl Sync for First {}
 
-static FIRST: First = First(UnsafeCell::new([0; CONTROL_SIZE + ABI_WORDS]));
+impl First {
+    pub(crate) const fn new() -> First {
+        First(UnsafeCell::new([0; CONTROL_SIZE + ABI_WORDS]))
+    }
+
+    /// The thread pointer in it.
+    #[inline(always)]
+    pub(crate) fn pointer(&self) -> *mut u8 {
+        self.0.get().cast::<u8>().wrapping_add(CONTROL_BELOW)
+    }
+}
+
+/// Where nobody has other memory for it.
+static FIRST: First = First::new();
 
 /// Whether the first thread has its thread pointer, and so every thread of rt0's.
 static SET: AtomicBool = AtomicBool::new(false);
 
-/// The program's thread-local variables.
-struct Program(UnsafeCell<Template>);
-
-// SAFETY: it is written before there is a second thread.
-unsafe impl Sync for Program {}
-
-static PROGRAM: Program = Program(UnsafeCell::new(Template::NONE));
-
-/// The program's thread-local variables.
-pub(super) fn template() -> &'static Template {
-    // SAFETY: it was written before anybody reads it, if ever.
-    unsafe { &*PROGRAM.0.get() }
-}
-
-/// What the stack protector's word is to be: the kernel's random bytes. The one that an overflowing string meets first is
-/// the one that ends strings.
+/// What the stack protector's word is to be: the kernel's random bytes, which are at this address. The one that an
+/// overflowing string meets first is the one that ends strings.
+///
+/// # Safety
+///
+/// The auxiliary vector has the address.
 #[inline(always)]
-pub(crate) fn random_guard(stack: InitialStack) -> usize {
-    let bytes = stack.auxv(crate::os::AT_RANDOM_BYTES).map(ptr::with_exposed_provenance::<usize>);
+pub(crate) unsafe fn random_guard(bytes: usize) -> usize {
     // SAFETY: the kernel says that there are random bytes, more than a word of them.
-    bytes.map_or(0, |bytes| unsafe { bytes.read_unaligned() }) & !0xff
+    unsafe { ptr::with_exposed_provenance::<usize>(bytes).read_unaligned() & !0xff }
 }
 
-/// Makes `pointer` the first thread's thread pointer, with its block and variables where that says.
+/// The same, by the initial stack; 0 if the kernel gave no random bytes.
+#[inline(always)]
+pub(crate) fn random_guard_of(stack: InitialStack) -> usize {
+    // SAFETY: it is the auxiliary vector that has the address.
+    stack.auxv(AT_RANDOM_BYTES).map_or(0, |bytes| unsafe { random_guard(bytes) })
+}
+
+/// Makes `pointer` the first thread's thread pointer, with its block where that says.
 ///
 /// A program has this code whether or not it needs it, so it does no more than it has to: of the block, what is not zero.
 ///
 /// # Safety
 ///
-/// This is the first thread, which has none, and there is no other. The pointer is aligned as the template asks for and to
-/// 16 bytes; where the block and the variables are to be is memory of zeroes, writable and nobody else's for ever.
+/// This is the first thread, which has none, and there is no other. The pointer is aligned to 16 bytes; where the block is to
+/// be is memory of zeroes, writable and nobody else's for ever. The thread-local variables are where the pointer says.
 #[inline(always)]
-pub(crate) unsafe fn begin_first(template: Template, pointer: *mut u8, guard: usize) -> Result<(), Errno> {
+pub(crate) unsafe fn begin_first(pointer: *mut u8, guard: usize) -> Result<(), Errno> {
     // SAFETY: there is no other thread; the caller says that there is memory.
     unsafe {
-        *PROGRAM.0.get() = template;
         let control = pointer.byte_sub(CONTROL_BELOW).cast::<ControlBlock>();
         if thread_pointer::VARIABLES_BELOW {
             (*control).this = control;
@@ -152,16 +160,10 @@ pub(crate) unsafe fn begin_first(template: Template, pointer: *mut u8, guard: us
         if GUARD_AT_POINTER {
             (*control).guard = guard;
         }
-        template.copy(pointer.byte_offset(template.distance()));
         tls::set(pointer.cast())?;
     }
     SET.store(true, Relaxed);
     Ok(())
-}
-
-/// A thread pointer for [`begin_first`] in a program without thread-local variables.
-pub(crate) fn first_alone() -> *mut u8 {
-    FIRST.0.get().cast::<u8>().wrapping_add(CONTROL_BELOW)
 }
 
 /// The calling thread.
@@ -194,7 +196,7 @@ fn set_late() -> bool {
     let Some(stack) = InitialStack::of_this_process() else { return false };
     // SAFETY: nothing was set before `main`, and `start` sees to this before it makes the second thread. The static is as
     // much memory as a program without variables needs, and nobody else uses it.
-    unsafe { begin_first(Template::NONE, first_alone(), random_guard(stack)) }.is_ok()
+    unsafe { begin_first(FIRST.pointer(), random_guard_of(stack)) }.is_ok()
 }
 
 /// The number of the calling thread: see [`Current::id`].

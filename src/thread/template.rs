@@ -13,6 +13,8 @@
 //! The two words are the ABI's. The control block is rt0's own, and on x86 begins with the words that the ABI wants there.
 
 use crate::arch::thread_pointer::VARIABLES_BELOW;
+use crate::os::initial_stack::{InitialStack, Values};
+use crate::os::program_headers::Headers;
 
 /// The variables of a program as its linker laid them out; none at all is right too.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +60,23 @@ impl Template {
     /// That of a program without thread-local variables.
     pub(crate) const NONE: Template = Template { image: core::ptr::null(), filled: 0, size: 0, align: 1, skew: 0 };
 
+    /// That of a program with these headers.
+    #[inline(always)]
+    pub(crate) fn of(headers: &Headers) -> Template {
+        let Some(tls) = &headers.tls else { return Template::NONE };
+        let image = core::ptr::with_exposed_provenance::<u8>(headers.bias.wrapping_add(tls.address()));
+        let [filled, size, align] = tls.sizes();
+        let align = align.max(1);
+        Template { image, filled, size, align, skew: image.addr() & (align - 1) }
+    }
+
+    /// That of this program; none where rt0 did not start it.
+    pub(super) fn of_this_process() -> Template {
+        let headers =
+            InitialStack::of_this_process().and_then(|stack| Headers::read(stack.auxv_values(&mut Values::room())));
+        headers.map_or(Template::NONE, |headers| Template::of(&headers))
+    }
+
     /// The distance from the thread pointer to the variables. No `%` here and no `next_multiple_of`, which could divide by 0
     /// and so would bring what panics into programs that do not.
     #[inline(always)]
@@ -94,6 +113,17 @@ impl Template {
     pub(crate) fn within(&self, low: *mut u8) -> *mut u8 {
         let placement = self.place(low.addr() + self.room());
         low.wrapping_add(placement.pointer - low.addr())
+    }
+
+    /// Writes those bytes of the variables of the thread with this pointer that are not all zero.
+    ///
+    /// # Safety
+    ///
+    /// Where that pointer says is room for the variables, the caller's alone.
+    #[inline(always)]
+    pub(crate) unsafe fn copy_to_thread(&self, pointer: *mut u8) {
+        // SAFETY: the caller says that there is room.
+        unsafe { self.copy(pointer.byte_offset(self.distance())) };
     }
 
     /// Writes those bytes of the variables that are not all zero.

@@ -196,6 +196,12 @@ static void system_calls(void) {
     CHECK(rt0_getrlimit(-1, &limit) == -INVALID && rt0_getrlimit(RT0_RLIMIT_STACK, NULL) == -INVALID);
     CHECK(rt0_getrlimit(RT0_RLIMIT_STACK, &limit) == 0 && rt0_setrlimit(RT0_RLIMIT_STACK, &limit) == 0);
     CHECK(rt0_setrlimit(RT0_RLIMIT_STACK, NULL) == -INVALID && rt0_setrlimit(-1, &limit) == -INVALID);
+#if defined(__x86_64__) && defined(__linux__)
+    enum { CLOSE = 3 };
+#else
+    enum { CLOSE = 6 };
+#endif
+    CHECK(rt0_syscall(CLOSE, (uintptr_t)-1, HUGE, HUGE, HUGE, HUGE, HUGE) == -9); /* EBADF */
     CHECK(rt0_getpid() > 0 && rt0_kill(rt0_getpid(), 0) == 0 && rt0_kill(rt0_getpid(), 9999) == -INVALID);
     CHECK(rt0_nanosleep(&time) == 0 && rt0_nanosleep(NULL) == -INVALID);
     time.nanoseconds = -1;

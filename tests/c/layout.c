@@ -18,6 +18,7 @@ enum {
 #endif
     POLICY = (W + 8 + L - 1) / L * L,
     LIMIT = POLICY,
+    PAUSES = (10 * W + L - 1) / L * L,
     WORDS = (LIMIT + 100 + L - 1) / L * L
 };
 
@@ -28,6 +29,11 @@ CHECK(sizeof(struct rt0_heap_stats) == 8 * W && AT(rt0_heap_stats, segments) == 
 CHECK(AT(rt0_heap_policy, flags) == W && AT(rt0_heap_policy, reserved) == W + 4);
 CHECK(AT(rt0_heap_policy, allowance) == POLICY && AT(rt0_heap_policy, huge_from) == POLICY + 24);
 CHECK(sizeof(struct rt0_heap_policy) == POLICY + 32);
+CHECK(AT(rt0_gc_policy, growth) == W + 4 && AT(rt0_gc_policy, allowance) == POLICY);
+CHECK(AT(rt0_gc_policy, handles) == POLICY + 24 && AT(rt0_gc_policy, roots) == POLICY + 32);
+CHECK(sizeof(struct rt0_gc_policy) == (POLICY + 32 + 2 * W + L - 1) / L * L);
+CHECK(AT(rt0_gc_stats, handles) == 9 * W && AT(rt0_gc_stats, longest_pause) == PAUSES);
+CHECK(sizeof(struct rt0_gc_stats) == PAUSES + 16);
 CHECK(AT(rt0_decision, limit_source) == W && AT(rt0_decision, limit) == LIMIT);
 CHECK(AT(rt0_decision, asked) == LIMIT + 64 && AT(rt0_decision, tries) == LIMIT + 72);
 CHECK(AT(rt0_decision, unaligned_address) == LIMIT + 88 && AT(rt0_decision, failed) == LIMIT + 96);

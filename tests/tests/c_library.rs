@@ -79,7 +79,18 @@ fn code_and_data(program: &Path) -> u64 {
     use object::ObjectSection;
     let data = fs::read(program).unwrap();
     let file = object::File::parse(&*data).unwrap();
-    let names = [".text", ".rodata", ".data", ".bss", ".data.rel.ro", ".got", ".eh_frame"];
+    let names = [
+        ".text",
+        ".rodata",
+        ".data",
+        ".bss",
+        ".data.rel.ro",
+        ".got",
+        ".got.plt",
+        ".init_array",
+        ".eh_frame",
+        ".ARM.exidx",
+    ];
     file.sections().filter(|section| names.iter().any(|name| section.name() == Ok(name))).map(|s| s.size()).sum()
 }
 
@@ -159,8 +170,9 @@ fn the_archive_defines_what_the_header_declares_and_hides_what_is_freestanding()
         }
         let [(first, functions), (second, extras)] = found.as_slice() else { panic!("{port}: {found:?}") };
         assert_eq!((first.as_str(), second.as_str()), ("rt0.o", "freestanding.o"), "{port}");
-        // `_start` calls it; nobody else does.
-        let declared: BTreeSet<String> = declared.iter().cloned().chain(["rt0_start".into()]).collect();
+        // `_start` calls one of them; nobody else does.
+        let starts = ["rt0_start".to_string(), "rt0_start_by_script".to_string()];
+        let declared: BTreeSet<String> = declared.iter().cloned().chain(starts).collect();
         assert_eq!(functions, &declared, "{port}");
         let indexed: BTreeSet<String> = declared.iter().cloned().chain(["_start".into()]).collect();
         assert_eq!(index, indexed, "{port}");
@@ -183,36 +195,94 @@ fn the_archive_defines_what_the_header_declares_and_hides_what_is_freestanding()
     }
 }
 
+/// What a program is linked with that has rt0's script, which `make library` has put beside the archive.
+fn by_script(port: Port) -> String {
+    format!("-Wl,-T,{port}.ld")
+}
+
 #[test]
 fn hello_is_small_on_every_port_and_runs() {
     let folder = tempfile::tempdir().unwrap();
     for port in chosen(&Port::ALL) {
         let program = folder.path().join(format!("hello-{port}"));
+        cross(port, &["-Os", &by_script(port)], "hello.c", &program);
+        let size = code_and_data(&program);
+        assert!(size < 1024, "{port}: {size} bytes");
+        // The compiler's own script says nothing of the image, and what looks for it is there too.
         cross(port, &["-Os"], "hello.c", &program);
         let size = code_and_data(&program);
-        // Half of it relocates a static-PIE that was linked without rt0's script, and says what it cannot relocate.
-        assert!(size < 2048, "{port}: {size} bytes");
+        assert!(size < 1408, "{port}: {size} bytes without the script");
     }
-    for compiler in ["gcc", CLANG] {
+    if chosen(&[Port::linux_amd64]).is_empty() {
+        return;
+    }
+    let script = by_script(Port::linux_amd64);
+    for compiler in ["gcc", CLANG, &format!("{CLANG} {LINKER}")] {
         for options in [
             &["-O0"][..],
             &["-O1"],
             &["-O2"],
             &["-O3"],
             &["-O2", "-flto"],
+            &["-O2", "-flto", &script],
             &["-static-pie", "-fPIE"],
             &["-fstack-protector-all"],
+            &["-O2", &script],
         ] {
-            if !(chosen(&[Port::linux_amd64]).is_empty() || compiler == CLANG && options.contains(&"-flto")) {
-                let program = folder.path().join("hello");
-                freestanding(compiler, Port::linux_amd64, options, "hello.c", &program);
-                let output = Command::new(&program).output().unwrap();
-                assert!(
-                    output.status.success() && output.stdout == b"hello, world\n",
-                    "{compiler} {options:?}: {output:?}"
-                );
+            let program = folder.path().join("hello");
+            freestanding(compiler, Port::linux_amd64, options, "hello.c", &program);
+            let output = Command::new(&program).output().unwrap();
+            assert!(
+                output.status.success() && output.stdout == b"hello, world\n",
+                "{compiler} {options:?}: {output:?}"
+            );
+        }
+    }
+}
+
+/// Constructors of C, by the compiler's script and by rt0's, as a static-PIE and with link-time optimization.
+#[test]
+fn constructors_are_called_before_main() {
+    let folder = tempfile::tempdir().unwrap();
+    for machine in [Machine::Native, Machine::Runner, Machine::Linux(Kernel::Armhf)] {
+        let mut jobs = Vec::new();
+        for port in chosen(machine.ports()) {
+            let script = by_script(port);
+            let mut ways = vec![vec!["-O0"], vec!["-O2", &script], vec!["-O2", "-flto"], vec!["-O2", "-flto", &script]];
+            if port != Port::linux_arm {
+                ways.push(vec!["-O2", "-static-pie", "-fPIE"]);
+            }
+            for options in ways {
+                let program = folder.path().join(format!("constructors-{port}-{}", jobs.len()));
+                cross(port, &options, "constructors.c", &program);
+                jobs.push(Job::new(format!("{port}/constructors{}", options.join("")), program, &[]));
             }
         }
+        if jobs.is_empty() {
+            continue;
+        }
+        for outcome in machine.run(&rt0_tests::run::machine::default_dist(), &jobs, 60, &mut |_| ()).unwrap() {
+            let wanted = (&End::Exit(0), "done\n");
+            assert_eq!((&outcome.end, outcome.output.as_str()), wanted, "{machine}: {}", outcome.name);
+        }
+    }
+}
+
+/// What rt0 does not call it refuses, where its script links.
+#[test]
+fn destructors_are_refused_with_a_sentence() {
+    if chosen(&[Port::linux_amd64]).is_empty() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (file, program) = (folder.path().join("destructor.c"), folder.path().join("destructor"));
+    fs::write(&file, "__attribute__((destructor)) static void f(void) {}\nint main(void) { return 0; }\n").unwrap();
+    let library = format!("-L{}", library(Port::linux_amd64).display());
+    let script = by_script(Port::linux_amd64);
+    for compiler in ["gcc", &format!("{CLANG} {LINKER}")] {
+        let args = ["-ffreestanding", "-nostdlib", "-static", "-o", program.to_str().unwrap(), &library, &script];
+        let (succeeded, text) = compile(compiler, &args, &[&file, Path::new("-lrt0")]);
+        assert!(!succeeded && text.contains("rt0: the program has destructors"), "{compiler}: {text}");
     }
 }
 
@@ -224,9 +294,11 @@ fn every_function_answers_what_is_documented_however_it_is_called() {
         let mut jobs = Vec::new();
         for port in chosen(machine.ports()) {
             for options in [&["-O0"][..], &["-O3"], &["-O2", "-fstack-protector-all"]] {
-                let program = folder.path().join(format!("calls-{port}-{}", jobs.len()));
-                cross(port, &[&["-std=c11", "-Wall", "-Wextra"], options].concat(), "calls.c", &program);
-                jobs.push(Job::new(format!("{port}/calls{}", jobs.len()), program, &[]));
+                for name in ["calls.c", "collector.c"] {
+                    let program = folder.path().join(format!("{name}-{port}-{}", jobs.len()));
+                    cross(port, &[&["-std=c11", "-Wall", "-Wextra"], options].concat(), name, &program);
+                    jobs.push(Job::new(format!("{port}/{name}{}", jobs.len()), program, &[]));
+                }
             }
         }
         if jobs.is_empty() {
@@ -254,7 +326,7 @@ fn a_hosted_program_keeps_its_c_library() {
     let library = format!("-L{}", library(Port::linux_amd64).display());
     let lld_first = format!("{CLANG} {LINKER} -Wl,--no-gc-sections -lc");
     for compiler in ["gcc", "gcc -static", "gcc -O3 -flto", "musl-gcc", "musl-gcc -static", CLANG, &lld_first] {
-        for (file, name) in [("hosted.c", "both heaps: 0\n"), ("calls.c", "done\n")] {
+        for (file, name) in [("hosted.c", "both heaps: 0\n"), ("calls.c", "done\n"), ("collector.c", "done\n")] {
             let file = source(file);
             let arguments =
                 ["-fno-builtin", "-o", program.to_str().unwrap(), file.to_str().unwrap(), &library, "-lrt0"];
@@ -349,6 +421,124 @@ fn the_stack_protector_sees_what_it_is_for() {
         for outcome in machine.run(&rt0_tests::run::machine::default_dist(), &jobs, 60, &mut |_| ()).unwrap() {
             let wanted = (End::Exit(127), "rt0: stack smashing detected\n".to_string());
             assert_eq!((outcome.end, outcome.output), wanted, "{}", outcome.name);
+        }
+    }
+}
+
+fn toy(name: &str) -> PathBuf {
+    root().join("examples/toy_c").join(name)
+}
+
+/// The toy language in C, with a C library: what its programs print is what is written beside them.
+fn hosted_toys(folder: &Path) -> Vec<PathBuf> {
+    let library = format!("-L{}", library(Port::linux_amd64).display());
+    let file = toy("toy.c");
+    ["gcc -O2", "gcc -O0", "musl-gcc -O2 -static", "clang-22 -O2"]
+        .iter()
+        .enumerate()
+        .map(|(index, compiler)| {
+            let program = folder.join(format!("toy-{index}"));
+            let args = [
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-o",
+                program.to_str().unwrap(),
+                file.to_str().unwrap(),
+                &library,
+                "-lrt0",
+            ];
+            compiled(compiler, &args, &[]);
+            program
+        })
+        .collect()
+}
+
+#[test]
+fn the_toy_language_says_what_is_wrong_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut toys = if chosen(&[Port::linux_amd64]).is_empty() { vec![] } else { hosted_toys(folder.path()) };
+    for port in chosen(&[Port::linux_amd64, Port::linux_386]) {
+        for (index, options) in [&["-O2", &by_script(port)][..], &["-O0"]].iter().enumerate() {
+            let program = folder.path().join(format!("toy-{port}-{index}"));
+            cross(port, &[&["-Wall", "-Wextra"], *options].concat(), "../../examples/toy_c/toy.c", &program);
+            toys.push(program);
+        }
+    }
+    for program in toys {
+        for name in ["tour", "errors", "memory"] {
+            // What the heap may have: 64 MiB.
+            let limited = format!(
+                "ulimit -v 65536; exec {} {}",
+                program.display(),
+                toy("programs").join(format!("{name}.toy")).display()
+            );
+            let output = Command::new("sh").args(["-c", &limited]).output().unwrap();
+            let wanted = fs::read_to_string(toy("programs").join(format!("{name}.out"))).unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), wanted, "{} {name}", program.display());
+            assert_eq!(
+                output.status.code(),
+                Some(i32::from(name != "tour")),
+                "{} {name}: {output:?}",
+                program.display()
+            );
+        }
+    }
+}
+
+/// On every port, and under every limit: it starts, or says why not in a line; and out of memory is an error of the language.
+#[test]
+fn the_toy_language_lives_on_every_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let programs = ["tour", "errors"].map(|name| {
+        let text = fs::read_to_string(toy("programs").join(format!("{name}.toy"))).unwrap();
+        // A plan for a kernel has a line for each job.
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let one_line: String = lines.map(|line| line.trim_start()).collect::<Vec<_>>().join(" ");
+        let expected = fs::read_to_string(toy("programs").join(format!("{name}.out"))).unwrap();
+        let expected: String = expected
+            .lines()
+            .map(|line| match line.strip_prefix("line ").and_then(|rest| rest.split_once(':')) {
+                Some((_, error)) => format!("line 1:{error}\n"),
+                None => format!("{line}\n"),
+            })
+            .collect();
+        (name, one_line, expected)
+    });
+    let memory = fs::read_to_string(toy("programs/memory.toy")).unwrap().replace('\n', " ");
+    for machine in [Machine::Native, Machine::Runner, Machine::Linux(Kernel::Armhf)] {
+        let (mut jobs, mut wanted) = (Vec::new(), Vec::new());
+        for port in chosen(machine.ports()) {
+            let program = folder.path().join(format!("toy-{port}"));
+            cross(port, &["-O2", &by_script(port)], "../../examples/toy_c/toy.c", &program);
+            for (name, text, expected) in &programs {
+                jobs.push(Job::new(format!("{port}/toy/{name}"), &program, &["-e", text]));
+                wanted.push(Some(expected.clone()));
+            }
+            for kib in (128..1024).step_by(32).chain([2048, 4096, 16384]) {
+                jobs.push(Job::new(format!("{port}/toy/{kib}"), &program, &["-e", &memory]).limited(kib << 10));
+                wanted.push(None);
+            }
+        }
+        if jobs.is_empty() {
+            continue;
+        }
+        let outcomes = machine.run(&rt0_tests::run::machine::default_dist(), &jobs, 60, &mut |_| ()).unwrap();
+        for ((outcome, job), wanted) in outcomes.iter().zip(&jobs).zip(wanted) {
+            match wanted {
+                Some(wanted) => assert_eq!(outcome.output, wanted, "{machine}: {}", outcome.name),
+                None => {
+                    let went_on =
+                        outcome.output.ends_with("line 1: out of memory\non\n") && outcome.end == End::Exit(1);
+                    let lines = ["rt0: cannot reserve arena virtual address space", "toy: no room for a heap\n"];
+                    let refused =
+                        lines.iter().any(|line| outcome.output.starts_with(line)) && outcome.end == End::Exit(2);
+                    // Too small for the program itself, or for exec.
+                    let small = job.limit.unwrap() < 1 << 20;
+                    let too_small = outcome.output.ends_with("out of memory\n") || outcome.output.is_empty();
+                    assert!(went_on || small && (refused || too_small), "{machine}: {outcome:?}");
+                }
+            }
         }
     }
 }

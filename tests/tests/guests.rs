@@ -10,10 +10,14 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rt0_tests::port::{Port, chosen};
+use rt0_tests::run::freebsd_runner;
 use rt0_tests::run::job::{End, Job};
+use rt0_tests::run::linux_runner;
 use rt0_tests::run::machine::{Machine, default_dist};
 use rt0_tests::run::make::root;
 use rt0_tests::run::qemu::linux::Kernel;
+use rt0_tests::run::tracer::faults::Fault;
+use rt0_tests::run::tracer::report;
 
 const MACHINES: [Machine; 3] = [Machine::Native, Machine::Runner, Machine::Linux(Kernel::Armhf)];
 /// Seconds for each program.
@@ -275,4 +279,90 @@ fn a_database_survives_kill_9_in_the_midst_of_a_transaction() {
         }
         assert!(killed_within >= 3, "{port}: killed within a transaction {killed_within} times of 20");
     }
+}
+
+/// Runs a guest with an injected failure: its status, or none if a signal ended it, and what it printed.
+fn run_failing(port: Port, name: &str, args: &[&str], fault: &str) -> (Option<i32>, String) {
+    let program = guest(port, name);
+    let outcome = if port.is_freebsd() {
+        let faults = vec![Fault::parse(fault, freebsd_runner::errno_named).unwrap()];
+        freebsd_runner::run(&program, args, &freebsd_runner::Options { faults, ..Default::default() }).unwrap()
+    } else {
+        let faults = vec![Fault::parse(fault, linux_runner::errno_named).unwrap()];
+        linux_runner::run(&program, args, &linux_runner::Options { faults, ..Default::default() }).unwrap()
+    };
+    assert!(outcome.violations.is_empty(), "{port} {name} {fault}: {:?}", outcome.violations);
+    let status = match outcome.end {
+        report::End::Exit(status) => Some(status),
+        _ => None,
+    };
+    (status, format!("{}{}", outcome.output(), outcome.errors()))
+}
+
+/// The n-th call that asks the kernel for address space or memory fails, alone or with all after it: the guest says that there
+/// is no memory and goes on, or never began and says why.
+#[test]
+fn guests_live_with_failures_of_each_call_for_memory() {
+    let script =
+        r#"print(pcall(function() local t = {} for i = 1, 30000 do t[i] = {i} end return #t end)) print("on")"#;
+    let rows = "with recursive n(x) as (select 1 union all select x + 1 from n where x < 5000) insert into t select x, hex(x) from n";
+    let sql = [":memory:", "create table t(a, b)", rows, "select count(*) from t", "select \"on\""];
+    for port in chosen(&[Port::linux_386, Port::linux_amd64, Port::freebsd_386, Port::freebsd_amd64]) {
+        let mut without_memory = 0;
+        for call in ["mmap", "mprotect"] {
+            for nth in 1..=12 {
+                for later in ["", "+"] {
+                    let fault = format!("{call}:{nth}{later}:ENOMEM");
+                    let (status, output) = run_failing(port, "lua", &["-e", script], &fault);
+                    let refused = output.starts_with("rt0: cannot reserve") || output.starts_with("lua: ");
+                    let caught = output == "false\tnot enough memory\non\n";
+                    let went_on = status == Some(0) && (output == "true\t30000\non\n" || caught);
+                    assert!(
+                        went_on || (refused && status.is_some_and(|status| status > 0)),
+                        "{port} {fault}: {status:?} {output}"
+                    );
+                    without_memory += u32::from(caught);
+
+                    let (status, output) = run_failing(port, "sqlite", &sql, &fault);
+                    let refused = output.starts_with("rt0: cannot reserve") || output.starts_with("sqlite: ");
+                    let no_memory = output.contains("error 7: out of memory");
+                    let went_on =
+                        output.contains("on\n") && (status == Some(0) && output.contains("5000\n") || no_memory);
+                    assert!(
+                        went_on || ((refused || no_memory) && status.is_some_and(|status| status > 0)),
+                        "{port} {fault}: {status:?} {output}"
+                    );
+                    without_memory += u32::from(no_memory);
+                }
+            }
+        }
+        assert!(without_memory > 4, "{port}: {without_memory}");
+    }
+}
+
+/// The guide's command makes a program of somebody's source, which is written against a C library.
+#[test]
+fn the_guide_leads_to_a_program() {
+    if chosen(&[Port::linux_amd64]).is_empty() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (source, program) = (folder.path().join("yours.c"), folder.path().join("program"));
+    let text = "#include <math.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n\
+                int main(int argc, char **argv) { char *text = malloc(100); strcpy(text, argv[1]);\n\
+                printf(\"%s %g %d\", text, sqrt(2.0), argc); free(text); return 3; }\n";
+    fs::write(&source, text).unwrap();
+    let guide = fs::read_to_string(root().join("docs/c.md")).unwrap();
+    let command: Vec<&str> = guide
+        .lines()
+        .map(str::trim)
+        .skip_while(|line| !line.starts_with("clang-22 ") || !line.contains("-O2 -nostdlib -static -nostdlibinc"))
+        .take_while(|line| *line != "```")
+        .map(|line| line.trim_end_matches('\\'))
+        .collect();
+    let command = command.join(" ").replace("YOURS.c", source.to_str().unwrap()).replace("-o program", "-o $OUT");
+    let built = Command::new("sh").args(["-c", &command]).env("OUT", &program).current_dir(root()).output().unwrap();
+    assert!(built.status.success(), "{command}: {built:?}");
+    let output = Command::new(&program).arg("hello").output().unwrap();
+    assert_eq!((output.status.code(), &*output.stdout), (Some(3), &b"hello 1.41421 2"[..]), "{output:?}");
 }

@@ -11,35 +11,52 @@ use core::ffi::{c_char, c_int};
 
 mod guard;
 
+/// A constructor.
+type Function = unsafe extern "C" fn(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut c_char);
+
 unsafe extern "C" {
     /// The C program's.
     fn main(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut c_char) -> c_int;
-    /// The library's: see `rt0.h`.
+    /// The library's: see `c/start`.
     fn rt0_start(
         stack: *const usize,
-        program: unsafe extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char) -> c_int,
+        program: unsafe extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char, usize) -> c_int,
+        image: *const u32,
     ) -> !;
     fn rt0_exit(status: c_int) -> !;
+
+    // What is to be called before `main`. Linkers define these names in what they link statically (System V
+    // gABI, "Initialization and Termination Functions").
+    static __init_array_start: [Function; 0];
+    static __init_array_end: [Function; 0];
 }
 
-unsafe extern "C" fn start(stack: *const usize) -> ! {
+unsafe extern "C" fn start(stack: *const usize, image: *const u32) -> ! {
     // SAFETY: this is called by `_start` alone, with the stack that the kernel made.
-    unsafe { rt0_start(stack, begin) }
+    unsafe { rt0_start(stack, begin, image) }
 }
 
-unsafe extern "C" fn begin(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut c_char) -> c_int {
-    // SAFETY: it is called once, with what the kernel gave.
+/// Calls the constructors and `main`.
+///
+/// A function that has the stack protector must not have this one as its callee.
+unsafe extern "C" fn begin(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut c_char, guard: usize) -> c_int {
+    guard::set(guard);
+    // SAFETY: it is called once, with what the kernel gave; between start and end of each array are functions of this kind.
     unsafe {
-        guard::set_up(envp);
+        let mut next = (&raw const __init_array_start).cast::<Function>();
+        while next.cast() != &raw const __init_array_end {
+            (*next)(argc, argv, envp);
+            next = next.add(1);
+        }
         main(argc, argv, envp)
     }
 }
 
-/// The table that rt0's own linker script would write, which `_start` refers to. A C program is linked by its compiler's
+/// Where rt0's own linker script would write its table, which `_start` refers to. A C program is linked by its compiler's
 /// script, and `rt0_start` finds its relocations by the program headers.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals, reason = "a linker's name")]
-static __rt0_linker_script: [u32; 12] = [0; 12];
+static __rt0_linker_script: [u32; 0] = [];
 
 rt0::__entry_point!(start);
 rt0::__abi_note!();

@@ -6,8 +6,9 @@
 
 use core::ffi::{c_char, c_int};
 
-/// A program: `main`.
-pub type Main = unsafe extern "C" fn(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut c_char) -> c_int;
+/// A program: what calls `main`. `guard` is for the stack protector's variable.
+pub type Program =
+    unsafe extern "C" fn(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut c_char, guard: usize) -> c_int;
 
 /// Relocates the program, remembers the initial stack, calls `program` and exits with its status. `_start` alone calls it, so
 /// it is not in `rt0.h`.
@@ -16,11 +17,32 @@ pub type Main = unsafe extern "C" fn(argc: c_int, argv: *mut *mut c_char, envp: 
 ///
 /// Called once, first, with the stack that the kernel made for this program.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rt0_start(stack: *const usize, program: Main) -> ! {
+pub unsafe extern "C" fn rt0_start(stack: *const usize, program: Program) -> ! {
     // SAFETY: `_start` alone calls this, with the kernel's stack. The kernel's arrays are the program's to write to.
     unsafe {
-        rt0::start::run_without_script(stack, |args| {
-            program(args.len() as c_int, args.argv().cast_mut().cast(), args.envp().cast_mut().cast())
+        rt0::start::run_without_script(stack, |args, guard| {
+            program(args.len() as c_int, args.argv().cast_mut().cast(), args.envp().cast_mut().cast(), guard)
+        })
+    }
+}
+
+/// [`rt0_start`] of a program that was linked by rt0's linker script, which puts this in its place: that has measured what the
+/// other looks for. A third of the size.
+///
+/// # Safety
+///
+/// Called once, first, with the stack that the kernel made for this program, and the table of the script.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rt0_start_by_script(
+    stack: *const usize,
+    program: Program,
+    image: *const rt0::start::Image,
+) -> ! {
+    // SAFETY: `_start` alone calls this, with the kernel's stack and the script's table. The kernel's arrays are the program's
+    // to write to.
+    unsafe {
+        rt0::start::run_briefly(stack, image, |args| {
+            program(args.len() as c_int, args.argv().cast_mut().cast(), args.envp().cast_mut().cast(), 0)
         })
     }
 }

@@ -39,7 +39,9 @@ static void memory_shut_down(void *unused) { (void)unused; }
 static int open_memory(void) {
     static const sqlite3_mem_methods methods = {memory_allocate, memory_free,     memory_reallocate, memory_size,
                                                 memory_round_up, memory_init,     memory_shut_down,  NULL};
-    struct rt0_heap_policy policy = {.size = sizeof policy, .flags = RT0_HEAP_UNLOCKED};
+    /* SQLite bounds how deep statements nest, so that its stack stays below what a process has at first, 128 KiB: as much
+       again is left for it, and not a quarter of the limit. */
+    struct rt0_heap_policy policy = {.size = sizeof policy, .flags = RT0_HEAP_UNLOCKED, .allowance = 128 << 10};
     struct rt0_decision decision = {.size = sizeof decision};
     if (rt0_heap_create(&policy, &heap, &decision) != 0) {
         char line[401];
@@ -74,10 +76,15 @@ static int run(sqlite3 *database, const char *sql) {
 
 /* Reads statements, each up to the semicolon that ends it, and runs them. */
 static int read_and_run(sqlite3 *database) {
-    static char sql[65536];
+    enum { SIZE = 65536 };
+    char *sql = sqlite3_malloc(SIZE);
     size_t length = 0;
     int status = 0;
-    while (length + 2 < sizeof sql && fgets(sql + length, (int)(sizeof sql - length), stdin) != NULL) {
+    if (sql == NULL) {
+        fprintf(stderr, "sqlite: %s\n", sqlite3_errstr(SQLITE_NOMEM));
+        return 1;
+    }
+    while (length + 2 < SIZE && fgets(sql + length, (int)(SIZE - length), stdin) != NULL) {
         length += strlen(sql + length);
         if (!sqlite3_complete(sql)) continue;
         status |= run(database, sql);
@@ -85,6 +92,7 @@ static int read_and_run(sqlite3 *database) {
         length = 0;
     }
     if (length > 0) status |= run(database, sql);
+    sqlite3_free(sql);
     return status;
 }
 

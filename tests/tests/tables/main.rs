@@ -266,7 +266,7 @@ fn sources(port: Port) -> [String; 11] {
         "src/os/initial_stack.rs".into(),
         "src/sys.rs".into(),
         "src/start/relocate.rs".into(),
-        "src/start/headers.rs".into(),
+        "src/os/program_headers.rs".into(),
         format!("arch/{port}/mod.rs"),
     ]
 }
