@@ -15,8 +15,8 @@ pub use crate::os::*;
 pub const PORT: &str = Current::NAME;
 
 /// Ends the process, all its threads, with `status & 0xff`.
-#[cold] // once in a small program, and no slower
-#[inline]
+#[cold]
+#[inline(never)] // once in a small program, and no slower
 pub fn exit(status: i32) -> ! {
     loop {
         // SAFETY: exit touches no memory of a process that goes on. It does not return; the loop tells the compiler.

@@ -4,9 +4,6 @@
 //! pointer, no table of functions, no formatted text; and no call of a function of another crate, which without
 //! optimization goes by way of such a table. So this is inlined into the program, casts pointers with `as`, and uses of
 //! `core` only what is always inlined. Locals are all there is.
-//!
-//! What is seldom called is `#[inline]` and `#[cold]`: it is compiled with the crate that starts the program, which may be
-//! optimized for size where rt0 itself is not, and stays a function.
 
 use crate::arch::{Current, Port};
 use crate::sys;
@@ -129,7 +126,6 @@ unsafe fn apply_packed(mut next: *const usize, end: *const usize, bias: usize) {
 
 /// Says on fd 2 which relocation is not one that can be applied here, and ends the process with status 2.
 #[cold]
-#[inline]
 pub(super) fn refuse(what: usize, place: usize) -> ! {
     // Nothing that is linked statically refers to a symbol, so all that `what` holds is the type (System V gABI, `r_info`).
     say_with(b"rt0: unknown relocation 0x", what);
@@ -140,28 +136,25 @@ pub(super) fn refuse(what: usize, place: usize) -> ! {
 /// The same in a program in C, which has less room for it.
 #[inline(always)]
 pub(super) fn refuse_briefly() -> ! {
-    give_up(b"rt0: bad relocation\n")
+    give_up(b"rt0: relocation\n")
 }
 
 /// Writes the end of a line to fd 2, and ends the process with status 2.
 #[cold]
-#[inline]
+#[inline(never)]
 pub(super) fn give_up(text: &[u8]) -> ! {
-    // What cannot be written is lost: there is nobody to tell.
-    let _ = sys::write(2, text);
+    say(text);
     sys::exit(2)
 }
 
 /// Writes to fd 2. What cannot be written is lost: there is nobody to tell.
-#[cold]
-#[inline]
+#[inline(never)]
 fn say(text: &[u8]) {
     let _ = sys::write(2, text);
 }
 
 /// Writes text and the hexadecimal digits of `number` to fd 2, each by itself: this is seldom, and every program carries it.
-#[cold]
-#[inline]
+#[inline(never)]
 fn say_with(text: &[u8], number: usize) {
     say(text);
     let mut shift = usize::BITS;
