@@ -1,7 +1,7 @@
 //! The lock of the heap, and what stands for it where calls never overlap.
 //!
 //! A program that rt0 started has one thread until it starts another ([`thread::start`](crate::thread::start)). Until
-//! then a [`Lock`] costs a load, a comparison and a store, and no atomic operation: [`has_one_thread`] tells. A hosted
+//! then a [`Lock`] costs a load, a comparison and a store, and no atomic operation: `has_one_thread` tells. A hosted
 //! program may have made threads by means that rt0 does not see, so there it never holds.
 
 mod word;
