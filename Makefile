@@ -30,7 +30,7 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) clang-22 lld-22 musl-tools sqlite3 qemu-system-x86 strace gdb makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help new run test sweep mutants sanitize tools bench bench-worst test-freebsd dist library header guests guests-hosted \
+.PHONY: help new run picture test sweep mutants sanitize tools bench bench-worst test-freebsd dist library header guests guests-hosted \
 	bench-guests tls layouts others pie lint clean
 .DEFAULT_GOAL := help
 
@@ -52,6 +52,7 @@ help:
 	@echo '  make sanitize        what runs on the host, under AddressSanitizer and valgrind (5 minutes)'
 	@echo '  make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU (5 minutes)'
 	@echo '  make lint            format, clippy, and no warning on any port'
+	@echo '  make picture         docs/address-space.svg anew'
 	@echo '  make tools           install what testing needs'
 	@echo '  make clean           remove what was built'
 	@echo 'The times are those of two idle cores, the first run longer.'
@@ -66,7 +67,7 @@ endif
 
 # What can be made. A word that is none of these is refused before anything is installed or built.
 PLAIN := help clean tools header
-GOALS := $(PLAIN) new run test sweep mutants sanitize bench bench-worst test-freebsd dist library guests guests-hosted \
+GOALS := $(PLAIN) new run picture test sweep mutants sanitize bench bench-worst test-freebsd dist library guests guests-hosted \
 	bench-guests tls layouts others pie lint guests-% dist-% library-% tls-% layouts-% pie-% warnings-% dist/%
 unknown := $(filter-out $(GOALS),$(MAKECMDGOALS))
 ifneq ($(unknown),)
@@ -132,6 +133,10 @@ run:
 new:
 	@$(if $(NAME),,echo 'make: say where: make new NAME=FOLDER' >&2; exit 1)
 	@tools/new "$(NAME)" $(PORT_LINKER)
+
+# The README's picture, from a run of this build.
+picture: dist-linux_amd64
+	@tools/picture dist/linux_amd64/bin/limits > docs/address-space.svg
 
 # What testing needs, for a machine where `make test` itself may not install it.
 tools:

@@ -633,6 +633,17 @@ fn kernel_part(page: usize) -> u64 {
 
 /// Reads the limit, plans, and makes the one reservation: two system calls where the kernel grants what was computed.
 ///
+/// ```
+/// use rt0::arena::{Options, mallocinit};
+///
+/// let mut arena = mallocinit(&Options::new().cap(16 << 20))?;
+/// arena.commit_to(100_000).unwrap();
+/// // SAFETY: that much of the arena is committed, and it is this program's.
+/// unsafe { arena.extent().base().add(99_999).write(1) };
+/// assert!(arena.decision().asked.is_some());
+/// # Ok::<(), rt0::arena::ArenaError>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`ArenaError`] if nothing fits. Nothing is reserved then.

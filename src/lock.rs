@@ -65,6 +65,15 @@ unsafe impl RawMutex for Unlocked {
 ///
 /// With one thread it costs no atomic operation; with several it costs one to take and one to release. `lock/word.rs`
 /// has the rules, and the reason why no wake-up is lost.
+///
+/// ```
+/// use rt0::lock::{Lock, RawMutex};
+///
+/// static LOCK: Lock = Lock::new();
+/// LOCK.lock();
+/// // SAFETY: this thread has just taken it.
+/// unsafe { LOCK.unlock() };
+/// ```
 #[derive(Debug)]
 pub struct Lock {
     state: AtomicU32,

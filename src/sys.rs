@@ -3,6 +3,18 @@
 //! There are two levels. [`syscall`] takes any number and any words; each function below it knows what one call takes and
 //! answers. No function retries, allocates or keeps state. Errors are the kernel's ([`Errno`]). Names and meanings are
 //! those of section 2 of the manual. Paths are C strings, file descriptors plain numbers.
+//!
+//! ```
+//! use rt0::sys;
+//!
+//! let fd = sys::open(c"/proc/self/status", sys::O_RDONLY | sys::O_CLOEXEC, 0)?;
+//! let mut beginning = [0; 16];
+//! let count = sys::read(fd, &mut beginning)?;
+//! assert!(count == 16 && sys::fstat(fd)?.is_file() && !sys::isatty(fd));
+//! assert_eq!(sys::lseek(fd, 0, sys::SEEK_CUR), Ok(16));
+//! sys::close(fd)?;
+//! # Ok::<(), sys::Errno>(())
+//! ```
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;

@@ -86,7 +86,8 @@ fn each_command_of_the_readme_is_run() {
     let text = fs::read_to_string(root().join("README.md")).unwrap();
     let commands = commands(&text);
     assert!(commands.len() > 8, "{commands:?}");
-    for (command, shown) in commands {
+    let text = fs::read_to_string(root().join("docs/debugging.md")).unwrap();
+    for (command, shown) in commands.into_iter().chain(self::commands(&text)) {
         if ELSEWHERE.iter().any(|(known, _)| *known == command) {
             continue;
         }
@@ -98,6 +99,39 @@ fn each_command_of_the_readme_is_run() {
         let (expected, printed) = (without_numbers(&shown.join("\n")), without_numbers(printed.trim_end()));
         assert_eq!(printed, expected, "{command}");
     }
+}
+
+/// The commands of the page for C make a program of the smallest source, which says hello.
+#[test]
+fn each_command_of_the_page_for_c_is_run() {
+    let text = fs::read_to_string(root().join("docs/c.md")).unwrap();
+    let mut run = 0;
+    for (command, _) in commands(&text) {
+        // Ports other than this machine's, with arguments left out: `tests/tests/c_library.rs` and `guests.rs` run those.
+        if !command.starts_with("cc ") {
+            assert!(command.contains("clang-22") || command.starts_with("examples/guests/"), "what runs {command:?}?");
+            continue;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(root().join("dist"), folder.path().join("dist")).unwrap();
+        fs::copy(root().join("tests/c/hello.c"), folder.path().join("program.c")).unwrap();
+        let output =
+            Command::new("sh").args(["-c", &format!("{command} && ./a.out")]).current_dir(folder.path()).output();
+        let output = output.unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "hello, world\n", "{command}: {output:?}");
+        run += 1;
+    }
+    assert_eq!(run, 4, "each way to link has a command");
+}
+
+/// The picture is what `make picture` draws, but for this build's numbers.
+#[test]
+fn the_picture_is_that_of_a_run() {
+    let limits = root().join("dist/linux_amd64/bin/limits");
+    let drawn = Command::new(root().join("tools/picture")).arg(limits).output().unwrap();
+    assert!(drawn.status.success(), "{}", String::from_utf8_lossy(&drawn.stderr));
+    let kept = fs::read_to_string(root().join("docs/address-space.svg")).unwrap();
+    assert_eq!(without_numbers(&String::from_utf8(drawn.stdout).unwrap()), without_numbers(&kept), "`make picture`");
 }
 
 #[test]
