@@ -30,7 +30,7 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) clang-22 lld-22 musl-tools sqlite3 qemu-system-x86 strace gdb makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help new run test sweep mutants sanitize tools bench bench-gc bench-worst bench-threads test-freebsd dist library header guests guests-hosted \
+.PHONY: help new run picture test sweep mutants sanitize tools bench bench-gc bench-worst bench-threads test-freebsd dist library header guests guests-hosted \
 	bench-guests tls layouts others pie lint clean
 .DEFAULT_GOAL := help
 
@@ -54,6 +54,7 @@ help:
 	@echo '  make sanitize        what runs on the host, under AddressSanitizer and valgrind (5 minutes)'
 	@echo '  make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU (5 minutes)'
 	@echo '  make lint            format, clippy, and no warning on any port'
+	@echo '  make picture         docs/address-space.svg anew'
 	@echo '  make tools           install what testing needs'
 	@echo '  make clean           remove what was built'
 	@echo 'The times are those of two idle cores, the first run longer.'
@@ -68,7 +69,7 @@ endif
 
 # What can be made. A word that is none of these is refused before anything is installed or built.
 PLAIN := help clean tools header
-GOALS := $(PLAIN) new run test sweep mutants sanitize bench bench-gc bench-worst bench-threads test-freebsd dist library guests guests-hosted \
+GOALS := $(PLAIN) new run picture test sweep mutants sanitize bench bench-gc bench-worst bench-threads test-freebsd dist library guests guests-hosted \
 	bench-guests tls layouts others pie lint guests-% dist-% library-% tls-% layouts-% pie-% warnings-% dist/%
 unknown := $(filter-out $(GOALS),$(MAKECMDGOALS))
 ifneq ($(unknown),)
@@ -138,18 +139,19 @@ new:
 	@$(if $(NAME),,echo 'make: say where: make new NAME=FOLDER' >&2; exit 1)
 	@tools/new "$(NAME)" $(PORT_LINKER)
 
+# The README's picture, from a run of this build.
+picture: dist-linux_amd64
+	@tools/picture dist/linux_amd64/bin/limits > docs/address-space.svg
+
 # What testing needs, for a machine where `make test` itself may not install it.
 tools:
 	@tools/install $(TEST_PACKAGES)
 
-# The closing line counts the tests of all suites and the runs of all ports.
-test: lint dist tls layouts others pie guests guests-hosted
+# Each part has its line at the end; the last line counts the tests of all suites and the runs of all ports.
+test:
 	@tools/install $(TEST_PACKAGES)
 	@cargo build --quiet -p rt0-tests --bins
-	@{ RT0_REQUIRE_ALL=1 RT0_PORTS="$(PORT)" cargo test --no-fail-fast -p rt0 -p rt0-tests; tests=$$?; \
-		target/debug/prove $(PORT); exit $$((tests | $$?)); } 2>&1 | tee target/test.log; status=$$?; \
-	awk '/^test result:/ { passed += $$4; failed += $$6 } \
-		END { print passed + 0 " passed, " failed + 0 " failed" }' target/test.log; exit $$status
+	@MAKE='$(MAKE)' PORT='$(PORT)' tools/test-parts lint dist tls layouts others pie guests guests-hosted
 
 sweep: dist
 	@tools/install $(TEST_PACKAGES)
@@ -198,11 +200,13 @@ test-freebsd: dist-freebsd_386 dist-freebsd_amd64
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/kernels freebsd $(KERNEL)
 
-# For the tests: that this compiles says that the layouts of structures are right.
+# For the tests: that this compiles says that the layouts of structures are right. Of FreeBSD's stat it is that of 11 which
+# rt0 uses, and `libc` has another one unless it is told.
 layouts: $(PORT:%=layouts-%)
 layouts-%:
 	@$(call has_target,$*)
-	@$(call port_cargo,$*,build) --quiet -p rt0-layouts
+	@$(if $(findstring freebsd,$*),RUSTFLAGS='--cfg libc_unstable_freebsd_version="11"') $(call port_cargo,$*,build) \
+		--quiet -p rt0-layouts $(if $(findstring freebsd,$*),--target-dir target/layouts)
 
 # For the tests: dist/<port>/tls/<program>, with thread-local variables, which stable Rust does not have.
 tls: $(if $(STANDARD),,$(PORT:%=tls-%))
@@ -231,6 +235,7 @@ lint: $(PORT:%=warnings-%)
 	@cargo fmt --all --check
 	@cargo clippy --quiet -p rt0 -p rt0-tests --all-targets -- -D warnings
 	@cargo clippy --quiet -p rt0-examples -- -D warnings
+	@RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps -p rt0
 warnings-%:
 	@$(call has_target,$*)
 	@$(call port_cargo,$*,build) --quiet $(if $(STANDARD),,-Zwarnings --config 'build.warnings="deny"')

@@ -251,7 +251,7 @@ fn set_limits(limit: Option<Rlimit>, settings: &Settings) -> Result<(), Errno> {
 
 /// Runs in the child that is the timeout.
 fn sleep(seconds: u64) -> i32 {
-    let _ = sys::nanosleep(Timespec { seconds: isize::try_from(seconds).unwrap_or(isize::MAX), nanoseconds: 0 });
+    let _ = sys::nanosleep(Timespec { seconds: i64::try_from(seconds).unwrap_or(i64::MAX), nanoseconds: 0 });
     0
 }
 

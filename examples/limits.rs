@@ -10,7 +10,7 @@ use rt0::{Args, println};
 
 rt0::entry!(main, arena = options);
 
-const USAGE: &str = "usage: limits [--policy=go|fit] [--allowance=BYTES] [--no-bitmap] [--fill[=CHUNK]]";
+const USAGE: &str = "usage: limits [--policy=go|fit] [--allowance=BYTES] [--no-bitmap] [--others] [--fill[=CHUNK]]";
 
 struct Settings {
     options: Options,
@@ -30,6 +30,7 @@ fn settings(args: Args) -> Settings {
                 Ok(chunk @ 1..) => settings.fill = Some(chunk),
                 _ => usage(arg),
             },
+            _ if arg == "--others" => settings.options = settings.options.capped(rt0::limits::smallest()),
             _ if arg == "--no-bitmap" => settings.options.bitmap = false,
             _ if arg == "--fill" => settings.fill = Some(1 << 20),
             _ => usage(arg),
@@ -41,6 +42,11 @@ fn settings(args: Args) -> Settings {
 fn usage(arg: &str) -> ! {
     rt0::eprintln!("limits: what is {arg:?}? {USAGE}");
     rt0::exit(2)
+}
+
+/// Whether other limits than that of the address space are heeded.
+fn others(args: Args) -> bool {
+    args.iter().any(|arg| arg == c"--others")
 }
 
 /// Called before `main`: which arena `main` gets.
@@ -65,6 +71,9 @@ fn main(args: Args, mut arena: Arena) {
         Headroom::Unlimited => println!("headroom=unlimited"),
         Headroom::Bytes(bytes) => println!("headroom={bytes}"),
         Headroom::Exhausted => println!("headroom=0"),
+    }
+    if others(args) {
+        println!("decided-by={}", decision.decided_by());
     }
     println!("base={:#x}", arena.bitmap().base().addr());
     println!("tries={}", decision.attempts.tries);

@@ -7,17 +7,22 @@
 #![no_std]
 #![no_main]
 
+use core::ffi::CStr;
 use core::hint::black_box;
 use core::mem::MaybeUninit;
 use core::ptr;
+use core::sync::atomic::{AtomicI32, Ordering};
 
-use rt0::sys::{self, Arg, Errno, MAP_ANON, MAP_FIXED, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE};
+use rt0::sys::{self, Arg, Errno, MAP_ANON, MAP_FIXED, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE, SigAction};
 use rt0::{Args, eprintln, println};
 
 rt0::entry!(main);
 
 const USAGE: &str = "\
 usage: probe calls               every typed call, and the registers they keep
+       probe files PATH          the calls on a file that it creates and removes, and on a terminal
+       probe handler             a signal with a handler, and one that is ignored
+       probe lines SIZE          how long the lines of its input are, through a buffer of SIZE bytes
        probe fixed BYTES         MAP_FIXED over BYTES reserved before, then mprotect
        probe guard BYTES         MAP_GUARD of BYTES, and what can be made of it (FreeBSD)
        probe dontneed            whether MADV_DONTNEED keeps what was written
@@ -38,6 +43,12 @@ fn main(args: Args) -> i32 {
     let number = words.next().map(parse);
     match (question, number) {
         ("calls", None) => calls(args),
+        ("files", Some(_)) => match args.get(2) {
+            Some(path) => files(path),
+            None => return 2,
+        },
+        ("handler", None) => must("handler", handler()),
+        ("lines", Some(Some(size))) => return lines(size),
         ("fixed", Some(Some(bytes))) => fixed(bytes),
         ("guard", Some(Some(bytes))) => guard(bytes),
         ("dontneed", None) => dontneed(),
@@ -109,6 +120,7 @@ fn calls(args: Args) {
     must("descriptors", descriptors());
     must("signals", signals());
     must("time", time());
+    must("random", random());
     must("limits", limits());
     must("pid", sys::getpid() > 0);
 }
@@ -220,11 +232,108 @@ fn signals() -> bool {
     sys::kill(sys::getpid(), 0).is_ok() && sys::kill(sys::getpid(), 9999) == Err(Errno::EINVAL)
 }
 
+/// The calls on files, each compared with what the others say of the same file.
+fn files(path: &CStr) {
+    let Ok(fd) = sys::open(path, sys::O_RDWR | sys::O_CREAT | sys::O_TRUNC, 0o640) else {
+        return println!("open=WRONG");
+    };
+    let mut four = [0; 4];
+    must("empty", sys::fstat(fd).is_ok_and(|it| it.is_file() && !it.is_dir() && it.size == 0));
+    // 6 GiB into the file: an offset that a word of 32 bits does not hold.
+    let far = 6u64 << 30;
+    must("seek", sys::lseek(fd, far as i64, sys::SEEK_SET) == Ok(far));
+    must("write", sys::write(fd, b"abcd") == Ok(4));
+    must("where", sys::lseek(fd, 0, sys::SEEK_CUR) == Ok(far + 4));
+    must("end", sys::lseek(fd, -4, sys::SEEK_END) == Ok(far));
+    must("read", sys::read(fd, &mut four) == Ok(4) && four == *b"abcd");
+    must("pwrite", sys::pwrite(fd, b"xy", far + 1) == Ok(2));
+    must("pread", sys::pread(fd, &mut four, far) == Ok(4) && four == *b"axyd");
+    must("hole", sys::pread(fd, &mut four, 1 << 32) == Ok(4) && four == [0; 4]);
+    must("kept", sys::lseek(fd, 0, sys::SEEK_CUR) == Ok(far + 4));
+    must("behind", sys::pread(fd, &mut four, far + 4) == Ok(0));
+    must("before", sys::lseek(fd, -1, sys::SEEK_SET) == Err(Errno::EINVAL));
+    must("sync", sys::fsync(fd) == Ok(()) && sys::fsync(-1) == Err(Errno::EBADF));
+    must("stat", stat(fd, far + 4));
+    must("folder", folder(path));
+    must("terminal", !sys::isatty(fd) && sys::winsize(-1) == Err(Errno::EBADF));
+    must("unlink", sys::unlink(path) == Ok(()) && sys::unlink(path) == Err(Errno::ENOENT));
+    must("nameless", sys::fstat(fd).is_ok_and(|it| it.links == 0));
+    must("closed", sys::close(fd).is_ok() && sys::fstat(fd) == Err(Errno::EBADF));
+    match sys::winsize(0) {
+        Ok(size) => println!("input={}x{}", size.rows, size.columns),
+        Err(errno) => println!("input={errno}"),
+    }
+}
+
+/// Two descriptors of a file have the same numbers; it was written to just now, by the clock of the day.
+fn stat(fd: i32, size: u64) -> bool {
+    let (Ok(it), Ok(now)) = (sys::fstat(fd), sys::clock_gettime(sys::CLOCK_REALTIME)) else { return false };
+    let age = now.seconds - it.modified.seconds;
+    let mode = it.mode & 0o777;
+    it.size == size && it.links == 1 && it.inode != 0 && mode == mode & 0o640 && (-1..60).contains(&age)
+}
+
+/// The folder that the path is in, which is a folder and no file.
+fn folder(path: &CStr) -> bool {
+    let mut name = [0; 256];
+    let Some(end) = path.to_bytes().iter().rposition(|byte| *byte == b'/') else { return false };
+    name[..end.max(1)].copy_from_slice(&path.to_bytes()[..end.max(1)]);
+    let Ok(name) = CStr::from_bytes_until_nul(&name) else { return false };
+    let Ok(fd) = sys::open(name, sys::O_RDONLY, 0) else { return false };
+    sys::fstat(fd).is_ok_and(|it| it.is_dir() && !it.is_file()) && sys::close(fd).is_ok()
+}
+
+/// 32 bytes are not those of before; more than FreeBSD has at once are answered by how many there are.
+fn random() -> bool {
+    let (mut first, mut second, mut many) = ([0; 32], [0; 32], [0; 1000]);
+    let filled = sys::getrandom(&mut first) == Ok(32) && first != [0; 32] && sys::getrandom(&mut second) == Ok(32);
+    filled && sys::getrandom(&mut many).is_ok_and(|count| (256..=1000).contains(&count))
+}
+
+/// A handler is called with its signal, and not when the signal is ignored.
+fn handler() -> bool {
+    static CALLED: AtomicI32 = AtomicI32::new(0);
+    unsafe extern "C" fn note(signal: i32, _: *const sys::SigInfo, _: *mut ()) {
+        CALLED.fetch_add(signal, Ordering::Relaxed);
+    }
+    let raise = |action: SigAction| {
+        // SAFETY: the handler adds to an atomic, which any code can be interrupted for.
+        let set = unsafe { sys::sigaction(sys::SIGUSR1, &action) };
+        set.is_ok() && sys::kill(sys::getpid(), sys::SIGUSR1).is_ok()
+    };
+    let called = raise(SigAction::handler(note, 0)) && CALLED.load(Ordering::Relaxed) == sys::SIGUSR1;
+    let ignored = raise(SigAction::ignore()) && CALLED.load(Ordering::Relaxed) == sys::SIGUSR1;
+    // SAFETY: nothing is called.
+    let refused = unsafe { sys::sigaction(sys::SIGKILL, &SigAction::ignore()) } == Err(Errno::EINVAL);
+    called && ignored && refused
+}
+
+/// Prints `length` for each line and `length+` for a piece of one that goes on; an error is the status.
+fn lines(size: usize) -> i32 {
+    let mut buffer = [0; 64];
+    let Some(buffer) = buffer.get_mut(..size) else { return 2 };
+    let mut lines = rt0::io::Lines::new(0, buffer);
+    while let Some(line) = lines.next() {
+        match line.map(<[u8]>::len) {
+            Ok(length) => println!("{length}{}", if lines.is_whole() { "" } else { "+" }),
+            Err(errno) => return i32::from(errno.raw()),
+        }
+    }
+    0
+}
+
 fn time() -> bool {
     let now = || sys::clock_gettime(sys::CLOCK_MONOTONIC).map(|time| (time.seconds, time.nanoseconds));
     let before = now();
     let slept = sys::nanosleep(sys::Timespec { seconds: 0, nanoseconds: 1_000_000 });
-    slept.is_ok() && before.is_ok() && now().is_ok_and(|after| before.is_ok_and(|before| after > before))
+    // Later than 2026 began.
+    let day = sys::clock_gettime(sys::CLOCK_REALTIME).is_ok_and(|time| time.seconds > 1_767_225_600);
+    let refused = sys::nanosleep(sys::Timespec { seconds: 0, nanoseconds: 1_000_000_000 }) == Err(Errno::EINVAL);
+    slept.is_ok()
+        && day
+        && refused
+        && before.is_ok()
+        && now().is_ok_and(|after| before.is_ok_and(|before| after > before))
 }
 
 /// A limit that has been set is read back, and the hard limit stays when the soft one is lowered.

@@ -26,6 +26,14 @@ pub(crate) trait Port {
     /// Rust assumes about that memory.
     unsafe fn syscall(number: usize, args: [Arg; ARGS]) -> Result<usize, Errno>;
 
+    /// The same for a call whose answer is of 64 bits: the second word is its high half.
+    ///
+    /// # Safety
+    ///
+    /// As for [`syscall`](Port::syscall).
+    #[cfg(all(target_os = "freebsd", target_pointer_width = "32"))]
+    unsafe fn syscall_wide(number: usize, args: [Arg; ARGS]) -> Result<u64, Errno>;
+
     /// Makes a thread by Linux's `clone`, whose `number` is given: with `stack` as its stack pointer, the thread calls
     /// `entry(stack)`, with no caller in its frame chain. `tls` is what `clone` takes for the thread pointer on this CPU.
     /// FreeBSD's `thr_new` does all this by itself.
@@ -102,6 +110,17 @@ pub unsafe fn syscall<const N: usize>(number: usize, args: [Arg; N]) -> Result<u
     all[..N].copy_from_slice(&args);
     // SAFETY: the call, its arguments and its effect on memory are what this function's contract asks for.
     unsafe { Current::syscall(number, all) }
+}
+
+/// A call whose answer is of 64 bits, in two words.
+///
+/// # Safety
+///
+/// As for [`syscall`].
+#[cfg(all(target_os = "freebsd", target_pointer_width = "32"))]
+pub(crate) unsafe fn syscall_wide(number: usize, [a, b, c, d]: [Arg; 4]) -> Result<u64, Errno> {
+    // SAFETY: the call, its arguments and its effect on memory are what this function's contract asks for.
+    unsafe { Current::syscall_wide(number, [a, b, c, d, Arg::NONE, Arg::NONE, Arg::NONE]) }
 }
 
 /// The most arguments that a system call can have. Linux stops at six; on FreeBSD/386 `mmap` has seven words.

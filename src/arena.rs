@@ -13,6 +13,7 @@ pub(crate) mod exhausted;
 
 use core::fmt;
 use core::ops::Range;
+use core::ptr::NonNull;
 
 use crate::memlimit::{self, Headroom, Width};
 use crate::os::initial_stack::{InitialStack, page_size};
@@ -133,13 +134,16 @@ pub struct Options {
     /// At most this many bytes, bitmap and arena together; by default no cap but the limit's. [`Policy::GO`] ignores
     /// it.
     pub cap: Option<u64>,
+    /// Where the cap came from, if not from the program itself.
+    pub cap_source: Option<CapSource>,
     /// Whether a collector's bitmap lies below the arena; it does by default.
     pub bitmap: bool,
 }
 
 impl Options {
     /// The defaults.
-    pub const DEFAULT: Options = Options { policy: Policy::FIT, allowance: None, cap: None, bitmap: true };
+    pub const DEFAULT: Options =
+        Options { policy: Policy::FIT, allowance: None, cap: None, cap_source: None, bitmap: true };
 
     /// The defaults.
     pub const fn new() -> Options {
@@ -158,7 +162,16 @@ impl Options {
 
     /// Sets [`cap`](Options::cap), bytes.
     pub const fn cap(self, bytes: u64) -> Options {
-        Options { cap: Some(bytes), ..self }
+        Options { cap: Some(bytes), cap_source: None, ..self }
+    }
+
+    /// Lowers the cap to this one, where it is the smaller: [`limits::smallest`](crate::limits::smallest).
+    pub const fn capped(self, cap: Option<Cap>) -> Options {
+        match (cap, self.cap) {
+            (None, _) => self,
+            (Some(cap), Some(own)) if own <= cap.bytes => self,
+            (Some(Cap { bytes, source }), _) => Options { cap: Some(bytes), cap_source: Some(source), ..self },
+        }
     }
 
     /// Sets [`bitmap`](Options::bitmap).
@@ -170,6 +183,62 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         Self::DEFAULT
+    }
+}
+
+/// A cap that did not come from the program itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cap {
+    /// Bytes.
+    pub bytes: u64,
+    /// Where it came from.
+    pub source: CapSource,
+}
+
+/// Where a cap came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CapSource {
+    /// The variable `RT0_HEAP_MAX`.
+    Environment,
+    /// `RLIMIT_DATA`.
+    Data,
+    /// A control group's memory limit.
+    Cgroup,
+}
+
+/// `RT0_HEAP_MAX`, `RLIMIT_DATA`, `cgroup`.
+impl fmt::Display for CapSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CapSource::Environment => "RT0_HEAP_MAX",
+            CapSource::Data => "RLIMIT_DATA",
+            CapSource::Cgroup => "cgroup",
+        })
+    }
+}
+
+/// What an arena's size was decided by: [`Decision::decided_by`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecidedBy {
+    /// The limit of the address space.
+    Limit,
+    /// The program's cap, or one from elsewhere.
+    Cap(Option<CapSource>),
+    /// Neither: it is of full size, or what the kernel granted.
+    Nothing,
+}
+
+/// `RLIMIT_AS`, `cap`, the name of the cap's source, or `none`.
+impl fmt::Display for DecidedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DecidedBy::Limit => f.write_str("RLIMIT_AS"),
+            DecidedBy::Cap(None) => f.write_str("cap"),
+            DecidedBy::Cap(Some(source)) => source.fmt(f),
+            DecidedBy::Nothing => f.write_str("none"),
+        }
     }
 }
 
@@ -229,6 +298,20 @@ pub struct Decision {
     pub attempts: Attempts,
 }
 
+impl Decision {
+    /// Which of limit and cap is the smaller, if it is smaller than the arena of full size. [`Policy::GO`] knows no cap.
+    pub fn decided_by(&self) -> DecidedBy {
+        let full = plan::full(Width::CURRENT).total();
+        let cap = if self.options.policy == Policy::GO { None } else { self.options.cap };
+        match (self.headroom, cap) {
+            (Headroom::Bytes(left), cap) if left < full.min(cap.unwrap_or(full)) => DecidedBy::Limit,
+            (Headroom::Exhausted, _) => DecidedBy::Limit,
+            (_, Some(cap)) if cap < full => DecidedBy::Cap(self.options.cap_source),
+            _ => DecidedBy::Nothing,
+        }
+    }
+}
+
 /// What [`mallocinit`] reserved, and what may be reserved further. Nothing is committed at first.
 ///
 /// It owns its address space. Dropping it gives nothing back.
@@ -238,6 +321,8 @@ pub struct Arena {
     region: Region,
     budget: Budget,
     decision: Decision,
+    /// The bytes of all regions.
+    reserved: u64,
 }
 
 /// One reservation: the collector's bitmap, if there is one, and behind it the arena that it covers.
@@ -268,6 +353,11 @@ impl Region {
     /// The bitmap: four bits for each word of the arena, from the first on. Empty where none was wanted.
     pub const fn bitmap(&self) -> &Extent {
         &self.bitmap
+    }
+
+    /// The size of both, bytes.
+    fn len(&self) -> u64 {
+        (self.bitmap.len() + self.arena.len()) as u64
     }
 
     /// Makes the bytes `range` of the arena readable and writable: [`Extent::commit`].
@@ -322,6 +412,54 @@ impl Region {
             Ok(())
         };
         if generous > bytes && commit(generous).is_ok() { Ok(()) } else { commit(bytes) }
+    }
+
+    /// Where the four bits of the word at `address` are: the byte of the bitmap, and by how much they are shifted to the
+    /// left in it, 0 or 4. `None` for an address outside the arena, or without a bitmap. The byte can be used where
+    /// [`commit_to`](Region::commit_to) or [`commit_bitmap`](Region::commit_bitmap) has made it usable.
+    #[inline]
+    pub fn bits_at(&self, address: usize) -> Option<(NonNull<u8>, u32)> {
+        let word = address.wrapping_sub(self.arena.base().addr().get()) / size_of::<usize>();
+        if !self.arena.contains(address) || word / 2 >= self.bitmap.len() {
+            return None;
+        }
+        // SAFETY: the byte lies in the bitmap, as was just compared.
+        Some((unsafe { self.bitmap.base().add(word / 2) }, word as u32 % 2 * 4))
+    }
+
+    /// The four bits of the word at `address`; `None` where there is no such word, or beyond what
+    /// [`commit_to`](Region::commit_to) has committed.
+    ///
+    /// ```no_run
+    /// # fn mark(arena: &mut rt0::arena::Arena) -> Option<()> {
+    /// let region = arena.region_mut();
+    /// region.commit_to(1 << 20).ok()?;
+    /// let object = region.extent().base().addr().get() + 64;
+    /// region.set_bits(object, 0b0001)?;
+    /// assert_eq!(region.bits(object), Some(0b0001));
+    /// # Some(())
+    /// # }
+    /// ```
+    #[inline]
+    pub fn bits(&self, address: usize) -> Option<u8> {
+        let (byte, shift) = self.committed_bits(address)?;
+        // SAFETY: `commit_to` has made the byte readable; the region owns it.
+        Some(unsafe { byte.read() } >> shift & 0xf)
+    }
+
+    /// Sets the four bits of the word at `address` to the lowest four of `bits`; `None`, and nothing is set, where
+    /// [`bits`](Region::bits) has none.
+    #[inline]
+    pub fn set_bits(&mut self, address: usize, bits: u8) -> Option<()> {
+        let (byte, shift) = self.committed_bits(address)?;
+        // SAFETY: `commit_to` has made the byte usable; the region owns it, and is borrowed exclusively.
+        unsafe { byte.write(byte.read() & !(0xf << shift) | (bits & 0xf) << shift) };
+        Some(())
+    }
+
+    fn committed_bits(&self, address: usize) -> Option<(NonNull<u8>, u32)> {
+        let place = self.bits_at(address)?;
+        (address - self.arena.base().addr().get() < self.committed).then_some(place)
     }
 
     /// Gives the memory of the whole pages among the bytes `range` of the arena back: [`Extent::reset`].
@@ -440,12 +578,15 @@ impl Budget {
         (result, attempts)
     }
 
-    /// Releases what was reserved, or a part of it. What the kernel does not take back stays reserved, and counts.
-    pub(crate) fn release(&mut self, extent: Extent) {
+    /// Releases what was reserved, or a part of it. What the kernel does not take back stays reserved, and counts; the
+    /// answer is whether it has taken it.
+    pub(crate) fn release(&mut self, extent: Extent) -> bool {
         let len = extent.len() as u64;
-        if extent.release().is_ok() {
+        let released = extent.release().is_ok();
+        if released {
             self.left = self.left.map(|left| left.saturating_add(len));
         }
+        released
     }
 }
 
@@ -492,6 +633,17 @@ fn kernel_part(page: usize) -> u64 {
 
 /// Reads the limit, plans, and makes the one reservation: two system calls where the kernel grants what was computed.
 ///
+/// ```
+/// use rt0::arena::{Options, mallocinit};
+///
+/// let mut arena = mallocinit(&Options::new().cap(16 << 20))?;
+/// arena.commit_to(100_000).unwrap();
+/// // SAFETY: that much of the arena is committed, and it is this program's.
+/// unsafe { arena.extent().base().add(99_999).write(1) };
+/// assert!(arena.decision().asked.is_some());
+/// # Ok::<(), rt0::arena::ArenaError>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`ArenaError`] if nothing fits. Nothing is reserved then.
@@ -505,11 +657,7 @@ pub fn mallocinit(options: &Options) -> Result<Arena, ArenaError> {
     let Some(asked) = asked else {
         return Err(ArenaError { decision, error: None });
     };
-    let left = match room {
-        Headroom::Unlimited => None,
-        Headroom::Bytes(bytes) => Some(bytes),
-        Headroom::Exhausted => Some(0),
-    };
+    let left = bytes_of(room);
     let mut budget = Budget { left, allowance: Allowance::of(options, limit), kept: None };
     let (result, attempts) = budget.search(least.total() as usize, asked.total() as usize);
     decision.attempts = Attempts { calls: attempts.calls + 1, ..attempts };
@@ -517,9 +665,18 @@ pub fn mallocinit(options: &Options) -> Result<Arena, ArenaError> {
         Ok(extent) => {
             budget.left = left.map(|left| left.saturating_sub(extent.len() as u64));
             let region = lay_out(extent, &decision, &mut budget);
-            Ok(Arena { region, budget, decision })
+            let reserved = region.len();
+            Ok(Arena { region, budget, decision, reserved })
         }
         Err(error) => Err(ArenaError { decision, error: Some(error) }),
+    }
+}
+
+fn bytes_of(room: Headroom) -> Option<u64> {
+    match room {
+        Headroom::Unlimited => None,
+        Headroom::Bytes(bytes) => Some(bytes),
+        Headroom::Exhausted => Some(0),
     }
 }
 
@@ -611,13 +768,35 @@ impl Arena {
             return Err(ReserveError::Kernel(Errno::ENOMEM));
         }
         let extent = self.budget.reserve(whole(min), whole(want.max(min)))?;
-        Ok(lay_out(extent, &self.decision, &mut self.budget))
+        let region = lay_out(extent, &self.decision, &mut self.budget);
+        self.reserved += region.len();
+        Ok(region)
     }
 
     /// Gives a region back that came from [`grow`](Arena::grow) of this arena; what it counted may be reserved again.
     /// The region is lost, and still counts, where the kernel does not take it: it has too many mappings then.
     pub fn release(&mut self, region: Region) {
-        self.budget.release(region.into_whole());
+        let len = region.len();
+        if self.budget.release(region.into_whole()) {
+            self.reserved = self.reserved.saturating_sub(len);
+        }
+    }
+
+    /// Reads the limit anew, for a program that has changed it, and takes a cap that is lower or none: what may still be
+    /// reserved is then what both leave beside what is reserved already, which stays as it is. Answers the new decision, in
+    /// which `asked` and `attempts` are those of before.
+    pub fn refit(&mut self, cap: Option<Cap>) -> &Decision {
+        let options = self.decision.options.capped(cap);
+        let inputs = Inputs::read(&options);
+        let choice = (options.policy.0.decide)(&inputs);
+        let Decision { asked, attempts, .. } = self.decision;
+        self.budget = Budget {
+            left: bytes_of(choice.room).map(|bytes| bytes.saturating_sub(self.reserved)),
+            allowance: Allowance::of(&options, inputs.source.limit()),
+            kept: None,
+        };
+        self.decision = Decision { asked, ..inputs.decision(&choice, attempts) };
+        &self.decision
     }
 
     /// Divides the arena into the address space of its first region and what reserves further ones.

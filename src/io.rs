@@ -33,6 +33,84 @@ macro_rules! eprintln {
     ($($arg:tt)*) => { $crate::eprint!("{}\n", ::core::format_args!($($arg)*)) };
 }
 
+/// The lines that a file descriptor has, read through a buffer of the caller's.
+///
+/// A line that is longer than the buffer comes in pieces of the buffer's size; [`is_whole`](Lines::is_whole) tells.
+///
+/// ```no_run
+/// let mut buffer = [0; 4096];
+/// let mut lines = rt0::io::Lines::new(0, &mut buffer); // 0 is the standard input
+/// while let Some(line) = lines.next() {
+///     rt0::println!("{} bytes", line?.len());
+/// }
+/// # Ok::<(), rt0::sys::Errno>(())
+/// ```
+#[derive(Debug)]
+pub struct Lines<'a> {
+    fd: i32,
+    buffer: &'a mut [u8],
+    /// What of the buffer was read and not returned yet.
+    start: usize,
+    end: usize,
+    whole: bool,
+}
+
+impl<'a> Lines<'a> {
+    /// The lines of `fd` from where it is. Nothing else reads from it meanwhile: the buffer holds what follows a line.
+    ///
+    /// # Panics
+    ///
+    /// If the buffer is empty.
+    pub fn new(fd: i32, buffer: &'a mut [u8]) -> Lines<'a> {
+        assert!(!buffer.is_empty(), "lines need a buffer");
+        Lines { fd, buffer, start: 0, end: 0, whole: true }
+    }
+
+    /// The next line without its newline, or the next piece of one; `None` at the end of the file. The last line may have
+    /// no newline. A read that a signal interrupts is made again.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's error other than `EINTR`; the next call reads on.
+    #[expect(clippy::should_implement_trait, reason = "an iterator's items could not borrow from the buffer")]
+    pub fn next(&mut self) -> Option<Result<&[u8], Errno>> {
+        let mut searched = self.start;
+        loop {
+            if let Some(found) = self.buffer[searched..self.end].iter().position(|byte| *byte == b'\n') {
+                let line = self.start..searched + found;
+                (self.start, self.whole) = (line.end + 1, true);
+                return Some(Ok(&self.buffer[line]));
+            }
+            if self.start > 0 {
+                self.buffer.copy_within(self.start..self.end, 0);
+                (self.start, self.end) = (0, self.end - self.start);
+            }
+            searched = self.end;
+            let count = if self.end < self.buffer.len() {
+                match sys::read(self.fd, &mut self.buffer[self.end..]) {
+                    Ok(count) => count,
+                    Err(Errno::EINTR) => continue,
+                    Err(errno) => return Some(Err(errno)),
+                }
+            } else {
+                0
+            };
+            self.end += count;
+            if count == 0 {
+                // The buffer is full, or the file is at its end.
+                self.whole = self.end < self.buffer.len();
+                let piece = 0..core::mem::take(&mut self.end);
+                return if piece.is_empty() { None } else { Some(Ok(&self.buffer[piece])) };
+            }
+        }
+    }
+
+    /// Whether what [`next`](Lines::next) returned last was a line to its end, and not a piece of one that goes on.
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+}
+
 /// Text collected on the stack, so that a line is one system call and appears whole.
 const BUFFER: usize = 256;
 

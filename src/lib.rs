@@ -17,6 +17,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
+//! | other limits | [`limits`]: control groups and others, for programs that heed them |
 //! | start | [`start`]: `_start` to `main`; [`io`]: printing |
 //! | heap | [`heap`]: an allocator in the arena; [`lock`]: its lock |
 //! | arena | [`arena`]: limit, plan, reservation |
@@ -40,6 +41,7 @@ cfg_if::cfg_if! {
         pub mod fault;
         pub mod heap;
         pub mod io;
+        pub mod limits;
         pub mod lock;
         pub mod arena;
         pub mod vm;

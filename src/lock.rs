@@ -1,7 +1,7 @@
 //! The lock of the heap, and what stands for it where calls never overlap.
 //!
 //! A program that rt0 started has one thread until it starts another ([`thread::start`](crate::thread::start)). Until
-//! then a [`Lock`] costs a load, a comparison and a store, and no atomic operation: [`has_one_thread`] tells. A hosted
+//! then a [`Lock`] costs a load, a comparison and a store, and no atomic operation: `has_one_thread` tells. A hosted
 //! program may have made threads by means that rt0 does not see, so there it never holds.
 
 mod word;
@@ -106,6 +106,15 @@ unsafe impl RawMutex for Unlocked {
 ///
 /// With one thread it costs no atomic operation; with several it costs one to take and one to release. `lock/word.rs`
 /// has the rules, and the reason why no wake-up is lost.
+///
+/// ```
+/// use rt0::lock::{Lock, RawMutex};
+///
+/// static LOCK: Lock = Lock::new();
+/// LOCK.lock();
+/// // SAFETY: this thread has just taken it.
+/// unsafe { LOCK.unlock() };
+/// ```
 #[derive(Debug)]
 pub struct Lock {
     state: AtomicU32,

@@ -2,6 +2,16 @@
 //!
 //! Sizes are bytes, as `u64` on every port, so that all of it can be checked on any machine for either width of a
 //! word.
+//!
+//! ```
+//! use rt0::memlimit::{Headroom, Width, fit, least_limit};
+//!
+//! // 64 MiB are allowed, 1 MiB is in use, and a quarter stays free.
+//! let left = fit(Some(64 << 20), 1 << 20, None, Width::Bits64);
+//! assert_eq!(left, Headroom::Bytes(47 << 20));
+//! // So that 47 MiB are left, 64 MiB have to be allowed, or a byte less.
+//! assert!(least_limit(47 << 20, 1 << 20, None) <= 64 << 20);
+//! ```
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,14 @@
 //! How an arena and its bitmap share what there is: pure arithmetic.
 //!
 //! A collector's bitmap has four bits for each word of the arena, and lies below it in one reservation.
+//!
+//! ```
+//! use rt0::memlimit::{Headroom, Width};
+//! use rt0::plan;
+//!
+//! let plan = plan::fit(Headroom::Bytes(17 << 20), 4096, Width::Bits64, true).unwrap();
+//! assert_eq!((plan.bitmap, plan.arena), (1 << 20, 16 << 20));
+//! ```
 
 #![forbid(unsafe_code)]
 

@@ -3,13 +3,28 @@
 //! There are two levels. [`syscall`] takes any number and any words; each function below it knows what one call takes and
 //! answers. No function retries, allocates or keeps state. Errors are the kernel's ([`Errno`]). Names and meanings are
 //! those of section 2 of the manual. Paths are C strings, file descriptors plain numbers.
+//!
+//! ```
+//! use rt0::sys;
+//!
+//! let fd = sys::open(c"/proc/self/status", sys::O_RDONLY | sys::O_CLOEXEC, 0)?;
+//! let mut beginning = [0; 16];
+//! let count = sys::read(fd, &mut beginning)?;
+//! assert!(count == 16 && sys::fstat(fd)?.is_file() && !sys::isatty(fd));
+//! assert_eq!(sys::lseek(fd, 0, sys::SEEK_CUR), Ok(16));
+//! sys::close(fd)?;
+//! # Ok::<(), sys::Errno>(())
+//! ```
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
+mod files;
+
 use crate::arch::{ARGS, Current, Port};
 pub use crate::arch::{Arg, syscall};
 pub use crate::os::*;
+pub use files::*;
 
 /// The name of this port, such as `linux_amd64`.
 pub const PORT: &str = Current::NAME;
@@ -55,12 +70,13 @@ pub fn write(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
     unsafe { syscall(nr::WRITE, [fd.into(), bytes.as_ptr().into(), bytes.len().into()]) }
 }
 
-/// Opens a file: `flags` are `O_*`, `mode` the permissions of one that is created.
+/// Opens a file, of any size on every port: `flags` are `O_*`, `mode` the permissions of one that is created.
 ///
 /// # Errors
 ///
 /// `ENOENT`, `EACCES`, `EMFILE`, ...
 pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<i32, Errno> {
+    let flags = flags | file::O_ALWAYS;
     // SAFETY: the kernel reads the path as far as its NUL.
     unsafe { syscall(nr::OPEN, [path.as_ptr().into(), flags.into(), mode.into()]) }.map(|fd| fd as i32)
 }
@@ -269,25 +285,23 @@ pub fn sched_yield() {
     let _ = unsafe { syscall(nr::SCHED_YIELD, []) };
 }
 
-/// Sleeps for `time`.
+/// Sleeps for `time`. Where the kernel takes seconds as a word of 32 bits (FreeBSD/386, Linux before 5.1), more of them
+/// than that holds are the most that it holds, 68 years.
 ///
 /// # Errors
 ///
-/// `EINTR`, `EINVAL`.
+/// `EINTR`, `EINVAL` (nanoseconds that are no part of a second).
 pub fn nanosleep(time: Timespec) -> Result<(), Errno> {
-    // SAFETY: the kernel only reads `time`; the remaining time is not asked for.
-    unsafe { syscall(nr::NANOSLEEP, [(&raw const time).into(), Arg::from(0usize)]) }.map(drop)
+    time::sleep(time)
 }
 
-/// The time of `clock`, `CLOCK_*`.
+/// The time of `clock`, `CLOCK_*`: the time of day is that of [`CLOCK_REALTIME`], since 1970.
 ///
 /// # Errors
 ///
 /// `EINVAL` for a clock that the kernel does not know.
 pub fn clock_gettime(clock: i32) -> Result<Timespec, Errno> {
-    let mut time = Timespec::default();
-    // SAFETY: the kernel writes one `struct timespec`.
-    unsafe { syscall(nr::CLOCK_GETTIME, [clock.into(), (&raw mut time).into()]) }.map(|_| time)
+    time::get(clock)
 }
 
 /// Restarts the machine or turns it off (`REBOOT_*`) without writing caches to disk. It returns only if that fails.

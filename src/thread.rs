@@ -70,6 +70,21 @@ static NEXT: AtomicUsize = AtomicUsize::new(1);
 /// It may run before this returns. What was written before this call it can read; signals that are blocked here are
 /// blocked there.
 ///
+/// ```no_run
+/// use rt0::thread::{self, Stack};
+///
+/// fn work(argument: *mut ()) {
+///     let _ = argument;
+/// }
+///
+/// let stack = Stack::new(64 << 10)?;
+/// // SAFETY: the stack is the thread's until it is joined, and `work` uses little of it.
+/// let thread = unsafe { thread::start(stack.into_raw(), work, core::ptr::null_mut()) }?;
+/// // SAFETY: it came from `into_raw`, and the thread has ended.
+/// drop(unsafe { Stack::from_raw(thread.join()) });
+/// # Ok::<(), rt0::sys::Errno>(())
+/// ```
+///
 /// # Errors
 ///
 /// `EINVAL` for a stack shorter than [`STACK_MIN`] and the program's thread-local variables. `EAGAIN` or `ENOMEM` (Linux), `EPROCLIM` or `ENOMEM` (FreeBSD): no

@@ -10,6 +10,15 @@
 //! Committing is `mprotect`, on either kernel: it is not charged against the limit a second time, where `mmap` with
 //! `MAP_FIXED` over one's own reservation is on FreeBSD (`sys/vm/vm_mmap.c`, `vm_mmap_object`), and it cannot
 //! replace somebody else's mapping.
+//!
+//! ```
+//! let extent = rt0::vm::reserve(1 << 30)?; // address space, and no memory
+//! extent.commit(0..4096).unwrap();
+//! // SAFETY: the page is committed, and nobody else has it.
+//! unsafe { extent.base().write(1) };
+//! extent.release().unwrap();
+//! # Ok::<(), rt0::vm::ReserveError>(())
+//! ```
 
 use core::fmt;
 use core::ops::Range;

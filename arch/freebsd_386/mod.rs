@@ -35,9 +35,28 @@ impl crate::arch::Port for Port {
 
     #[inline(always)]
     unsafe fn syscall(number: usize, args: [Arg; ARGS]) -> Result<usize, Errno> {
+        // SAFETY: the trait's contract covers the call and its arguments.
+        unsafe { Port::trap(number, args) }.map(|[first, _]| first)
+    }
+
+    unsafe fn syscall_wide(number: usize, args: [Arg; ARGS]) -> Result<u64, Errno> {
+        // SAFETY: the trait's contract covers the call and its arguments.
+        unsafe { Port::trap(number, args) }.map(|[low, high]| low as u64 | (high as u64) << 32)
+    }
+}
+
+impl Port {
+    /// Makes the call; its answer is the two words of the table above.
+    ///
+    /// # Safety
+    ///
+    /// That of the trait.
+    #[inline(always)]
+    unsafe fn trap(number: usize, args: [Arg; ARGS]) -> Result<[usize; 2], Errno> {
         let result;
+        let second;
         let failed: usize;
-        // SAFETY: the trait's contract covers the call and its arguments; the operands are those of the table above. The arguments are copied below
+        // SAFETY: this function's contract covers the call and its arguments; the operands are those of the table above. The arguments are copied below
         // everything that is live, where a signal handler's frame cannot reach them; `lea` takes the eight words
         // off again and leaves the carry alone.
         unsafe {
@@ -55,9 +74,9 @@ impl crate::arch::Port for Port {
                 "sbb ecx, ecx",
                 inlateout("eax") number => result,
                 inlateout("ecx") args.as_ptr() => failed,
-                lateout("edx") _,
+                lateout("edx") second,
             );
         }
-        Errno::check(failed != 0, result)
+        Errno::check(failed != 0, result).map(|first| [first, second])
     }
 }

@@ -387,7 +387,7 @@ pub unsafe extern "C" fn rt0_wait4(pid: c_int, wait_status: *mut c_int, options:
 pub unsafe extern "C" fn rt0_nanosleep(time: *const rt0_timespec) -> c_int {
     // SAFETY: the caller says that it is null or points to a structure.
     let Some(rt0_timespec { seconds, nanoseconds }) = (unsafe { time.as_ref() }) else { return negated(Errno::EINVAL) };
-    status(sys::nanosleep(Timespec { seconds: *seconds, nanoseconds: *nanoseconds }))
+    status(sys::nanosleep(Timespec { seconds: *seconds as i64, nanoseconds: *nanoseconds as i64 }))
 }
 
 /// Stores the time of a clock, `RT0_CLOCK_*`. Answers 0, or `-EINVAL`, also if `time` is null.
@@ -401,7 +401,7 @@ pub unsafe extern "C" fn rt0_clock_gettime(clock: c_int, time: *mut rt0_timespec
         _ if time.is_null() => negated(Errno::EINVAL),
         Ok(Timespec { seconds, nanoseconds }) => {
             // SAFETY: the caller says that it points to a structure.
-            unsafe { time.write(rt0_timespec { seconds, nanoseconds }) };
+            unsafe { time.write(rt0_timespec { seconds: seconds as isize, nanoseconds: nanoseconds as isize }) };
             0
         }
         Err(errno) => negated(errno),

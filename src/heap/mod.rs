@@ -87,11 +87,14 @@ pub const PURGE_THRESHOLD: usize = if usize::BITS == 64 { 32 * 1024 * 1024 } els
 
 /// A heap over the memory `M`, behind locks of the kind `L`.
 ///
-/// As the program's allocator:
+/// As the program's allocator, with `std` or without:
 ///
-/// ```ignore
+/// ```
 /// #[global_allocator]
 /// static HEAP: rt0::Heap = rt0::Heap::new();
+///
+/// let numbers: Vec<u32> = (0..1000).collect();
+/// assert!(HEAP.stats().live >= 4 * numbers.len());
 /// ```
 ///
 /// As a plain value, for a language runtime: [`allocate`](Heap::allocate),

@@ -143,7 +143,9 @@ impl SystemMemory {
             let first = arena.first.take_if(|first| first.len() >= min);
             first.or_else(|| arena.budget.reserve(min as u64, want as u64).ok())
         };
-        let release = |arena: &mut InArena, extent| arena.budget.release(extent);
+        let release = |arena: &mut InArena, extent| {
+            arena.budget.release(extent);
+        };
         SystemMemory {
             arena: Late::Some(InArena { first: Some(first), budget, reserve, release }),
             ..SystemMemory::new()

@@ -72,16 +72,102 @@ use errno;
 /// not say (`arch/{x86,arm}/include/asm/page.h`; FreeBSD `sys/{i386,amd64}/include/param.h`, `PAGE_SIZE`).
 pub const PAGE_SIZE_MIN: usize = 4096;
 
-/// `struct timespec` of every port: seconds and nanoseconds, a word each
-/// (Linux `include/uapi/linux/time.h`, `__kernel_old_timespec`; FreeBSD `sys/sys/_timespec.h`, whose `time_t` is a
-/// word on 386 and amd64 alike).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A time or a span of time, the same on every port: the kernel's structure where it has seconds of 64 bits (Linux
+/// `include/uapi/linux/time_types.h`, `__kernel_timespec`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(C)]
 pub struct Timespec {
     /// Seconds.
-    pub seconds: isize,
+    pub seconds: i64,
     /// Nanoseconds, 0 to 999,999,999.
-    pub nanoseconds: isize,
+    pub nanoseconds: i64,
+}
+
+/// `struct timespec` with a word for each (Linux `include/uapi/linux/time.h`, `__kernel_old_timespec`; FreeBSD
+/// `sys/sys/_timespec.h`, whose `time_t` is a word on 386 and amd64 alike).
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct WordTimespec {
+    pub(crate) seconds: isize,
+    pub(crate) nanoseconds: isize,
+}
+
+impl From<WordTimespec> for Timespec {
+    fn from(time: WordTimespec) -> Self {
+        Timespec { seconds: time.seconds as i64, nanoseconds: time.nanoseconds as i64 }
+    }
+}
+
+impl From<Timespec> for WordTimespec {
+    /// Seconds that a word cannot hold become the most or the least that it can.
+    fn from(time: Timespec) -> Self {
+        let word = |number: i64| number.clamp(isize::MIN as i64, isize::MAX as i64) as isize;
+        WordTimespec { seconds: word(time.seconds), nanoseconds: word(time.nanoseconds) }
+    }
+}
+
+/// An offset counts from the file's beginning (Linux `include/uapi/linux/fs.h`; FreeBSD `sys/sys/unistd.h`).
+pub const SEEK_SET: i32 = 0;
+/// An offset counts from where the descriptor is (same files).
+pub const SEEK_CUR: i32 = 1;
+/// An offset counts from the file's end (same files).
+pub const SEEK_END: i32 = 2;
+
+/// The part of a mode that says what a file is (Linux `include/uapi/linux/stat.h`; FreeBSD `sys/sys/stat.h`).
+pub const S_IFMT: u32 = 0o170_000;
+/// A pipe (same files).
+pub const S_IFIFO: u32 = 0o010_000;
+/// A character device, as terminals are (same files).
+pub const S_IFCHR: u32 = 0o020_000;
+/// A folder (same files).
+pub const S_IFDIR: u32 = 0o040_000;
+/// A regular file (same files).
+pub const S_IFREG: u32 = 0o100_000;
+
+/// What [`fstat`](crate::sys::fstat) answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stat {
+    /// The device that the file is on. With [`inode`](Stat::inode) it names the file.
+    pub device: u64,
+    /// The file's number on its device.
+    pub inode: u64,
+    /// What it is, `S_IF*`, and its permissions.
+    pub mode: u32,
+    /// How many names it has.
+    pub links: u64,
+    /// Its size, bytes; of a device or a pipe it means nothing.
+    pub size: u64,
+    /// When it was last written to, since 1970. On `linux_386`, `linux_arm` and `freebsd_386` the kernel says the seconds
+    /// in 32 bits; they are taken for positive on Linux, which is right until 2106, and for signed on FreeBSD.
+    pub modified: Timespec,
+}
+
+impl Stat {
+    /// Whether it is a regular file.
+    pub const fn is_file(&self) -> bool {
+        self.mode & S_IFMT == S_IFREG
+    }
+
+    /// Whether it is a folder.
+    pub const fn is_dir(&self) -> bool {
+        self.mode & S_IFMT == S_IFDIR
+    }
+}
+
+/// The size of a terminal's window: `struct winsize` (Linux `include/uapi/asm-generic/termios.h`; FreeBSD
+/// `sys/sys/_winsize.h`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Winsize {
+    /// Rows of characters; 0 where nobody has said.
+    pub rows: u16,
+    /// Columns of characters; 0 where nobody has said.
+    pub columns: u16,
+    /// Pixels across, 0 on most terminals.
+    pub width: u16,
+    /// Pixels down, 0 on most terminals.
+    pub height: u16,
 }
 
 /// A soft and a hard resource limit, in bytes; `None` is the kernel's "infinity".

@@ -10,19 +10,22 @@ mod arch;
 mod os;
 
 use core::mem::{align_of, offset_of, size_of};
-use os::{AltStack, RawRlimit, SigAction, SigInfo, Timespec};
+use os::file::RawStat;
+use os::{AltStack, RawRlimit, SigAction, SigInfo, Timespec, Winsize, WordTimespec};
 
 #[cfg(all(target_os = "freebsd", target_pointer_width = "32"))]
 use libc::Elf32_Auxinfo as AuxiliaryEntry;
 #[cfg(all(target_os = "freebsd", target_pointer_width = "64"))]
 use libc::Elf64_Auxinfo as AuxiliaryEntry;
 #[cfg(target_os = "freebsd")]
-use libc::{c_long, rlimit, sigaction, siginfo_t, stack_t, timespec};
+use libc::{c_long, rlimit, sigaction, siginfo_t, stack_t, timespec, winsize};
 #[cfg(target_os = "linux")]
 use linux_raw_sys::{
     ctypes::c_long,
     elf::Elf_auxv_t as AuxiliaryEntry,
-    general::{__kernel_old_timespec as timespec, kernel_sigaction, rlimit, sigaltstack as stack_t},
+    general::{
+        __kernel_old_timespec as timespec, __kernel_timespec, kernel_sigaction, rlimit, sigaltstack as stack_t, winsize,
+    },
 };
 
 /// Checks that both structures have the same size and alignment, and the fields, in this order, the same offsets and
@@ -46,7 +49,29 @@ const fn field_size<S, F>(_: fn(&S) -> *const F) -> usize {
 }
 
 same_layout!(RawRlimit { soft, hard }, rlimit { rlim_cur, rlim_max });
-same_layout!(Timespec { seconds, nanoseconds }, timespec { tv_sec, tv_nsec });
+same_layout!(WordTimespec { seconds, nanoseconds }, timespec { tv_sec, tv_nsec });
+#[cfg(target_os = "linux")]
+same_layout!(Timespec { seconds, nanoseconds }, __kernel_timespec { tv_sec, tv_nsec });
+same_layout!(Winsize { rows, columns, width, height }, winsize { ws_row, ws_col, ws_xpixel, ws_ypixel });
+
+#[cfg(target_arch = "x86_64")]
+#[cfg(target_os = "linux")]
+use linux_raw_sys::general::stat as stat_t;
+#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_os = "linux")]
+use linux_raw_sys::general::stat64 as stat_t;
+#[cfg(target_os = "linux")]
+same_layout!(
+    RawStat { dev, ino, mode, nlink, size, mtime, mtime_nsec },
+    stat_t { st_dev, st_ino, st_mode, st_nlink, st_size, st_mtime, st_mtime_nsec }
+);
+// That of FreeBSD 11: the Makefile tells `libc` so.
+#[cfg(target_os = "freebsd")]
+use libc::stat as stat_t;
+#[cfg(target_os = "freebsd")]
+same_layout!(RawStat { dev, ino, mode, nlink, size }, stat_t { st_dev, st_ino, st_mode, st_nlink, st_size });
+#[cfg(target_os = "freebsd")]
+const _: () = assert!(offset_of!(RawStat, modified) == offset_of!(stat_t, st_mtime));
 
 #[cfg(target_os = "linux")]
 same_layout!(

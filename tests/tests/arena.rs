@@ -82,6 +82,32 @@ fn an_arena_is_committed_from_its_start_and_in_pieces() {
     }
 }
 
+/// Each word has four bits of its own, and only what is committed has any.
+#[test]
+fn a_words_bits_are_found_by_its_address() {
+    let mut arena = arena::mallocinit(&Options::new().cap(64 << 20)).unwrap();
+    let region = arena.region_mut();
+    let base = region.extent().base().addr().get();
+    let word = size_of::<usize>();
+    assert_eq!((region.bits(base), region.set_bits(base, 1)), (None, None));
+    region.commit_to(4096).unwrap();
+    let words = 64.min(4096 / word);
+    for index in 0..words {
+        assert_eq!(region.bits(base + index * word), Some(0));
+        region.set_bits(base + index * word, index as u8).unwrap();
+    }
+    for index in 0..words {
+        assert_eq!(region.bits(base + index * word + word - 1), Some(index as u8 & 15), "{index}");
+        let (byte, shift) = region.bits_at(base + index * word).unwrap();
+        assert_eq!((byte, shift), (unsafe { region.bitmap().base().add(index / 2) }, index as u32 % 2 * 4));
+    }
+    let end = base + region.extent().len();
+    assert_eq!((region.bits_at(base - 1), region.bits_at(end)), (None, None));
+    assert!(region.bits_at(end - 1).is_some() && region.bits(end - 1).is_none());
+    let _bitmap = region.take_bitmap();
+    assert_eq!((region.bits_at(base), region.bits(base)), (None, None));
+}
+
 #[test]
 fn extents_are_divided_where_pages_meet() {
     let extent = rt0::vm::reserve(8 * 4096).unwrap();

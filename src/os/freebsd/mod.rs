@@ -3,10 +3,12 @@
 use super::{Rlimit, errno};
 use crate::arch::{Arg, Errno};
 
+pub(crate) mod file;
 pub(crate) mod futex;
 pub mod nr;
 pub(crate) mod signal;
 pub(crate) mod thread;
+pub(crate) mod time;
 pub(crate) mod tls;
 
 pub use signal::*;

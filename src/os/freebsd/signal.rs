@@ -4,6 +4,20 @@
 use super::nr;
 use crate::arch::{Errno, syscall};
 
+/// The user presses the key that interrupts (`sys/sys/signal.h`).
+pub const SIGINT: i32 = 2;
+/// The end, which nothing can be done at (same source).
+pub const SIGKILL: i32 = 9;
+/// A signal that is the programs' own (same source).
+pub const SIGUSR1: i32 = 30;
+/// Another one (same source).
+pub const SIGUSR2: i32 = 31;
+/// A write to a pipe that nobody reads (same source).
+pub const SIGPIPE: i32 = 13;
+/// Somebody asks the program to end (same source).
+pub const SIGTERM: i32 = 15;
+/// A child has ended (same source).
+pub const SIGCHLD: i32 = 20;
 /// An access to memory that is there but cannot be had, as beyond the end of a mapped file (`sys/sys/signal.h`).
 pub const SIGBUS: i32 = 10;
 /// An access to memory that is not there, or forbidden (same file).
@@ -30,6 +44,11 @@ impl SigAction {
     /// `SIG_DFL`: what the kernel does by itself.
     pub const fn default_action() -> SigAction {
         SigAction { handler: 0, flags: 0, mask: [0; 4] }
+    }
+
+    /// `SIG_IGN`: nothing.
+    pub const fn ignore() -> SigAction {
+        SigAction { handler: 1, ..SigAction::default_action() }
     }
 
     /// A handler, with `SA_*` and no signal blocked while it runs but its own.

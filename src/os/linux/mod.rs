@@ -3,11 +3,13 @@
 use super::{Rlimit, errno};
 use crate::arch::{Arg, Errno};
 
+pub(crate) mod file;
 pub(crate) mod futex;
 #[rustfmt::skip]
 pub mod nr;
 pub(crate) mod signal;
 pub(crate) mod thread;
+pub(crate) mod time;
 pub(crate) mod tls;
 
 pub use signal::*;

@@ -5,7 +5,7 @@
 #![allow(missing_docs)]
 
 /// Picks the number of the CPU that this is compiled for.
-const fn number(amd64: usize, i386: usize, arm: usize) -> usize {
+pub(super) const fn number(amd64: usize, i386: usize, arm: usize) -> usize {
     if cfg!(target_arch = "x86_64") {
         amd64
     } else if cfg!(target_arch = "x86") {
@@ -22,6 +22,17 @@ pub const READ:           usize = number(   0,    3,    3);
 pub const WRITE:          usize = number(   1,    4,    4);
 pub const OPEN:           usize = number(   2,    5,    5);
 pub const CLOSE:          usize = number(   3,    6,    6);
+pub const UNLINK:         usize = number(  87,   10,   10);
+/// `lseek`, or `_llseek` where a word does not hold an offset.
+pub const LSEEK:          usize = number(   8,  140,  140);
+/// `fstat`, or `fstat64` where its structure has offsets of 32 bits.
+pub const FSTAT:          usize = number(   5,  197,  197);
+pub const IOCTL:          usize = number(  16,   54,   54);
+/// `pread64`.
+pub const PREAD:          usize = number(  17,  180,  180);
+/// `pwrite64`.
+pub const PWRITE:         usize = number(  18,  181,  181);
+pub const FSYNC:          usize = number(  74,  118,  118);
 pub const EXECVE:         usize = number(  59,   11,   11);
 pub const GETPID:         usize = number(  39,   20,   20);
 pub const MOUNT:          usize = number( 165,   21,   21);
@@ -51,6 +62,13 @@ pub const TGKILL:         usize = number( 234,  270,  268);
 pub const OPENAT:         usize = number( 257,  295,  322);
 pub const PRLIMIT64:      usize = number( 302,  340,  369);
 pub const GETRANDOM:      usize = number( 318,  355,  384);
+
+/// `clock_gettime` with seconds of 64 bits (Linux 5.1), which amd64's has always had.
+#[cfg(target_pointer_width = "32")]
+pub const CLOCK_GETTIME64: usize = 403;
+/// `clock_nanosleep` with seconds of 64 bits (Linux 5.1).
+#[cfg(target_pointer_width = "32")]
+pub const CLOCK_NANOSLEEP_TIME64: usize = 407;
 
 /// The call that sets the calling thread's thread pointer: `arch_prctl`, `set_thread_area`, and a call of ARM's own,
 /// `set_tls` (`arch/arm/include/uapi/asm/unistd.h`, `__ARM_NR_set_tls`).

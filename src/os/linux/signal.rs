@@ -3,6 +3,20 @@
 use super::nr;
 use crate::arch::{Current, Errno, Port, syscall};
 
+/// The user presses the key that interrupts (`include/uapi/asm-generic/signal.h`; ARM and x86 `asm/signal.h`).
+pub const SIGINT: i32 = 2;
+/// The end, which nothing can be done at (same source).
+pub const SIGKILL: i32 = 9;
+/// A signal that is the programs' own (same source).
+pub const SIGUSR1: i32 = 10;
+/// Another one (same source).
+pub const SIGUSR2: i32 = 12;
+/// A write to a pipe that nobody reads (same source).
+pub const SIGPIPE: i32 = 13;
+/// Somebody asks the program to end (same source).
+pub const SIGTERM: i32 = 15;
+/// A child has ended (same source).
+pub const SIGCHLD: i32 = 17;
 /// An access to memory that is there but cannot be had, as beyond the end of a mapped file
 /// (`include/uapi/asm-generic/signal.h`; ARM and x86 `asm/signal.h`).
 pub const SIGBUS: i32 = 7;
@@ -34,6 +48,11 @@ impl SigAction {
     /// `SIG_DFL`: what the kernel does by itself.
     pub const fn default_action() -> SigAction {
         SigAction { handler: 0, flags: 0, restorer: 0, mask: [0; 2] }
+    }
+
+    /// `SIG_IGN`: nothing.
+    pub const fn ignore() -> SigAction {
+        SigAction { handler: 1, ..SigAction::default_action() }
     }
 
     /// A handler, with `SA_*` and no signal blocked while it runs but its own.

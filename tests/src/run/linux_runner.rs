@@ -48,6 +48,9 @@ pub struct Options {
     pub trace: bool,
 }
 
+/// The number of a call that a CPU does not have.
+const NONE: u64 = u64::MAX;
+
 /// The calls that have a name here: `arch/x86/entry/syscalls/syscall_64.tbl` and `syscall_32.tbl`. Any other is called
 /// `call N`.
 const NAMES: &[(&str, u64, u64, usize)] = &[
@@ -80,6 +83,8 @@ const NAMES: &[(&str, u64, u64, usize)] = &[
     ("setrlimit", 160, 75, 2),
     ("futex", 202, 240, 6),
     ("clock_gettime", 228, 265, 2),
+    ("clock_gettime64", NONE, 403, 2),
+    ("clock_nanosleep64", NONE, 407, 4),
     ("exit_group", 231, 252, 1),
     ("prlimit64", 302, 340, 4),
     ("getrandom", 318, 355, 3),

@@ -18,6 +18,12 @@ type Alias = (&'static str, &'static str, fn(Port) -> bool, &'static str);
 
 const ALIASES: &[Alias] = &[
     ("GETRLIMIT", "UGETRLIMIT", linux32, "`getrlimit` is an older call, which clamps to 0x7fffffff"),
+    ("LSEEK", "_LLSEEK", linux32, "`lseek` is an older call, whose answer is a word"),
+    ("FSTAT", "FSTAT64", linux32, "`fstat` is an older call, whose sizes are words"),
+    ("FSTAT", "FREEBSD11_FSTAT", freebsd, "what `fstat` was before FreeBSD 12; some tables are older than that"),
+    ("FSTAT", "FSTAT", freebsd, "what `fstat` was before FreeBSD 12; some tables are older than that"),
+    ("PREAD", "PREAD64", linux, "the kernel's name says how wide the offset is"),
+    ("PWRITE", "PWRITE64", linux, "the kernel's name says how wide the offset is"),
     ("MMAP", "MMAP2", linux32, "`mmap` is an older call, which takes a pointer to its arguments"),
     ("SYSCTL", "__SYSCTL", freebsd, "the call's name begins with underscores, which some tables leave out"),
     ("SYSCTL", "SYSCTL", freebsd, "the call's name begins with underscores, which some tables leave out"),
@@ -62,6 +68,9 @@ const OWN: &[Own] = &[
         any,
         "an operation of `sysarch`; thread-local variables under the runner and on FreeBSD's kernel show it",
     ),
+    ("CLOCK_GETTIME64", amd64, "not for this CPU, whose words hold such a time"),
+    ("CLOCK_NANOSLEEP_TIME64", amd64, "not for this CPU, whose words hold such a time"),
+    ("O_ALWAYS", any, "`O_LARGEFILE`, or nothing on FreeBSD"),
     ("RUNNING", any, "Linux: any value but 0; FreeBSD: any but 1. Joining a thread shows it on every port"),
 ];
 
@@ -229,11 +238,11 @@ fn numbers_of_system_calls() -> Result<()> {
 /// The tables for a port's constants other than system calls.
 fn kernel_constants(port: Port) -> Result<Vec<Table>> {
     if linux(port) {
-        let of_cpu =
-            ["general.rs", "errno.rs", "auxvec.rs", "elf_uapi.rs"].map(|file| format!("src/{}/{file}", cpu(port)));
+        let of_cpu = ["general.rs", "errno.rs", "auxvec.rs", "elf_uapi.rs", "ioctl.rs"]
+            .map(|file| format!("src/{}/{file}", cpu(port)));
         let files = "asm/mman.h asm/auxvec.h asm/fcntl.h asm-generic/errno-base.h asm-generic/errno.h \
                      asm-generic/fcntl.h asm-generic/mman-common.h asm-generic/mman.h asm-generic/resource.h \
-                     linux/auxvec.h linux/futex.h linux/mman.h linux/reboot.h linux/time.h linux/wait.h";
+                     linux/auxvec.h linux/fs.h linux/stat.h asm-generic/ioctls.h asm-generic/signal.h linux/futex.h linux/mman.h linux/reboot.h linux/time.h linux/wait.h";
         let mut tables = vec![of_crate("linux-raw-sys", port, &of_cpu.each_ref().map(|file| &**file), "")?];
         tables.extend(headers(port, &files.split_whitespace().collect::<Vec<_>>(), ""));
         return Ok(tables);
@@ -254,12 +263,14 @@ fn kernel_constants(port: Port) -> Result<Vec<Table>> {
 }
 
 /// The files that hold constants of a port's kernel, its CPU and of either kernel.
-fn sources(port: Port) -> [String; 11] {
+fn sources(port: Port) -> [String; 13] {
     let os = if port.is_freebsd() { "src/os/freebsd" } else { "src/os/linux" };
     [
         format!("{os}/mod.rs"),
+        format!("{os}/file.rs"),
         format!("{os}/futex.rs"),
         format!("{os}/thread.rs"),
+        format!("{os}/time.rs"),
         format!("{os}/tls.rs"),
         format!("{os}/signal.rs"),
         "src/os/mod.rs".into(),
@@ -275,7 +286,8 @@ fn sources(port: Port) -> [String; 11] {
 fn constants() -> Result<()> {
     for port in chosen(&Port::ALL) {
         let files = sources(port);
-        let ours = Table::rust(files.join(", "), port.bits(), &files.each_ref().map(|file| root().join(file)), "")?;
+        let ours = Table::rust(files.join(", "), port.bits(), &files.each_ref().map(|file| root().join(file)), "")?
+            .column(column(port));
         let mut theirs = kernel_constants(port)?;
         theirs.push(of_crate("object", port, &["src/elf.rs"], "")?);
         check(port, "constants", &ours, &theirs)?;

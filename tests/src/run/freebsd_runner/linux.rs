@@ -19,6 +19,8 @@ linux_calls! {
     MPROTECT = 10, 125;
     MUNMAP = 11, 91;
     MREMAP = 25, 163;
+    LSEEK = 8, 19;
+    LLSEEK = 140, 140;
     PREAD = 17, 180;
     PWRITE = 18, 181;
     ACCESS = 21, 33;

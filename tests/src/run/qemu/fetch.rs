@@ -14,6 +14,7 @@ use std::time::Duration;
 
 /// The last Debian release with a kernel for i386 (686 and 686-pae); later ones have i386 user space only.
 const SUITE: &str = "bookworm";
+/// The public mirror, for systems whose apt has none of Debian.
 const MIRROR: &str = "http://deb.debian.org/debian";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
@@ -67,11 +68,21 @@ fn download_patiently(kernel: Kernel, home: &Path) -> Result<PathBuf> {
     }
 }
 
+/// The mirror of Debian that the system's apt is set up with: the first whose lists it has, other than the security
+/// archive, which has no kernels of the release.
+fn mirror() -> String {
+    let list = ["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Origin: Debian", "Component: main"];
+    let output = Command::new("apt-get").args(list).output().map(|output| output.stdout).unwrap_or_default();
+    let output = String::from_utf8_lossy(&output);
+    let known = output.lines().map(|uri| uri.trim_end_matches('/')).find(|uri| uri.ends_with("/debian"));
+    known.unwrap_or(MIRROR).to_string()
+}
+
 /// Downloads the package that Debian's meta package depends on.
 fn download(kernel: Kernel, home: &Path) -> Result<PathBuf> {
     let root = home.join("apt");
     let config = configure(kernel, &root)?;
-    eprintln!("kernels: looking up {} at {MIRROR} ({SUITE})", kernel.package());
+    eprintln!("kernels: looking up {} at {} ({SUITE})", kernel.package(), mirror());
     tools::run(apt("apt-get", &config).args(["-q", "update", "-o", "APT::Update::Error-Mode=any"]))?;
     let shown = tools::run(apt("apt-cache", &config).args(["show", "--no-all-versions", kernel.package()]))?;
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
@@ -110,7 +121,7 @@ fn configure(kernel: Kernel, root: &Path) -> Result<PathBuf> {
     fs::write(root.join("status"), "")?;
     fs::write(
         root.join("etc/apt/sources.list"),
-        format!("deb [arch={arch} signed-by={KEYRING} target=Packages lang=none] {MIRROR} {SUITE} main\n"),
+        format!("deb [arch={arch} signed-by={KEYRING} target=Packages lang=none] {} {SUITE} main\n", mirror()),
     )?;
     let config = root.join("apt.conf");
     let root = root.to_str().context("the project's path is not UTF-8")?;

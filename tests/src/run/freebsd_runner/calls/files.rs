@@ -4,6 +4,8 @@ use super::super::abi::{Errno, open_flags_to_linux};
 use super::super::kernel::{Context, Kernel, Step};
 use super::super::linux;
 use super::Arguments;
+use crate::run::tracer::tracee::Class;
+use std::os::unix::fs::MetadataExt;
 
 pub(super) fn read(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<Step, Errno> {
     Ok(Step::linux(linux::READ, [arguments.word(0), arguments.word(1), arguments.word(2), 0, 0, 0]))
@@ -34,7 +36,8 @@ pub(super) fn openat(kernel: &mut Kernel, context: Context, arguments: &Argument
 }
 
 fn flags(kernel: &mut Kernel, context: Context, flags: i32) -> Result<u64, Errno> {
-    open_flags_to_linux(flags.cast_unsigned()).map(u64::from).map_err(|bits| {
+    // FreeBSD opens a file of any size; Linux does for a 32-bit program with O_LARGEFILE (0o100000).
+    open_flags_to_linux(flags.cast_unsigned()).map(|flags| u64::from(flags) | 0o100_000).map_err(|bits| {
         kernel.violation(context, format!("open flags {flags:#x}: {bits:#x} are not FreeBSD's"));
         Errno::EINVAL
     })
@@ -87,17 +90,44 @@ pub(super) fn access(_: &mut Kernel, _: Context, arguments: &Arguments) -> Resul
     Ok(Step::linux(linux::ACCESS, [arguments.word(0), arguments.word(1), 0, 0, 0, 0]))
 }
 
-/// `struct freebsd11_stat` (`sys/sys/stat.h`), of which the size alone is filled in: behind three `struct timespec`, which
-/// begin at 24.
+/// `struct freebsd11_stat` (`sys/sys/stat.h`) without owners and most times: device, number, mode and names begin it, the
+/// time of the last write is the second of three `struct timespec` from 24 on, and behind those is the size.
 pub(super) fn fstat(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let Context { tracee, class, .. } = context;
     let opened = format!("/proc/{}/fd/{}", tracee.0, arguments.int(0));
-    let size = std::fs::metadata(opened).map_err(|_| Errno::EBADF)?.len();
-    let size_at = 24 + 3 * 2 * class.word();
-    let mut bytes = vec![0; size_at + 48];
-    bytes[size_at..size_at + 8].copy_from_slice(&size.to_le_bytes());
+    let file = std::fs::metadata(opened).map_err(|_| Errno::EBADF)?;
+    let timespec = 2 * class.word();
+    let mut bytes = [file.dev() as u32, file.ino() as u32].map(u32::to_le_bytes).concat();
+    bytes.extend([file.mode() as u16, file.nlink() as u16].map(u16::to_le_bytes).concat());
+    bytes.resize(24 + timespec, 0);
+    class.push(&mut bytes, file.mtime().cast_unsigned());
+    class.push(&mut bytes, file.mtime_nsec().cast_unsigned());
+    bytes.resize(24 + 3 * timespec, 0);
+    bytes.extend(file.len().to_le_bytes());
+    bytes.resize(24 + 3 * timespec + 48, 0);
     tracee.write(arguments.word(1), &bytes)?;
     Ok(Step::value(0))
+}
+
+/// `sys_lseek`: on 386 the answer is two words.
+pub(super) fn lseek(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+    let fd = arguments.word(0);
+    match context.class {
+        Class::Bits64 => Ok(Step::linux(linux::LSEEK, [fd, arguments.word(1), arguments.word(2), 0, 0, 0])),
+        // `_llseek` stores its answer. It goes where the arguments lay, above the call's number and a word.
+        Class::Bits32 => {
+            let place = context.tracee.registers().map_err(|_| Errno::EFAULT)?.rsp + 8;
+            let words = [fd, arguments.word(2), arguments.word(1), place, arguments.word(3), 0];
+            Ok(Step::linux_then(linux::LLSEEK, words, |_, context, _| {
+                let answer = context
+                    .tracee
+                    .registers()
+                    .ok()
+                    .and_then(|it| context.tracee.read_words(Class::Bits32, it.rsp + 8, 2).ok());
+                Step::Answer(answer.map(|words| [words[0], words[1]]).ok_or(Errno::EFAULT))
+            }))
+        }
+    }
 }
 
 /// Record locks alone: `F_SETLK` (12) is granted, since no other program has the file here, and `F_GETLK` (11) answers that
@@ -114,6 +144,7 @@ pub(super) fn fcntl(_: &mut Kernel, context: Context, arguments: &Arguments) -> 
 }
 
 /// Nothing here is a terminal.
-pub(super) fn ioctl(_: &mut Kernel, _: Context, _: &Arguments) -> Result<Step, Errno> {
-    Err(Errno::ENOTTY)
+pub(super) fn ioctl(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
+    let opened = format!("/proc/{}/fd/{}", context.tracee.0, arguments.int(0));
+    Err(if std::fs::symlink_metadata(opened).is_ok() { Errno::ENOTTY } else { Errno::EBADF })
 }

@@ -101,7 +101,7 @@ pub(super) const TABLE: &[Row] = &[
     row(475, "pread", 4, files::pread),
     row(476, "pwrite", 4, files::pwrite),
     row(477, "mmap", 6, memory::mmap),
-    unplayed(478, "lseek"),
+    row(478, "lseek", 3, files::lseek),
     row(480, "ftruncate", 2, files::ftruncate),
     row(499, "openat", 4, files::openat),
     unplayed(542, "pipe2"),
