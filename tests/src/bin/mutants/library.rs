@@ -409,7 +409,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         RESERVED,
         ARENA,
         "what the kernel did not take back comes back",
-        &[("if extent.release().is_ok() {", "if extent.release().is_ok() || true {")],
+        &[("let released = extent.release().is_ok();", "let released = extent.release().is_ok() || true;")],
     ),
     mutant(
         RESERVED,
