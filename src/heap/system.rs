@@ -38,10 +38,7 @@ use super::memory::{Extent, Memory, Refusal};
 use crate::arena::{self, Arena, ArenaError, Budget, LimitSource, Options};
 use crate::lock::{Lock, RawMutex, Unlocked};
 use crate::memlimit::{self, Width};
-use crate::os::{
-    self,
-    initial_stack::{InitialStack, page_size},
-};
+use crate::os::initial_stack::{InitialStack, page_size};
 use crate::sys::{self, RLIMIT_STACK};
 use crate::vm::{self, ReserveError, round_down};
 
@@ -52,6 +49,15 @@ const LAST_MIN: u64 = 256 * 1024;
 
 /// Bytes that a region grows to at most where nothing says less: the bits for them are reserved with it.
 const GROWS_TO: u64 = 1 << 30;
+
+/// From where on regions are asked for. On Linux above the image of a program that is not moved and what `brk` adds to it,
+/// far below what the kernel chooses itself (`mm/util.c`, `mmap_base`). FreeBSD lays mappings out from low addresses up, so
+/// anywhere (`sys/vm/vm_mmap.c`, `sys_mmap`).
+const REGIONS_FROM: usize = match usize::BITS {
+    _ if !cfg!(target_os = "linux") => 0,
+    64 => 1 << 40,
+    _ => 1 << 28,
+};
 
 /// So many regions have room behind, of all that do not follow another.
 const APART: usize = 1024;
@@ -182,18 +188,18 @@ impl SystemMemory {
     /// as the stack's address. Where address space is ample each region has much room behind.
     fn next_address(&mut self) -> usize {
         const SPREAD: usize = if usize::BITS == 64 { 1 << 36 } else { 1 << 26 };
-        if os::HEAP_FROM == 0 || !self.has_room() {
+        if REGIONS_FROM == 0 || !self.has_room() {
             return 0;
         }
         let here = 0u8;
-        let address = os::HEAP_FROM + SPREAD * (self.apart % APART) + ((&raw const here).addr() & (SPREAD - 1));
+        let address = REGIONS_FROM + SPREAD * (self.apart % APART) + ((&raw const here).addr() & (SPREAD - 1));
         self.apart += 1;
         round_down(address, page_size())
     }
 
     /// Whether the next region that follows no other has room behind.
     fn has_room(&self) -> bool {
-        self.reserved == 0 || usize::BITS == 64 && os::HEAP_FROM != 0
+        self.reserved == 0 || usize::BITS == 64 && REGIONS_FROM != 0
     }
 
     /// What limits it, read once.

@@ -245,7 +245,3 @@ macro_rules! __abi_note {
             [8, 4, 1, u32::from_ne_bytes(*b"Free"), u32::from_ne_bytes(*b"BSD\0"), 1_000_000];
     };
 }
-
-/// From where on the heap's first region is asked for: the kernel lays mappings out from low addresses up, so anywhere
-/// (`sys/vm/vm_mmap.c`, `sys_mmap`).
-pub(crate) const HEAP_FROM: usize = 0;

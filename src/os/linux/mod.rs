@@ -277,7 +277,3 @@ pub(crate) const STACK_AT_EXEC: u64 = 128 << 10;
 macro_rules! __abi_note {
     () => {};
 }
-
-/// From where on the heap's first region is asked for: above the image of a program that is not moved and what `brk` adds
-/// to it, far below what the kernel chooses for mappings (`mm/util.c`, `mmap_base`).
-pub(crate) const HEAP_FROM: usize = if usize::BITS == 64 { 1 << 40 } else { 1 << 28 };

@@ -263,7 +263,7 @@ fn kernel_constants(port: Port) -> Result<Vec<Table>> {
 }
 
 /// The files that hold constants of a port's kernel, its CPU and of either kernel.
-fn sources(port: Port) -> [String; 13] {
+fn sources(port: Port) -> [String; 14] {
     let os = if port.is_freebsd() { "src/os/freebsd" } else { "src/os/linux" };
     [
         format!("{os}/mod.rs"),
@@ -277,6 +277,7 @@ fn sources(port: Port) -> [String; 13] {
         "src/os/initial_stack.rs".into(),
         "src/sys.rs".into(),
         "src/start/relocate.rs".into(),
+        "src/start/dynamic.rs".into(),
         "src/os/program_headers.rs".into(),
         format!("arch/{port}/mod.rs"),
     ]
