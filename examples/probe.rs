@@ -21,6 +21,7 @@ rt0::entry!(main);
 const USAGE: &str = "\
 usage: probe calls               every typed call, and the registers they keep
        probe files PATH          the calls on a file that it creates and removes, and on a terminal
+       probe refit               an arena whose program raises its limit
        probe handler             a signal with a handler, and one that is ignored
        probe lines SIZE          how long the lines of its input are, through a buffer of SIZE bytes
        probe fixed BYTES         MAP_FIXED over BYTES reserved before, then mprotect
@@ -47,6 +48,7 @@ fn main(args: Args) -> i32 {
             Some(path) => files(path),
             None => return 2,
         },
+        ("refit", None) => must("refit", refit()),
         ("handler", None) => must("handler", handler()),
         ("lines", Some(Some(size))) => return lines(size),
         ("fixed", Some(Some(bytes))) => fixed(bytes),
@@ -306,6 +308,27 @@ fn handler() -> bool {
     // SAFETY: nothing is called.
     let refused = unsafe { sys::sigaction(sys::SIGKILL, &SigAction::ignore()) } == Err(Errno::EINVAL);
     called && ignored && refused
+}
+
+/// Under a limit of 64 MiB an arena takes what there is; under 128 MiB it can grow by more than half of that again.
+fn refit() -> bool {
+    use rt0::arena::{Options, mallocinit};
+    let limit = |bytes| {
+        let Ok(before) = sys::getrlimit(sys::RLIMIT_AS) else { return false };
+        sys::setrlimit(sys::RLIMIT_AS, sys::Rlimit { soft: Some(bytes), ..before }).is_ok()
+    };
+    if !limit(64 << 20) {
+        return false;
+    }
+    let Ok(mut arena) = mallocinit(&Options::new()) else { return false };
+    let full = arena.grow(1 << 20, 1 << 20).is_err();
+    let raised = limit(128 << 20) && arena.grow(1 << 20, 1 << 20).is_err();
+    let told = arena.refit(None).source.limit() == Some(128 << 20);
+    let Ok(more) = arena.grow(32 << 20, 32 << 20) else { return false };
+    // Lowered again, it can grow by nothing, and by what is given back neither.
+    let lowered = limit(64 << 20) && arena.refit(None).source.limit() == Some(64 << 20);
+    arena.release(more);
+    full && raised && told && lowered && arena.grow(1 << 20, 1 << 20).is_err()
 }
 
 /// Prints `length` for each line and `length+` for a piece of one that goes on; an error is the status.

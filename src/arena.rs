@@ -321,8 +321,10 @@ pub struct Arena {
     region: Region,
     budget: Budget,
     decision: Decision,
-    /// The bytes of all regions.
+    /// The bytes of all regions, and how many of them limit and cap allow. They can be more where the program has lowered its
+    /// limit.
     reserved: u64,
+    room: Option<u64>,
 }
 
 /// One reservation: the collector's bitmap, if there is one, and behind it the arena that it covers.
@@ -666,7 +668,7 @@ pub fn mallocinit(options: &Options) -> Result<Arena, ArenaError> {
             budget.left = left.map(|left| left.saturating_sub(extent.len() as u64));
             let region = lay_out(extent, &decision, &mut budget);
             let reserved = region.len();
-            Ok(Arena { region, budget, decision, reserved })
+            Ok(Arena { region, budget, decision, reserved, room: left })
         }
         Err(error) => Err(ArenaError { decision, error: Some(error) }),
     }
@@ -779,6 +781,7 @@ impl Arena {
         let len = region.len();
         if self.budget.release(region.into_whole()) {
             self.reserved = self.reserved.saturating_sub(len);
+            self.budget.left = self.left();
         }
     }
 
@@ -790,13 +793,16 @@ impl Arena {
         let inputs = Inputs::read(&options);
         let choice = (options.policy.0.decide)(&inputs);
         let Decision { asked, attempts, .. } = self.decision;
-        self.budget = Budget {
-            left: bytes_of(choice.room).map(|bytes| bytes.saturating_sub(self.reserved)),
-            allowance: Allowance::of(&options, inputs.source.limit()),
-            kept: None,
-        };
+        self.room = bytes_of(choice.room);
+        self.budget =
+            Budget { left: self.left(), allowance: Allowance::of(&options, inputs.source.limit()), kept: None };
         self.decision = Decision { asked, ..inputs.decision(&choice, attempts) };
         &self.decision
+    }
+
+    /// What may still be reserved.
+    fn left(&self) -> Option<u64> {
+        self.room.map(|room| room.saturating_sub(self.reserved))
     }
 
     /// Divides the arena into the address space of its first region and what reserves further ones.

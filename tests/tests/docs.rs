@@ -124,6 +124,38 @@ fn each_command_of_the_page_for_c_is_run() {
     assert_eq!(run, 4, "each way to link has a command");
 }
 
+/// The values of a row of a table, by the names of their columns.
+fn rows(text: &str) -> Vec<(String, String, String)> {
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_string()).collect::<Vec<_>>();
+    let (mut found, mut heads) = (Vec::new(), Vec::new());
+    for line in text.lines() {
+        if !line.starts_with('|') {
+            heads = Vec::new();
+        } else if heads.is_empty() {
+            heads = cells(line);
+        } else if !line.starts_with("|---") {
+            let row = cells(line);
+            let values = heads.iter().zip(&row).skip(1);
+            found.extend(values.map(|(head, value)| (row[0].clone(), head.clone(), value.clone())));
+        }
+    }
+    found
+}
+
+/// The README's figures are those of the page on benchmarks.
+#[test]
+fn figures_are_those_of_the_last_benchmark() {
+    let read = |file: &str| rows(&fs::read_to_string(root().join(file)).unwrap());
+    let measured = read("docs/benchmarks.md");
+    let mut count = 0;
+    for (row, column, value) in read("README.md").iter().filter(|it| measured.iter().any(|other| other.0 == it.0)) {
+        let there = measured.iter().find(|it| it.0 == *row && it.1 == *column).map(|it| &it.2);
+        assert_eq!(there, Some(value), "{row}, {column}");
+        count += 1;
+    }
+    assert!(count >= 20, "only {count} figures were found");
+}
+
 /// The picture is what `make picture` draws, but for this build's numbers.
 #[test]
 fn the_picture_is_that_of_a_run() {

@@ -8,7 +8,8 @@ use std::process::Command;
 use nix::sys::resource::{Resource, setrlimit};
 use rt0::arena::{self, Cap, CapSource, DecidedBy, Options};
 use rt0_tests::port::{Port, chosen};
-use rt0_tests::run::machine::default_dist;
+use rt0_tests::run::job::{End, Job};
+use rt0_tests::run::machine::{Machine, default_dist, patience};
 
 const MIB: u64 = 1 << 20;
 
@@ -96,6 +97,18 @@ fn a_control_groups_limit_is_found() {
         program.arg(&group.0).arg(port.program(&default_dist(), "limits"));
         let (by, size) = decided(&mut program);
         assert!(by == "cgroup" && size <= 40 * MIB && size > 36 * MIB, "{port}: {by} {size}");
+    }
+}
+
+/// A program that raises its own limit, and lowers it.
+#[test]
+fn an_arena_is_refitted_to_the_programs_own_limit() {
+    for machine in [Machine::Native, Machine::Runner] {
+        for port in chosen(machine.ports()) {
+            let job = Job::new("refit", port.program(&default_dist(), "probe"), &["refit"]);
+            let outcome = machine.run(&default_dist(), &[job], patience(), &mut |_| ()).unwrap().remove(0);
+            assert_eq!((outcome.end, outcome.output.as_str()), (End::Exit(0), "refit=ok\n"), "{port}");
+        }
     }
 }
 

@@ -87,6 +87,22 @@ fn plain_cargo_works_for_this_machine() -> Result<()> {
     Ok(())
 }
 
+/// The oldest compiler that the manifest names builds the project, where rustup has it.
+#[test]
+fn the_oldest_compiler_builds_it() -> Result<()> {
+    let manifest = fs::read_to_string(root().join("Cargo.toml"))?;
+    let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")?.split('"').next());
+    let toolchain = format!("+{}.0", version.context("no rust-version")?);
+    let project = Project::new(root(), "rust-lld")?;
+    if project.run(".", &["cargo", &toolchain, "--version"]).is_err() {
+        println!("not run: rustup has no toolchain {toolchain}");
+        return Ok(());
+    }
+    let said = project.run(".", &[&["cargo", &toolchain, "run", "--quiet", "--"][..], &WORDS].concat())?;
+    ensure!(said == SORTED, "{said:?}");
+    Ok(())
+}
+
 /// What the package has at its top: what a user needs, cargo's own files, and no tests.
 const PACKAGED: [&str; 20] = [
     ".cargo_vcs_info.json",
