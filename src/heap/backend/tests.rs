@@ -1,4 +1,4 @@
-//! The faults that `check` names, each made in a heap that was whole, and seen.
+//! The faults that `check` names, each made in a heap that was whole, and seen; and what the bins find.
 
 extern crate std;
 
@@ -281,4 +281,14 @@ fn what_is_freed_wrongly_is_found_out() {
     let text = std::format!("{}", Misuse { address: 0x7f00_12ab, what: "is free already" });
     assert_eq!(text, "a block was freed that is free already: 0x7f0012ab");
     assert!(std::format!("{}", Misuse { address: 0, what: "" }).ends_with(": 0x0"));
+}
+
+#[test]
+fn the_best_fit_is_the_shortest_that_is_long_enough() {
+    let state = used();
+    let lens: Vec<usize> = chunks(&state, |_| true).iter().map(|chunk| chunk.len()).collect();
+    for len in lens.iter().flat_map(|len| [len - GRANULE, *len, len + GRANULE]).filter(|len| *len > 0) {
+        let shortest = lens.iter().copied().filter(|other| *other >= len).min();
+        assert_eq!(state.backend.bins.find(len).map(FreeChunk::len), shortest, "of {len} bytes");
+    }
 }

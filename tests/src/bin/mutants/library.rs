@@ -28,6 +28,7 @@ const PLAN: &str = "src/plan.rs";
 /// The suites: the library's own tests, and those of this crate by their names.
 pub(super) const LIB: &str = "--lib";
 const HEAP: &str = "heap";
+const MISUSE: &str = "heap_misuse";
 const RULES: &str = "rules";
 const RESERVED: &str = "arena";
 /// A model, or threads that wait for one another, may end the process in the middle.
@@ -37,7 +38,7 @@ pub(super) const HEAP_THREADS: &str = "heap_threads";
 /// The collector beside a graph.
 pub(super) const COLLECTOR: &str = "gc";
 
-pub(super) const SUITES: [&str; 7] = [LIB, HEAP, RULES, RESERVED, LOCK_MODEL, HEAP_THREADS, COLLECTOR];
+pub(super) const SUITES: [&str; 8] = [LIB, HEAP, MISUSE, RULES, RESERVED, LOCK_MODEL, HEAP_THREADS, COLLECTOR];
 
 pub(super) const MUTANTS: &[Mutant] = &[
     // What is carved and joined.
@@ -102,7 +103,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &[("self.find_aligned(request, usize::MAX)?", "self.find_aligned(request, 1)?")],
     ),
     mutant(
-        HEAP,
+        MISUSE,
         BACKEND,
         "what is free twice is believed",
         &[(
@@ -127,7 +128,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &[("if self.heads[bin].is_none() {", "if self.heads[bin].is_none() && len == 0 {")],
     ),
     mutant(
-        HEAP,
+        LIB,
         BINS,
         "the best fit is any fit",
         &[("if len >= self.len && len < self.found {", "if len >= self.len {")],
@@ -153,13 +154,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(HEAP, BINS, "an heir's children do not know it", &[("                child.set_parent(Some(heir));\n", "")]),
     mutant(
-        HEAP,
+        LIB,
         BINS,
         "a search begins a bin too late",
         &[("None => self.first_from(bin + 1),", "None => self.first_from(bin + 2),")],
     ),
     mutant(
-        HEAP,
+        LIB,
         BINS,
         "long chunks have one bit less",
         &[(
