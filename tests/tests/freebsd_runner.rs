@@ -84,7 +84,8 @@ fn the_calls_before_main_are_getrlimit_and_mmap() {
 
 #[test]
 fn every_typed_call_keeps_its_registers_and_tells_errors_from_results() {
-    let keys = ["kept", "carry", "offset", "protect", "children", "descriptors", "signals", "time", "limits", "pid"];
+    let keys =
+        ["kept", "carry", "offset", "protect", "children", "descriptors", "signals", "time", "random", "limits", "pid"];
     let expected = keys.map(|key| format!("{key}=ok\n")).concat();
     for port in chosen(&PORTS) {
         let outcome = lawful(port, "probe", &["calls"], &Options::default());
