@@ -163,8 +163,8 @@ fn strict_overcommit_ends_the_filling_and_nothing_else() {
         assert!(filled > 32 << 20, "{outcome:?}");
         match outcome.name.as_str() {
             "small" => assert_eq!(filled, arena),
-            // A heap takes region after region, so it has what it fills and at most as much again.
-            "heap" => assert!(filled < 1 << 30 && arena >= filled && arena <= 2 * filled, "{outcome:?}"),
+            // A heap takes as much again as it has, and bits for what it may grow to.
+            "heap" => assert!(filled < 1 << 30 && arena >= filled && arena <= filled / 4 * 9, "{outcome:?}"),
             // The machine has 1 GiB.
             _ => assert!(filled < 1 << 30 && arena >= 16 << 30, "{outcome:?}"),
         }
