@@ -59,8 +59,8 @@ impl<M: Memory> Backend<M> {
         // What is large beside all the rest has a segment of its own, which goes back whole when it is free.
         let own = one.len >= LARGE && one.len > self.reserved() / OWN_SHARE;
         for again in [false, true] {
-            if again {
-                self.release_unused();
+            if again && !self.release_unused() {
+                return false;
             }
             if !own && self.extend_any(one) {
                 return true;
@@ -166,8 +166,9 @@ impl<M: Memory> Backend<M> {
         Some(())
     }
 
-    /// Releases the segments in which nothing is in use, all of them, and the ends of the others.
-    fn release_unused(&mut self) {
+    /// Releases the segments in which nothing is in use, all of them, and the ends of the others; whether there were any.
+    fn release_unused(&mut self) -> bool {
+        let before = self.reserved();
         let mut kept = None;
         let mut next = self.segments;
         while let Some(mut at) = next {
@@ -179,12 +180,13 @@ impl<M: Memory> Backend<M> {
                 continue;
             }
             kept = Some(at);
-            let before = segment.resident;
+            let resident = segment.resident;
             if let Some(tail) = segment.cut(self.page) {
-                self.dirty -= before - segment.resident;
+                self.dirty -= resident - segment.resident;
                 self.memory.release(tail);
             }
         }
+        self.reserved() < before
     }
 
     /// Takes a segment in which nothing is in use out of the list, where it follows `before` or is the first, and releases

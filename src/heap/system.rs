@@ -180,7 +180,8 @@ impl SystemMemory {
             if len == min {
                 return None;
             }
-            len = round_down(len / 2, page).max(min);
+            // What follows another region may be short: the next one can follow again.
+            len = if matches!(place, Place::At(_)) { min } else { round_down(len / 2, page).max(min) };
         }
     }
 

@@ -216,7 +216,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     // Growth.
     mutant(HEAP, GROWTH, "a segment is not larger than what it is for", &[("min.max(round_up(want, page))", "min")]),
-    mutant(HEAP, GROWTH, "nothing is released before a refusal", &[("                self.release_unused();\n", "")]),
+    mutant(
+        HEAP,
+        GROWTH,
+        "nothing is released before a refusal",
+        &[("if again && !self.release_unused() {", "if again {")],
+    ),
     mutant(
         HEAP,
         GROWTH,
