@@ -232,8 +232,14 @@ impl SystemMemory {
         let mut region = self.reserve_halving(place, min, most, allowance);
         if region.is_none() && self.allowance.is_none() {
             let stack = stack_growth().min(allowance);
-            for guard in [stack, (limit / LAST_SHARE).max(LAST_MIN).min(stack)] {
-                region = region.or_else(|| self.reserve_halving(place, min, least, guard));
+            let last = (limit / LAST_SHARE).max(LAST_MIN).min(stack);
+            let mut before = allowance;
+            for guard in [stack, last] {
+                // What was refused beside a guard is refused beside it again.
+                if region.is_none() && guard < before {
+                    region = self.reserve_halving(place, min, least, guard);
+                }
+                before = guard;
             }
         }
         region

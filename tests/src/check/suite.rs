@@ -170,9 +170,7 @@ impl Suite {
             (16, Some(64 << 10)),
         ] {
             let limit = limit.map(|limit| limit * KIB);
-            // Where next to nothing is left, most requests are refused, each after a dozen system calls.
-            let scarce = number > 1 && limit.is_some_and(|limit| limit <= 600 * KIB);
-            let rounds = format!("--rounds={}", ROUNDS / number / if scarce { 20 } else { 1 });
+            let rounds = format!("--rounds={}", ROUNDS / number);
             let name = format!("threads/{number}/{}", limit.map_or("none".into(), |limit| limit.to_string()));
             let job = job(name, &threads, &[&format!("--threads={number}"), &rounds]).limited(limit);
             self.one(job, Part::Threads { number, limit });
