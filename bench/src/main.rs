@@ -3,12 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use rt0_bench::peers::median;
-use rt0_bench::programs::{PROGRAMS, SOURCES};
+use rt0_bench::programs::{PROGRAMS, record};
 use rt0_bench::work::WORKLOADS;
 use rt0_bench::{Cost, collected, peers, trace};
 
@@ -174,7 +174,7 @@ fn traces(root: &Path) -> Result<Vec<(String, PathBuf)>> {
         let path = dir.join(format!("{name}.trace"));
         if !path.exists() {
             eprintln!("recording {name}");
-            let Some(raw) = record(root, &dir, command)? else {
+            let Some(raw) = record(root, "rt0-bench-recorder", command, &dir.join("scratch"))? else {
                 eprintln!("rt0-bench: {name} cannot be recorded here; it is left out");
                 continue;
             };
@@ -187,40 +187,6 @@ fn traces(root: &Path) -> Result<Vec<(String, PathBuf)>> {
         found.push(((*name).to_owned(), calls));
     }
     Ok(found)
-}
-
-/// The raw events of the process of a command that had the most of them.
-fn record(root: &Path, dir: &Path, command: &str) -> Result<Option<Vec<u8>>> {
-    let target = root.join("target/bench");
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .current_dir(root)
-        .args(["build", "--quiet", "--profile=bench", "--package=rt0-bench-recorder", "--target-dir"])
-        .arg(&target)
-        .status()
-        .context("cannot run cargo")?;
-    ensure!(status.success(), "cargo could not build the recorder");
-    let scratch = dir.join("scratch");
-    let _ = std::fs::remove_dir_all(&scratch);
-    std::fs::create_dir_all(&scratch)?;
-    let status = Command::new("sh")
-        .args(["-c", command])
-        .current_dir(&scratch)
-        .envs(SOURCES.iter().copied())
-        .env("LD_PRELOAD", target.join("release/librt0_bench_recorder.so"))
-        .env("RT0_RECORD", scratch.join("raw"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .context("cannot run sh")?;
-    let mut raw = Vec::new();
-    for entry in std::fs::read_dir(&scratch)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with("raw.") && entry.metadata()?.len() > raw.len() as u64 {
-            raw = std::fs::read(entry.path())?;
-        }
-    }
-    std::fs::remove_dir_all(&scratch)?;
-    Ok((status.success() && !raw.is_empty()).then_some(raw))
 }
 
 /// One run; `None` if it took too long.

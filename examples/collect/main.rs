@@ -11,10 +11,8 @@
 mod checks;
 mod programs;
 
-use rt0::gc::{Collector, Embedder, Event, Growth, HeapError, Kind, Marker, Policy};
+use rt0::gc::{Collector, Embedder, Event, Growth, HeapError, Marker, Policy};
 use rt0::{Args, eprintln, println};
-
-use programs::{Heap, Ref};
 
 rt0::entry!(main);
 
@@ -45,23 +43,9 @@ fn policy(bound: Option<u64>) -> Policy {
     Policy { arena: policy.arena.allowance(ALLOWANCE), ..policy }
 }
 
-struct Programs(Collector<OnStack>);
-
 fn full() -> ! {
     eprintln!("collect: the heap is full");
     rt0::exit(3)
-}
-
-impl Heap for Programs {
-    #[inline(always)]
-    fn scan(&mut self, words: usize) -> Ref {
-        self.0.allocate(words * size_of::<usize>(), Kind::Scan).unwrap_or_else(|| full()).as_ptr().cast()
-    }
-
-    #[inline(always)]
-    fn leaf(&mut self, bytes: usize) -> Ref {
-        self.0.allocate(bytes, Kind::Leaf).unwrap_or_else(|| full()).as_ptr().cast()
-    }
 }
 
 fn main(args: Args) -> i32 {
@@ -104,13 +88,12 @@ fn usage() -> i32 {
 }
 
 fn run(name: &str, bound: Option<u64>, base: *const usize) {
-    let heap = Collector::new(&policy(bound), OnStack::default()).unwrap_or_else(|error| refused(&error));
-    let mut heap = Programs(heap);
+    let mut heap = Collector::new(&policy(bound), OnStack::default()).unwrap_or_else(|error| refused(&error));
     // SAFETY: what uses the heap is called from here, and `base` is in the frame of a caller.
-    unsafe { heap.0.scan_stack(base) };
+    unsafe { heap.scan_stack(base) };
     let sum = programs::run(name, &mut heap);
-    let (stats, live) = (heap.0.stats(), heap.0.embedder().live);
+    let (stats, live) = (heap.stats(), heap.embedder().live);
     println!("sum={sum}\ncollections={}\nlive={live}\nfootprint={}", stats.collections, stats.footprint);
     println!("longest={}", stats.longest_pause);
-    checks::whole(&heap.0);
+    checks::whole(&heap);
 }

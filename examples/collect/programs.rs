@@ -1,8 +1,12 @@
 //! The programs that are run on the collector, here and in `make bench-gc`. Each is one function over any heap; its roots
-//! are on the stack, or in objects that are.
+//! are on the stack, or in objects that are. `full` of the crate's root ends a program whose heap has no room.
 
 use core::hint::black_box;
 use core::ptr;
+
+use rt0::gc::{Collector, Embedder, Kind};
+
+use crate::full;
 
 /// A reference: the address of an object's first word.
 pub(crate) type Ref = *mut usize;
@@ -19,6 +23,18 @@ pub(crate) trait Heap {
     /// Frees an object, where the heap wants to be told.
     fn free(&mut self, object: Ref) {
         let _ = object;
+    }
+}
+
+impl<E: Embedder> Heap for Collector<E> {
+    #[inline(always)]
+    fn scan(&mut self, words: usize) -> Ref {
+        self.allocate(words * size_of::<usize>(), Kind::Scan).unwrap_or_else(|| full()).as_ptr().cast()
+    }
+
+    #[inline(always)]
+    fn leaf(&mut self, bytes: usize) -> Ref {
+        self.allocate(bytes, Kind::Leaf).unwrap_or_else(|| full()).as_ptr().cast()
     }
 }
 

@@ -59,7 +59,7 @@ const REGIONS_FROM: usize = match usize::BITS {
     _ => 1 << 28,
 };
 
-/// So many regions have room behind, of all that do not follow another.
+/// This many regions have room behind, of all that do not follow another.
 const APART: usize = 1024;
 
 /// The first region is this part of the limit.
@@ -213,6 +213,13 @@ impl SystemMemory {
         source
     }
 
+    /// Reserves a region and counts it.
+    fn take_region(&mut self, place: Place, min: usize, want: usize) -> Option<Extent> {
+        let extent = self.reserve_region(place, min, want)?;
+        self.reserved += extent.len() as u64;
+        Some(extent)
+    }
+
     fn reserve_region(&mut self, place: Place, min: usize, want: usize) -> Option<Extent> {
         // No two regions are more than there can be.
         let want = want.min(usize::MAX / 4).max(min);
@@ -335,9 +342,7 @@ unsafe impl Memory for SystemMemory {
         if let Late::Some(arena) = &mut self.arena {
             return (arena.reserve)(arena, min, want);
         }
-        let extent = self.reserve_region(Place::Any, min, want)?;
-        self.reserved += extent.len() as u64;
-        Some(extent)
+        self.take_region(Place::Any, min, want)
     }
 
     #[cold]
@@ -346,9 +351,7 @@ unsafe impl Memory for SystemMemory {
         if let Late::Some(_) = self.arena {
             return None;
         }
-        let extent = self.reserve_region(Place::At(end), min, want)?;
-        self.reserved += extent.len() as u64;
-        Some(extent)
+        self.take_region(Place::At(end), min, want)
     }
 
     fn most(&mut self) -> usize {

@@ -1,10 +1,8 @@
 /* Every function of rt0.h, rightly once and wrongly once: null, zero, huge. It prints the line of each answer that is not the
    documented one, and "done". It is a program without a C library and one with it. */
-#include "rt0.h"
+#include "check.h"
 
 enum { NO_SUCH = 2, BAD_DESCRIPTOR = 9, NO_CHILD = 10, FAULT = 14, INVALID = 22 };
-
-static int failures;
 
 static size_t length_of(const char *text) {
     size_t length = 0;
@@ -16,17 +14,6 @@ static int same(const char *a, const char *b) {
     while (*a == *b && *a != 0) a++, b++;
     return *a == *b;
 }
-
-static void failed(int line) {
-    char digits[16];
-    int at = sizeof digits;
-    digits[--at] = '\n';
-    for (; line > 0; line /= 10) digits[--at] = (char)('0' + line % 10);
-    rt0_write_all(1, digits + at, sizeof digits - (size_t)at);
-    failures++;
-}
-
-#define CHECK(condition) ((condition) ? (void)0 : failed(__LINE__))
 
 static const size_t HUGE = SIZE_MAX, LARGE = PTRDIFF_MAX;
 

@@ -1,6 +1,6 @@
 /* Thread-local variables, of which one is aligned to ALIGN bytes: as they are at first in each thread, at aligned addresses,
    and each thread's own. It prints "done". */
-#include "rt0.h"
+#include "check.h"
 
 #ifndef ALIGN
 #define ALIGN 1
@@ -15,20 +15,8 @@ static _Thread_local __attribute__((aligned(ALIGN))) char aligned;
 static _Thread_local short last;
 
 static char stacks[THREADS][STACK];
-static int failures;
 static volatile int written;
 static struct rt0_lock lock;
-
-static void failed(int line) {
-    char text[] = "line 000\n";
-    text[5] = (char)('0' + line / 100 % 10);
-    text[6] = (char)('0' + line / 10 % 10);
-    text[7] = (char)('0' + line % 10);
-    rt0_write_all(1, text, sizeof text - 1);
-    failures++;
-}
-
-#define CHECK(condition) ((condition) ? (void)0 : failed(__LINE__))
 
 static void as_at_first(void) {
     char *volatile at = &aligned;

@@ -34,6 +34,17 @@ fn source(name: &str) -> PathBuf {
     root().join("tests/c").join(name)
 }
 
+/// Runs programs, each of which has to print "done" and to succeed.
+fn each_is_done(machine: Machine, jobs: &[Job]) {
+    if jobs.is_empty() {
+        return;
+    }
+    for outcome in machine.run(&rt0_tests::run::machine::default_dist(), jobs, 60, &mut |_| ()).unwrap() {
+        let wanted = (&End::Exit(0), "done\n");
+        assert_eq!((&outcome.end, outcome.output.as_str()), wanted, "{machine}: {}", outcome.name);
+    }
+}
+
 fn library(port: Port) -> PathBuf {
     let folder = root().join("dist").join(port.to_string()).join("lib");
     assert!(folder.join("librt0.a").exists(), "no librt0.a in {}; make library PORT={port}", folder.display());
@@ -260,13 +271,7 @@ fn constructors_are_called_before_main() {
                 jobs.push(Job::new(format!("{port}/constructors{}", options.join("")), program, &[]));
             }
         }
-        if jobs.is_empty() {
-            continue;
-        }
-        for outcome in machine.run(&rt0_tests::run::machine::default_dist(), &jobs, 60, &mut |_| ()).unwrap() {
-            let wanted = (&End::Exit(0), "done\n");
-            assert_eq!((&outcome.end, outcome.output.as_str()), wanted, "{machine}: {}", outcome.name);
-        }
+        each_is_done(machine, &jobs);
     }
 }
 
@@ -303,17 +308,7 @@ fn every_function_answers_what_is_documented_however_it_is_called() {
                 }
             }
         }
-        if jobs.is_empty() {
-            continue;
-        }
-        for outcome in machine.run(&rt0_tests::run::machine::default_dist(), &jobs, 60, &mut |_| ()).unwrap() {
-            assert_eq!(
-                (&outcome.end, outcome.output.as_str()),
-                (&End::Exit(0), "done\n"),
-                "{machine}: {}",
-                outcome.name
-            );
-        }
+        each_is_done(machine, &jobs);
     }
 }
 
@@ -384,13 +379,7 @@ fn thread_local_variables_in_c() {
                 }
             }
         }
-        if jobs.is_empty() {
-            continue;
-        }
-        for outcome in machine.run(&rt0_tests::run::machine::default_dist(), &jobs, 60, &mut |_| ()).unwrap() {
-            let wanted = (&End::Exit(0), "done\n");
-            assert_eq!((&outcome.end, outcome.output.as_str()), wanted, "{machine}: {}", outcome.name);
-        }
+        each_is_done(machine, &jobs);
     }
 }
 

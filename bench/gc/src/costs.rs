@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::Verdicts;
-use crate::heaps::{Boehm, Mode, Rt0, base_and_size};
+use crate::heaps::{Boehm, Mode, base_and_size, rt0};
 use crate::measure::{BOEHM, MALLOC, RT0, facts, run};
 use crate::programs::{Heap, PROGRAMS};
 
@@ -54,9 +54,9 @@ pub(crate) fn ask(question: &str, count: usize, base: *const usize) {
         let words = addresses(&mut Boehm::new(Mode::Default, 0), question);
         return repeat(&words, count, |word| base_and_size(word).map_or(0, |(start, len)| start.addr() ^ len));
     }
-    let mut heap = Rt0::new(4 << 20, base);
+    let mut heap = rt0(4 << 20, base);
     let words = addresses(&mut heap, question);
-    let gc = &heap.0;
+    let gc = &heap;
     if question == "nothing" {
         repeat(&words, count, |word| word);
         // The length comes of the start.

@@ -4,8 +4,9 @@ use std::cell::Cell;
 use std::ffi::c_void;
 
 use rt0::arena::Options;
-use rt0::gc::{Collector, Embedder, Event, Growth, Kind, Marker, Policy};
+use rt0::gc::{Collector, Embedder, Event, Growth, Marker, Policy};
 
+use crate::full;
 use crate::measure::cpu_time;
 use crate::programs::{Heap, Ref};
 
@@ -65,48 +66,26 @@ unsafe impl Embedder for Hook {
 }
 
 /// rt0's collector.
-pub(crate) struct Rt0(pub(crate) Collector<Hook>);
+pub(crate) type Rt0 = Collector<Hook>;
 
-impl Rt0 {
-    /// A heap of `bound` bytes in all, with `base` above all frames of the program; without a bound one that grows as
-    /// little as it can, to see what is live.
-    pub(crate) fn new(bound: usize, base: *const usize) -> Rt0 {
-        let policy = match bound {
-            1.. => Policy::bound(bound as u64),
-            0 => Policy {
-                arena: Options::DEFAULT,
-                growth: Growth::Live { percent: 110, least: 1 << 20 },
-                ..Policy::DEFAULT
-            },
-        };
-        let mut collector = Collector::new(&policy, Hook(Pauses::NONE)).unwrap_or_else(|error| panic!("{error}"));
-        // SAFETY: `base` is above the program's frames.
-        unsafe { collector.scan_stack(base) };
-        Rt0(collector)
-    }
-}
-
-#[cold]
-fn full() -> ! {
-    println!("full");
-    std::process::exit(3)
-}
-
-impl Heap for Rt0 {
-    #[inline(always)]
-    fn scan(&mut self, words: usize) -> Ref {
-        self.0.allocate(words * size_of::<usize>(), Kind::Scan).unwrap_or_else(|| full()).as_ptr().cast()
-    }
-
-    #[inline(always)]
-    fn leaf(&mut self, bytes: usize) -> Ref {
-        self.0.allocate(bytes, Kind::Leaf).unwrap_or_else(|| full()).as_ptr().cast()
-    }
+/// A heap of `bound` bytes in all, with `base` above all frames of the program; without a bound one that grows as little as
+/// it can, to see what is live.
+pub(crate) fn rt0(bound: usize, base: *const usize) -> Rt0 {
+    let policy = match bound {
+        1.. => Policy::bound(bound as u64),
+        0 => {
+            Policy { arena: Options::DEFAULT, growth: Growth::Live { percent: 110, least: 1 << 20 }, ..Policy::DEFAULT }
+        }
+    };
+    let mut collector = Collector::new(&policy, Hook(Pauses::NONE)).unwrap_or_else(|error| panic!("{error}"));
+    // SAFETY: `base` is above the program's frames.
+    unsafe { collector.scan_stack(base) };
+    collector
 }
 
 impl Measured for Rt0 {
     fn pauses(&self) -> Pauses {
-        self.0.embedder().0
+        self.embedder().0
     }
 }
 

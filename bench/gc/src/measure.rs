@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::heaps::{Boehm, Malloc, Measured, Mode, Rt0};
+use crate::heaps::{Boehm, Malloc, Measured, Mode, rt0};
 use crate::programs::{self, Ref};
 
 /// The heaps, by the names that the tables have for them.
@@ -47,7 +47,7 @@ pub(crate) fn child(heap: &str, program: &str, bound: usize) -> Result<()> {
     let base = &raw const base;
     let before = peak();
     match heap {
-        RT0 => perform(Rt0::new(bound, base), program, before),
+        RT0 => perform(rt0(bound, base), program, before),
         MALLOC => perform(Malloc, program, before),
         "boehm" => perform(Boehm::new(Mode::Default, bound), program, before),
         "no interior" => perform(Boehm::new(Mode::NoInterior, bound), program, before),

@@ -6,11 +6,11 @@
 
 use std::ffi::{CString, OsStr};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use rt0_bench::programs::{PROGRAMS, SOURCES};
+use rt0_bench::programs::{PROGRAMS, record};
 
 type Copy = unsafe extern "C" fn(*mut u8, *const u8, usize) -> *mut u8;
 type Fill = unsafe extern "C" fn(*mut u8, i32, usize) -> *mut u8;
@@ -340,9 +340,12 @@ fn recorded(root: &Path) -> Result<Vec<Recorded>> {
     let mut found = Vec::new();
     for (program, command) in PROGRAMS {
         let path = dir.join(program);
-        if !path.exists() && !record(root, command, &path)? {
-            eprintln!("memory: {program} cannot be recorded here; it is left out");
-            continue;
+        if !path.exists() {
+            let Some(raw) = record(root, "rt0-bench-memory-recorder", command, &path.with_extension("scratch"))? else {
+                eprintln!("memory: {program} cannot be recorded here; it is left out");
+                continue;
+            };
+            std::fs::write(&path, raw).with_context(|| format!("cannot write {}", path.display()))?;
         }
         let raw = std::fs::read(&path)?;
         let words: Vec<u32> =
@@ -358,48 +361,6 @@ fn recorded(root: &Path) -> Result<Vec<Recorded>> {
         found.push((*program, calls));
     }
     Ok(found)
-}
-
-/// Records a command; of its processes, the one with the most calls is kept.
-fn record(root: &Path, command: &str, path: &Path) -> Result<bool> {
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .current_dir(root)
-        .args([
-            "build",
-            "--quiet",
-            "--profile=bench",
-            "--package=rt0-bench-memory-recorder",
-            "--target-dir=target/bench",
-        ])
-        .status()
-        .context("cannot run cargo")?;
-    ensure!(status.success(), "cargo could not build the recorder");
-    let scratch = path.with_extension("scratch");
-    let _ = std::fs::remove_dir_all(&scratch);
-    std::fs::create_dir_all(&scratch)?;
-    let status = Command::new("sh")
-        .args(["-c", command])
-        .current_dir(&scratch)
-        .envs(SOURCES.iter().copied())
-        .env("LD_PRELOAD", root.join("target/bench/release/librt0_bench_memory_recorder.so"))
-        .env("RT0_RECORD", scratch.join("raw"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .context("cannot run sh")?;
-    let mut largest = None;
-    for entry in std::fs::read_dir(&scratch)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with("raw.") {
-            largest = largest.max(Some((entry.metadata()?.len(), entry.path())));
-        }
-    }
-    let recorded = status.success() && largest.is_some();
-    if let (true, Some((_, raw))) = (recorded, largest) {
-        std::fs::copy(raw, path)?;
-    }
-    std::fs::remove_dir_all(&scratch)?;
-    Ok(recorded)
 }
 
 /// The newest `compiler_builtins` that `make dist` has built for linux_amd64.
