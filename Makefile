@@ -50,7 +50,7 @@ help:
 	@echo '  make guests          Lua and SQLite on rt0, without a C library: dist/<port>/guests/'
 	@echo '  make bench-guests    both measured beside glibc, musl and mimalloc'
 	@echo '  make sweep           every limit of the specification on every port (half an hour)'
-	@echo '  make mutants         break stubs, lock, threads and collector on purpose and see the tests turn red (half an hour)'
+	@echo '  make mutants         break the sources on purpose, one way at a time, and see the tests turn red (over an hour)'
 	@echo '  make sanitize        what runs on the host, under AddressSanitizer and valgrind (5 minutes)'
 	@echo '  make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU (5 minutes)'
 	@echo '  make lint            format, clippy, and no warning on any port'

@@ -18,7 +18,7 @@ use core::ptr::NonNull;
 use super::backend::{Backend, Request, above_top};
 use super::class::{GRANULE, LARGE};
 use super::memory::Memory;
-use super::segment::{HUGE, Pages, Segment};
+use super::segment::{GROWS, HUGE, Pages, Segment};
 use crate::vm::{round_down, round_up};
 
 /// A top rises by this part of what was written, so that the cache is
@@ -76,9 +76,9 @@ impl<M: Memory> Backend<M> {
         false
     }
 
-    /// How long a segment is at least, if that is to be had: it has bits for sixteen times that.
+    /// How long a segment is at least, if that is to be had: so that it has bits for all it may grow to.
     pub(super) fn first_len(&mut self) -> usize {
-        SEGMENT_MIN.max(self.memory.most() / 16)
+        SEGMENT_MIN.max(self.memory.most() / GROWS)
     }
 
     /// Bytes of address space, all segments together.

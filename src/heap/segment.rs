@@ -31,9 +31,10 @@ const WORD: usize = size_of::<usize>();
 const STEP_MIN: usize = 64 * 1024;
 const STEP_MAX: usize = 32 * 1024 * 1024;
 
-/// Bits for what a segment may grow to take at most this part of the extent that it begins with: so there are bits for
-/// sixteen times that.
-const BITS_SHARE: usize = GRANULE * 8 / 16;
+/// A segment has bits for at most this many times the extent that it begins with ...
+pub(super) const GROWS: usize = 16;
+/// ... which take this part of that extent.
+const BITS_SHARE: usize = GRANULE * 8 / GROWS;
 
 /// A huge page, where the kernel has them (x86: 2 MiB; ARM too).
 pub(super) const HUGE: usize = 2 * 1024 * 1024;
