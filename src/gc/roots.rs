@@ -7,6 +7,7 @@ use super::collector::Collector;
 use super::handles::Handle;
 use super::mark::Embedder;
 use crate::os::initial_stack::{AT_PHDR, AT_PHNUM, InitialStack};
+use crate::os::program_headers::{PT_LOAD, Phdr, bias};
 
 impl<E: Embedder> Collector<E> {
     /// Runs `body` in a scope of handles: those that it makes end with it.
@@ -48,18 +49,10 @@ impl<E: Embedder> Collector<E> {
     }
 }
 
-/// A program header, words (System V gABI, "Program Header"). The two layouts differ in where the flags are: behind the
-/// type, in the upper half of the first word, or in a word of their own. The file offset is the second word, the address
-/// the third, the size in memory the sixth.
-type Header = [usize; if cfg!(target_pointer_width = "64") { 7 } else { 8 }];
-
-/// Size of the file header, bytes (System V gABI, "ELF Header"); linkers put the program headers right behind it.
-const FILE_HEADER: usize = if cfg!(target_pointer_width = "64") { 64 } else { 52 };
-
-const PT_LOAD: u32 = 1;
 const PF_W: u32 = 2;
 
-fn flags(header: &Header) -> u32 {
+/// A segment's flags: behind the type, in the upper half of the first word, or in a word of their own.
+fn flags(header: &Phdr) -> u32 {
     if cfg!(target_pointer_width = "64") { (header[0] as u64 >> 32) as u32 } else { header[6] as u32 }
 }
 
@@ -72,12 +65,12 @@ pub fn data_segments() -> impl Iterator<Item = Range<*const usize>> {
     let count = if headers == 0 { 0 } else { stack.auxv(AT_PHNUM).unwrap_or(0) };
     let segments = (0..count).map(move |index| {
         // SAFETY: the kernel says that this many program headers are mapped there.
-        unsafe { ptr::with_exposed_provenance::<Header>(headers).add(index).read() }
+        unsafe { ptr::with_exposed_provenance::<Phdr>(headers).add(index).read() }
     });
-    let loaded = segments.filter(|header| header[0] as u32 == PT_LOAD);
+    let loaded = segments.filter(|header| header[0] as u32 as usize == PT_LOAD);
     // How far from its addresses the image is: the segment with the start of the file has the headers in it.
     let first = loaded.clone().find(|header| header[1] == 0);
-    let slide = first.map_or(0, |header| headers.wrapping_sub(FILE_HEADER).wrapping_sub(header[2]));
+    let slide = first.map_or(0, |header| bias(headers, &header));
     loaded.filter(|header| flags(header) & PF_W != 0).map(move |header| {
         let start = ptr::with_exposed_provenance::<usize>(header[2].wrapping_add(slide));
         start..start.wrapping_byte_add(header[5])

@@ -10,10 +10,17 @@ use super::initial_stack::{AT_PHDR, AT_PHNUM, Values};
 const EHDR: usize = if size_of::<usize>() == 8 { 64 } else { 52 };
 
 /// A program header in words (System V gABI, "Program Header"). The two layouts differ in where the flags are, but
-/// in both the type is the low half of the first word, the file offset the second word, the address the third.
-type Phdr = [usize; if size_of::<usize>() == 8 { 7 } else { 8 }];
+/// in both the type is the low half of the first word, the file offset the second word, the address the third, the size in
+/// memory the sixth.
+pub(crate) type Phdr = [usize; if size_of::<usize>() == 8 { 7 } else { 8 }];
 
-const PT_LOAD: usize = 1;
+/// How far an image is above where it was linked to be, by where its headers are and by the segment that has them.
+#[inline(always)]
+pub(crate) fn bias(headers: usize, load: &Phdr) -> usize {
+    headers.wrapping_sub(EHDR).wrapping_sub(load[2])
+}
+
+pub(crate) const PT_LOAD: usize = 1;
 const PT_DYNAMIC: usize = 2;
 const PT_INTERP: usize = 3;
 const PT_TLS: usize = 7;
@@ -65,7 +72,7 @@ impl Headers {
             return None;
         }
         Some(Headers {
-            bias: first.addr().wrapping_sub(EHDR).wrapping_sub(load[2]),
+            bias: bias(first.addr(), load),
             dynamic: found[PT_DYNAMIC].map_or(0, |header| header[2]),
             tls: found[PT_TLS].map(Tls),
         })
