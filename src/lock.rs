@@ -3,13 +3,19 @@
 //! A program that rt0 started has one thread until it starts another ([`thread::start`](crate::thread::start)). Until
 //! then a [`Lock`] costs a load, a comparison and a store, and no atomic operation: `has_one_thread` tells. A hosted
 //! program may have made threads by means that rt0 does not see, so there it never holds.
+//!
+//! Where there may be several threads, each is known by its thread pointer if that can be read and the kernel can put the
+//! steps of others in order (`membarrier`): `calling_thread` tells. Then what one thread uses most is its own by a `Bias`,
+//! and costs it no atomic operation either.
 
+mod bias;
 mod word;
 
-use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicBool, AtomicU32};
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, compiler_fence};
 
-use crate::os::futex;
+use crate::arch::thread_pointer;
+use crate::os::{futex, membarrier, tls};
 
 /// Keeps the callers of a heap from one another.
 ///
@@ -40,6 +46,10 @@ pub unsafe trait RawMutex {
         self.lock();
         true
     }
+
+    /// Whether a thread may have a front of the heap for its own, into which it goes without this lock, as long as nobody
+    /// else wants to go there. It is [`Lock`] that knows how: others leave this out.
+    const BIASED: bool = false;
 
     /// A further one, free. A heap whose lock has it serves several threads side by side, and does not call `lock` then;
     /// without it the heap's calls go one after the other.
@@ -138,6 +148,8 @@ impl Default for Lock {
 // `give` and `give_unawaited` make it free again; the one acquires what the other has released. `has_one_thread` holds only while no other thread
 // could do either.
 unsafe impl RawMutex for Lock {
+    const BIASED: bool = true;
+
     #[inline(never)]
     fn lock(&self) {
         if !self.take_alone() && !self.take() {
@@ -171,14 +183,23 @@ unsafe impl RawMutex for Lock {
     }
 }
 
-/// Whether this process is known to have one thread. It is false where nothing is known, so that the static lies in
-/// .bss and a program that rt0 did not start is on the safe side.
-static ONE_THREAD: AtomicBool = AtomicBool::new(false);
+/// What is known of this process's threads. Unknown is zero, so that the static lies in .bss and a program that rt0 did
+/// not start is on the safe side.
+static THREADS: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+/// There may be several threads, and nobody has looked yet how they can be told apart.
+const UNKNOWN: u8 = 0;
+/// There is one.
+const ONE: u8 = 1;
+/// Each has a thread pointer of its own, and the kernel puts the steps of others in order.
+const IDENTIFIED: u8 = 2;
+/// They cannot be told apart.
+const ANONYMOUS: u8 = 3;
 
 /// Whether no thread but this one can take a lock. It never becomes true again once it is false.
 #[inline]
 fn has_one_thread() -> bool {
-    ONE_THREAD.load(Relaxed)
+    THREADS.load(Relaxed) == ONE
 }
 
 /// Says that the calling thread is the only one. What it does to a lock afterwards is in plain steps.
@@ -187,14 +208,74 @@ fn has_one_thread() -> bool {
 ///
 /// The kernel has just started this process, and [`expect_threads`] comes before whatever makes its second thread.
 pub(crate) unsafe fn begin_with_one_thread() {
-    ONE_THREAD.store(true, Relaxed);
+    THREADS.store(ONE, Relaxed);
 }
 
 /// Says that there may be another thread from now on. It comes before the call that makes the thread, which orders the
 /// memory of the two; before that nobody else could read it. A lock may be held meanwhile: its word says so in both
-/// ways of working.
-pub(crate) fn expect_threads() {
-    ONE_THREAD.store(false, Relaxed);
+/// ways of working. `identified`: it has a thread pointer of its own.
+pub(crate) fn expect_threads(identified: bool) {
+    if !identified {
+        THREADS.store(ANONYMOUS, Relaxed);
+    } else if has_one_thread() {
+        THREADS.store(UNKNOWN, Relaxed);
+    }
+}
+
+/// What tells the calling thread from all others, if that is known: not 0, and even.
+#[inline]
+pub(crate) fn calling_thread() -> Option<usize> {
+    if THREADS.load(Relaxed) != IDENTIFIED {
+        return None;
+    }
+    // SAFETY: `identify` has seen that a thread of this process has a thread pointer, and so each has: who makes one without
+    // says so first. What it points to begins with itself on x86 (System V ABI, "Thread-Local Storage").
+    Some(unsafe { thread_pointer::read() }.addr())
+}
+
+/// Looks, once, how threads can be told apart; answers as [`calling_thread`].
+///
+/// A thread that has no pointer of its own is expected by `expect_threads`; what a libc starts has one.
+#[cold]
+#[inline(never)]
+pub(crate) fn identify() -> Option<usize> {
+    if THREADS.load(Relaxed) == UNKNOWN {
+        let known = if membarrier::register().is_ok() && tls::is_set() { IDENTIFIED } else { ANONYMOUS };
+        // Another thread may have been faster, or there may be threads without a pointer by now.
+        let _ = THREADS.compare_exchange(UNKNOWN, known, Relaxed, Relaxed);
+    }
+    calling_thread()
+}
+
+/// A lock's other half, for a thread that goes in much more often than all others (bias.rs). What it keeps is its owner's
+/// or is held by its lock; both are fields of the same structure.
+#[derive(Debug)]
+pub(crate) struct Bias {
+    owner: AtomicUsize,
+    inside: AtomicU32,
+}
+
+impl Bias {
+    /// Nobody's.
+    pub(crate) const fn new() -> Bias {
+        Bias { owner: AtomicUsize::new(0), inside: AtomicU32::new(0) }
+    }
+}
+
+/// The owner's half of an order between two steps: the compiler leaves them in order, and `order_others` sees to it that
+/// the processor has.
+#[inline]
+fn order_own() {
+    compiler_fence(SeqCst);
+}
+
+/// The other half: what every other thread of this process did before is seen, and what it does later sees what this
+/// thread did before.
+fn order_others() {
+    if membarrier::order_others().is_err() {
+        // Without it nobody could go on: what the owner does might not be seen.
+        panic!("the kernel takes membarrier back");
+    }
 }
 
 /// How often a waiter looks at the lock before it sleeps. It waits between two looks, each time twice as long: 2047

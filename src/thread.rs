@@ -127,7 +127,7 @@ pub unsafe fn start(stack: NonNull<[u8]>, entry: fn(*mut ()), argument: *mut ())
     let state = unsafe { NonNull::new_unchecked(&raw mut (*control.as_ptr()).state) };
     // SAFETY: it is within the stack, or behind the block at its end.
     let pointer = caller.map(|_| unsafe { low.add(in_stack(placement.pointer)) }.cast());
-    lock::expect_threads();
+    lock::expect_threads(pointer.is_some());
     // SAFETY: the stack between is the new thread's, and `run` is called once, there, with what was written above it. If it
     // has a thread pointer, so has the caller, and block and variables are where that says.
     unsafe { kernel::start(low, top.cast(), state, pointer, run) }?;
@@ -138,7 +138,7 @@ pub unsafe fn start(stack: NonNull<[u8]>, entry: fn(*mut ()), argument: *mut ())
 /// threads otherwise (`clone` or `thr_new` by [`sys::syscall`](crate::sys::syscall)). A program that rt0 did not
 /// start need not call it.
 pub fn assume_threads() {
-    lock::expect_threads();
+    lock::expect_threads(false);
 }
 
 impl Thread {

@@ -162,6 +162,8 @@ struct Chosen {
 // SAFETY: where there is a lock, it is `Lock`'s; where there is none, the caller of `rt0_heap_create` has said that calls do
 // not overlap.
 unsafe impl RawMutex for Chosen {
+    const BIASED: bool = Lock::BIASED;
+
     #[inline]
     fn lock(&self) {
         if let Some(lock) = &self.lock {

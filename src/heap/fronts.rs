@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!     thread   thread   thread
-//!        |        |        |        which front: by where the thread's stack lies
-//!     front 0  front 1  front 2     a lock and a cache each; 1 and up are made when they are wanted
+//!        |        |        |        which front: by its thread pointer, or by where its stack lies
+//!     front 0  front 1  front 2     a lock, an owner and a cache each; 1 and up are made when they are wanted
 //!         \       |       /
 //!           depot, back end         one lock, taken after that of a front
 //! ```
@@ -11,17 +11,25 @@
 //! Nearly every call ends in the lists of a front, and only calls that find a list empty or full, and those of long
 //! blocks, go further. There a batch of blocks goes one way or the other in a few instructions (depot.rs).
 //!
-//! **Which front.** There is one, in the heap itself, until a thread finds its lock taken. From then on the lock that a
-//! thread takes is looked up in a table, by the 32 KiB in which its stack pointer lies: no thread-local storage is
-//! needed, and any answer is right. A thread that finds the lock taken looks for a front whose lock is free and writes
-//! that one's number into the table; if there is none it makes one, up to [`MOST`]. So threads drift apart as long as
-//! they meet, and programs whose threads never meet have one front. A thread whose stack reaches over several entries
-//! uses the fronts of all of them.
+//! **Which front.** There is one, in the heap itself, until a second thread comes. From then on the front that a thread
+//! uses is looked up in a table, by its thread pointer: any answer is right, since the front says whose it is.
 //!
-//! **What is contended.** A front, by threads that meet there: until one has moved on, or where more threads allocate at
-//! once than there are fronts. Nobody sleeps until a front is free, so that to release it is a plain store: who has to
-//! wait looks again, then waits in line with the front's holder for the back end, lets others run, and sleeps for a
-//! millisecond at a time at last. The back end, by all threads, for as long as it takes to pass on a
+//! A front that nobody has used yet becomes the thread's that takes its lock first: it goes in and out by plain steps from
+//! then on (lock/bias.rs), and every other thread has to keep it out first, which is a system call. So another thread takes
+//! a front of its own, made for it if there is none, up to [`MOST`]. When each has its owner, a further thread disowns the
+//! one that the table has for it, and that is everybody's for ever, by its lock. A thread that ends leaves its front to
+//! the next one that has its thread pointer, as a libc's next thread usually has.
+//!
+//! Where threads cannot be told apart (FreeBSD; Linux before 4.14; a thread that shares another's thread pointer) every front is
+//! taken by its lock, and the table is asked by the 32 KiB in which the stack pointer lies. A thread that finds the lock
+//! taken looks for a front whose lock is free and writes that one's number into the table; if there is none it makes one.
+//! So threads drift apart as long as they meet, and programs whose threads never meet have one front. A thread whose stack
+//! reaches over several entries uses the fronts of all of them.
+//!
+//! **What is contended.** A front without an owner, by threads that meet there: until one has moved on, or where more
+//! threads allocate at once than there are fronts. Nobody sleeps until a front is free, so that to release it is a plain
+//! store: who has to wait looks again, then waits in line with the front's holder for the back end, lets others run, and
+//! sleeps for a millisecond at a time at last. The back end, by all threads, for as long as it takes to pass on a
 //! batch or to carve one, or to split or join a long block; there threads sleep and are woken. The longest times there:
 //! what a purge gives back, the step that the heap grows by, made resident, and a depot that is emptied in part, each
 //! bounded where it is defined. Nobody copies a block there.
@@ -36,7 +44,7 @@
 //! their numbers, and then the back end's; all lists and the depot are given to the back end, and the request is tried
 //! again. The same goes for `trim`, `check` and `stats`. Only who holds front 0 makes a front, so nobody who has begun to
 //! take all locks misses one, and who holds front 0 knows whether it is the only one: as long as it is, its lock keeps
-//! the back end too.
+//! the back end too; so the owner of front 0 is kept out when the second is made.
 
 use core::cell::UnsafeCell;
 use core::ptr::{self, NonNull};
@@ -44,7 +52,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicPtr, AtomicU8};
 
 use super::cache::Cache;
-use crate::lock::{Lock, RawMutex};
+use crate::lock::{self, Bias, Lock, RawMutex};
 use crate::sys::{self, Timespec};
 
 /// How many fronts there are at most beside the first.
@@ -54,30 +62,57 @@ pub(super) const MOST: usize = 15;
 const SLOTS_LOG: u32 = 8;
 /// Bytes of stack that share an entry, as a binary logarithm: less than what lies between two threads' stacks.
 const STACK_LOG: u32 = 15;
+/// What lies between two thread pointers at least, as a binary logarithm.
+const POINTER_LOG: u32 = 6;
 
 /// A front. It has cache lines of its own.
 #[repr(align(64))]
 pub(super) struct Front<L> {
     pub(super) lock: L,
+    /// Whose it is, if the lock is of a kind that knows owners.
+    pub(super) bias: Bias,
     pub(super) cache: UnsafeCell<Cache>,
 }
 
 impl<L> Front<L> {
     pub(super) const fn new(lock: L) -> Front<L> {
-        Front { lock, cache: UnsafeCell::new(Cache::new()) }
+        Front { lock, bias: Bias::new(), cache: UnsafeCell::new(Cache::new()) }
     }
 }
 
-impl<L: RawMutex> Front<L> {
+/// A front that the calling thread is in.
+#[must_use]
+pub(super) struct Held<'a, L> {
+    pub(super) front: &'a Front<L>,
+    /// As its owner, and not by its lock.
+    own: bool,
+}
+
+impl<'a, L: RawMutex> Held<'a, L> {
+    /// A front whose lock the caller has just taken.
+    pub(super) fn by_lock(front: &'a Front<L>) -> Held<'a, L> {
+        Held { front, own: false }
+    }
+
+    /// Lets the owner in again that was kept out.
+    pub(super) fn let_owner_in(&self) {
+        if L::BIASED && !self.own {
+            self.front.bias.let_in();
+        }
+    }
+
     /// Lets the next thread have it.
     ///
     /// # Safety
     ///
-    /// The caller holds its lock.
+    /// Nobody has a reference to what is in it any more.
     #[inline]
-    pub(super) unsafe fn release(&self) {
-        // SAFETY: the caller holds it; where there is another, threads wait as `give_way` does it.
-        unsafe { if L::another().is_some() { self.lock.unlock_unawaited() } else { self.lock.unlock() } }
+    pub(super) unsafe fn release(self) {
+        if L::BIASED && self.own {
+            return self.front.bias.leave();
+        }
+        // SAFETY: the calling thread is in it, by its lock; where there is another, threads wait as `give_way` does it.
+        unsafe { if L::another().is_some() { self.front.lock.unlock_unawaited() } else { self.front.lock.unlock() } }
     }
 }
 
@@ -117,12 +152,12 @@ pub(super) struct Fronts<L> {
     slots: [AtomicU8; 1 << SLOTS_LOG],
 }
 
-/// Why a thread has no front yet.
-pub(super) enum Contended {
-    /// All locks are taken, and there may be a further front.
+/// Why a thread is in no front yet.
+pub(super) enum Contended<'a, L> {
+    /// All have owners or are taken, and there may be a further front.
     Few,
-    /// All locks are taken.
-    Many,
+    /// This one it has to wait for.
+    At(&'a Front<L>),
 }
 
 impl<L: RawMutex> Fronts<L> {
@@ -135,38 +170,60 @@ impl<L: RawMutex> Fronts<L> {
         }
     }
 
-    /// The first front, its lock taken, if no other thread can be there.
+    /// The first front, if no other thread can be there; or the front whose owner the calling thread is.
     #[inline]
-    pub(super) fn enter_alone(&self) -> Option<&Front<L>> {
-        self.first.lock.lock_alone().then_some(&self.first)
-    }
-
-    /// The front of the calling thread, its lock taken, if it is free.
-    #[inline]
-    pub(super) fn try_enter(&self) -> Option<&Front<L>> {
-        let front = self.own();
-        front.lock.try_lock().then_some(front)
-    }
-
-    /// A front whose lock was free, and is taken: it is the calling thread's from now on.
-    pub(super) fn enter_another(&self) -> Result<&Front<L>, Contended> {
-        let slot = self.slot();
-        let (own, count) = (slot.load(Relaxed), self.count.load(Acquire));
-        for step in 1..=count {
-            let number = (own + step) % (count + 1);
-            let front = self.front(number);
-            if front.lock.try_lock() {
-                slot.store(number, Release);
-                return Ok(front);
-            }
+    pub(super) fn enter(&self) -> Option<Held<'_, L>> {
+        if self.first.lock.lock_alone() {
+            return Some(Held::by_lock(&self.first));
         }
-        Err(if usize::from(count) < MOST { Contended::Few } else { Contended::Many })
+        if !L::BIASED {
+            return None;
+        }
+        let thread = lock::calling_thread()?;
+        let front = self.of(Some(thread));
+        front.bias.enter(thread).then_some(Held { front, own: true })
     }
 
-    /// The front of the calling thread.
+    /// A front that the calling thread has not to wait for: its own, or one that becomes it if it can; or a front whose lock
+    /// was free, and has no owner.
+    pub(super) fn try_enter(&self, thread: Option<usize>) -> Result<Held<'_, L>, Contended<'_, L>> {
+        let slot = self.slot(thread);
+        let (number, count) = (slot.load(Acquire), self.count.load(Acquire));
+        for step in 0..=count {
+            let number = (number + step) % (count + 1);
+            let front = self.front(number);
+            if let Some(thread) = thread
+                && front.bias.is_of(thread)
+            {
+                // Two threads may share an entry of the table: the other one's stays there.
+                return if front.bias.enter(thread) {
+                    Ok(Held { front, own: true })
+                } else {
+                    Err(Contended::At(front))
+                };
+            }
+            if front.bias.is_owned() || !front.lock.try_lock() {
+                continue;
+            }
+            let held = Held::by_lock(front);
+            if front.bias.is_owned() {
+                // SAFETY: nothing of it has been looked at.
+                unsafe { held.release() };
+                continue;
+            }
+            if let Some(thread) = thread {
+                front.bias.claim(thread);
+            }
+            slot.store(number, Release);
+            return Ok(held);
+        }
+        Err(if usize::from(count) < MOST { Contended::Few } else { Contended::At(self.of(thread)) })
+    }
+
+    /// The front that the table has for a thread.
     #[inline]
-    pub(super) fn own(&self) -> &Front<L> {
-        self.front(self.slot().load(Acquire))
+    pub(super) fn of(&self, thread: Option<usize>) -> &Front<L> {
+        self.front(self.slot(thread).load(Acquire))
     }
 
     /// The first front.
@@ -195,21 +252,28 @@ impl<L: RawMutex> Fronts<L> {
         self.room.store(room.as_ptr(), Relaxed);
     }
 
-    /// Adds a front, and makes it the calling thread's, unless there are as many as there can be.
+    /// Adds a front and makes it the calling thread's, unless there are as many as there can be.
     ///
     /// # Safety
     ///
     /// The caller holds the first front, and there is room.
-    pub(super) unsafe fn add(&self, lock: L) {
+    pub(super) unsafe fn add(&self, lock: L, thread: Option<usize>) {
         let count = self.count.load(Relaxed);
         if usize::from(count) == MOST {
             return;
         }
         // SAFETY: there is room for MOST of them, and nobody has looked at this one.
-        unsafe { self.room.load(Relaxed).add(count.into()).write(Front::new(lock)) };
+        let front = unsafe {
+            let room = self.room.load(Relaxed).add(count.into());
+            room.write(Front::new(lock));
+            &*room
+        };
+        if let Some(thread) = thread {
+            front.bias.claim(thread);
+        }
         // Who finds its number finds the room and what was written there.
         self.count.store(count + 1, Release);
-        self.slot().store(count + 1, Release);
+        self.slot(thread).store(count + 1, Release);
     }
 
     /// The further fronts. Their number is certain for who holds the first.
@@ -229,11 +293,14 @@ impl<L: RawMutex> Fronts<L> {
 
     /// The entry of the table for the calling thread.
     #[inline]
-    fn slot(&self) -> &AtomicU8 {
+    fn slot(&self, thread: Option<usize>) -> &AtomicU8 {
         let here = 0u8;
-        let part = ((&raw const here).addr() >> STACK_LOG) as u32;
-        // The golden ratio's fraction: stacks that lie at equal distances are spread evenly.
-        let hash = part.wrapping_mul(0x9e37_79b9) >> (u32::BITS - SLOTS_LOG);
+        let part = match thread {
+            Some(pointer) => pointer >> POINTER_LOG,
+            None => (&raw const here).addr() >> STACK_LOG,
+        };
+        // The golden ratio's fraction: what lies at equal distances is spread evenly.
+        let hash = (part as u32).wrapping_mul(0x9e37_79b9) >> (u32::BITS - SLOTS_LOG);
         &self.slots[hash as usize % (1 << SLOTS_LOG)]
     }
 }

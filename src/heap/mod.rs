@@ -67,13 +67,13 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
 use core::ptr::{self, NonNull};
 
-use crate::lock::{Lock, RawMutex, Unlocked};
+use crate::lock::{self, Lock, RawMutex, Unlocked};
 
 use backend::{Backend, Blocks, Misuse, Request};
 use cache::Cache;
 use class::SizeClass;
 use depot::Depot;
-use fronts::{Contended, Front, Fronts};
+use fronts::{Contended, Front, Fronts, Held};
 
 pub use check::Fault;
 pub use class::{CLASSES, GRANULE, SMALL_MAX, block_len, class_len, class_of};
@@ -116,7 +116,7 @@ struct Shared<M> {
 
 /// What a call has locked: a front and what is shared, or all there is.
 struct Hold<'a, L> {
-    front: &'a Front<L>,
+    front: Held<'a, L>,
     all: bool,
 }
 
@@ -168,28 +168,22 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// heap is as it was.
     #[inline]
     pub fn allocate(&self, layout: Layout) -> Option<NonNull<u8>> {
-        let front = self.enter();
+        let held = self.enter();
         if let Some(class) = SizeClass::of(layout) {
-            // SAFETY: the front's lock is held, so this is the only reference.
-            if let Some(block) = unsafe { &mut *front.cache.get() }.pop(class) {
-                // SAFETY: `enter` took it.
-                unsafe { front.release() };
+            // SAFETY: the front is held, so this is the only reference.
+            if let Some(block) = unsafe { &mut *held.front.cache.get() }.pop(class) {
+                // SAFETY: the reference is not used any more.
+                unsafe { held.release() };
                 return Some(block);
             }
         }
-        // SAFETY: the front's lock is held.
-        unsafe { self.allocate_in(front, layout) }.map(|(block, _)| block)
+        self.allocate_in(held, layout).map(|(block, _)| block)
     }
 
     /// The rest of it, where no list has a block; also whether the block reads as zero.
-    ///
-    /// # Safety
-    ///
-    /// The caller holds the front's lock, and has not any more when this returns.
     #[inline(never)]
-    unsafe fn allocate_in(&self, front: &Front<L>, layout: Layout) -> Option<(NonNull<u8>, bool)> {
-        // SAFETY: the caller holds the front's lock.
-        let mut hold = unsafe { self.hold(front) };
+    fn allocate_in(&self, held: Held<'_, L>, layout: Layout) -> Option<(NonNull<u8>, bool)> {
+        let mut hold = self.hold(held);
         loop {
             // SAFETY: it is held.
             let block = unsafe { self.state(&hold) }.allocate(layout);
@@ -209,8 +203,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         let (block, zero) = if SizeClass::of(layout).is_some() {
             (self.allocate(layout)?, false)
         } else {
-            // SAFETY: `enter` takes the front's lock.
-            unsafe { self.allocate_in(self.enter(), layout) }?
+            self.allocate_in(self.enter(), layout)?
         };
         if !zero {
             // SAFETY: the block is `size` bytes long and ours.
@@ -229,29 +222,29 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// `block` came from this heap for this `layout` and is not used any more.
     #[inline]
     pub unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        let front = self.enter();
+        let held = self.enter();
         if let Some(class) = SizeClass::of(layout) {
-            // SAFETY: the front's lock is held, so this is the only reference; the caller says how long the block is, and
+            // SAFETY: the front is held, so this is the only reference; the caller says how long the block is, and
             // that it is free.
-            if unsafe { (*front.cache.get()).push(class, block) } {
-                // SAFETY: `enter` took it.
-                return unsafe { front.release() };
+            if unsafe { (*held.front.cache.get()).push(class, block) } {
+                // SAFETY: the reference is not used any more.
+                return unsafe { held.release() };
             }
         }
-        // SAFETY: the front's lock is held; this function's contract for the block.
-        unsafe { self.deallocate_in(front, block, layout) };
+        // SAFETY: this function's contract for the block.
+        unsafe { self.deallocate_in(held, block, layout) };
     }
 
     /// The rest of it: the list of its class has the block, and one too many, or it has no class.
     ///
     /// # Safety
     ///
-    /// The caller holds the front's lock, and has not any more when this returns; the block as for `deallocate`.
+    /// As for `deallocate`.
     #[inline(never)]
-    unsafe fn deallocate_in(&self, front: &Front<L>, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: the caller holds the front's lock, and says how long the block is.
+    unsafe fn deallocate_in(&self, held: Held<'_, L>, block: NonNull<u8>, layout: Layout) {
+        let hold = self.hold(held);
+        // SAFETY: all is held that `hold` says; the caller says how long the block is.
         unsafe {
-            let hold = self.hold(front);
             self.state(&hold).deallocate(block, layout);
             self.finish(hold);
         }
@@ -350,75 +343,94 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         self.with(|state| state.backend.huge_from = Some(bytes));
     }
 
-    /// A front, its lock taken.
+    /// A front for the calling thread, which is in it.
     #[inline]
-    fn enter(&self) -> &Front<L> {
-        self.fronts.enter_alone().unwrap_or_else(|| self.enter_among_others())
+    fn enter(&self) -> Held<'_, L> {
+        self.fronts.enter().unwrap_or_else(|| self.enter_among_others())
     }
 
-    /// The same where other threads may be there.
+    /// The same where it is not the thread's own, or not now.
     #[inline(never)]
-    fn enter_among_others(&self) -> &Front<L> {
+    fn enter_among_others(&self) -> Held<'_, L> {
         if L::another().is_none() {
             return self.wait_for(self.fronts.first());
         }
-        self.fronts.try_enter().unwrap_or_else(|| self.enter_contended())
+        let thread = if L::BIASED { lock::identify() } else { None };
+        self.fronts.try_enter(thread).unwrap_or_else(|contended| self.enter_contended(thread, contended))
     }
 
-    /// The same where the thread's front is taken.
+    /// The same where there is none that the thread has not to wait for.
     #[cold]
     #[inline(never)]
-    fn enter_contended(&self) -> &Front<L> {
-        match self.fronts.enter_another() {
-            Ok(front) => front,
-            Err(Contended::Many) => self.wait_for(self.fronts.own()),
-            Err(Contended::Few) => {
-                let first = self.wait_for(self.fronts.first());
-                // SAFETY: its lock has been taken.
+    fn enter_contended<'a>(&'a self, thread: Option<usize>, contended: Contended<'a, L>) -> Held<'a, L> {
+        let front = match contended {
+            Contended::At(front) => front,
+            Contended::Few => {
+                let first = self.seize(self.fronts.first());
+                // SAFETY: the first front is seized, and nobody has a reference to what is in it after that.
                 unsafe {
-                    self.add_front(first);
+                    self.add_front(thread);
+                    first.let_owner_in();
                     first.release();
                 }
-                self.wait_for(self.fronts.own())
+                self.fronts.of(thread)
             }
-        }
+        };
+        let held = self.seize(front);
+        // If it is another thread's, there are more threads than fronts: it is everybody's from now on.
+        front.bias.disown();
+        held
     }
 
-    /// Takes a front's lock, however long that takes.
+    /// Takes a front's lock, however long that takes. The owner, if that is another thread, may be in it nevertheless.
     #[inline(never)]
-    fn wait_for<'a>(&self, front: &'a Front<L>) -> &'a Front<L> {
+    fn wait_for<'a>(&self, front: &'a Front<L>) -> Held<'a, L> {
         if L::another().is_none() {
             front.lock.lock();
-            return front;
+        } else {
+            self.wait_until(|| front.lock.try_lock());
         }
+        Held::by_lock(front)
+    }
+
+    /// Takes a front's lock and keeps its owner out.
+    fn seize<'a>(&self, front: &'a Front<L>) -> Held<'a, L> {
+        let held = self.wait_for(front);
+        if L::BIASED && front.bias.keep_out(lock::calling_thread()) {
+            self.wait_until(|| front.bias.is_left());
+        }
+        held
+    }
+
+    /// Waits until whoever is in a front has left it.
+    fn wait_until(&self, done: impl Fn() -> bool) {
         for round in 0.. {
-            if front.lock.try_lock() {
+            if done() {
                 break;
             }
             fronts::give_way(round, &self.gate);
         }
-        front
     }
 
     /// Adds a front for the calling thread, if there is memory for it.
     ///
     /// # Safety
     ///
-    /// The caller holds the first front.
-    unsafe fn add_front(&self, first: &Front<L>) {
+    /// The caller has seized the first front, and has no reference to what is in it or shared.
+    unsafe fn add_front(&self, thread: Option<usize>) {
         let Some(lock) = L::another() else { return };
         if !self.fronts.has_room() {
             let len = fronts::MOST * size_of::<Front<L>>();
             let request = Request { len, count: 1, align: align_of::<Front<L>>() };
-            // SAFETY: the caller holds the first front, which is the only one.
-            let backend = unsafe { self.state(&Hold { front: first, all: true }) }.backend;
+            // SAFETY: the caller has seized the first front, which is the only one: so this is the only reference.
+            let backend = unsafe { &mut (*self.shared.get()).backend };
             let run = backend.take(request).or_else(|| backend.extend(request).then(|| backend.take(request))?);
             let Some(run) = run else { return };
             // SAFETY: the run is as long and as aligned as that, and is never given back.
             unsafe { self.fronts.set_room(run.at.cast()) };
         }
-        // SAFETY: the caller holds the first front, and there is room.
-        unsafe { self.fronts.add(lock) };
+        // SAFETY: the caller has seized the first front, and there is room.
+        unsafe { self.fronts.add(lock, thread) };
     }
 
     /// Whether the gate is taken as well as a front. The caller holds a front.
@@ -428,12 +440,8 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     }
 
     /// Locks what is shared.
-    ///
-    /// # Safety
-    ///
-    /// The caller holds the front's lock, which the result holds from now on.
     #[inline(always)]
-    unsafe fn hold<'a>(&self, front: &'a Front<L>) -> Hold<'a, L> {
+    fn hold<'a>(&self, front: Held<'a, L>) -> Hold<'a, L> {
         let several = self.several();
         if several {
             self.gate.lock();
@@ -445,9 +453,9 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     #[cold]
     #[inline(never)]
     fn hold_all(&self) -> Hold<'_, L> {
-        let front = self.wait_for(self.fronts.first());
+        let front = self.seize(self.fronts.first());
         if self.several() {
-            self.fronts.further().for_each(|front| _ = self.wait_for(front));
+            self.fronts.further().for_each(|front| _ = self.seize(front));
             self.gate.lock();
         }
         Hold { front, all: true }
@@ -461,7 +469,8 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     #[inline(always)]
     unsafe fn state(&self, hold: &Hold<'_, L>) -> State<'_, L, M> {
         // SAFETY: the front is held, and the gate, or the front is the only one: so these are the only references.
-        let (cache, Shared { depot, backend }) = unsafe { (&mut *hold.front.cache.get(), &mut *self.shared.get()) };
+        let (cache, Shared { depot, backend }) =
+            unsafe { (&mut *hold.front.front.cache.get(), &mut *self.shared.get()) };
         State { cache, depot, backend, fronts: hold.all.then_some(&self.fronts) }
     }
 
@@ -480,8 +489,11 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         // SAFETY: all that is unlocked is held.
         unsafe {
             self.release_gate();
-            if hold.all && self.several() {
-                self.release_further();
+            if hold.all {
+                if self.several() {
+                    self.release_further();
+                }
+                hold.front.let_owner_in();
             }
             hold.front.release();
         }
@@ -511,16 +523,20 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     #[cold]
     #[inline(never)]
     unsafe fn release_further(&self) {
-        // SAFETY: they are held.
-        self.fronts.further().for_each(|front| unsafe { front.release() });
+        for front in self.fronts.further() {
+            let held = Held::by_lock(front);
+            held.let_owner_in();
+            // SAFETY: it is held, and this function's contract says that nobody uses what is in it.
+            unsafe { held.release() };
+        }
     }
 
     /// Does something with a front and what is shared.
     #[inline(always)]
     fn with<T>(&self, f: impl FnOnce(State<'_, L, M>) -> T) -> T {
         // SAFETY: `enter` takes the front's lock, and `finish` ends the hold.
+        let hold = self.hold(self.enter());
         unsafe {
-            let hold = self.hold(self.enter());
             let result = f(self.state(&hold));
             self.finish(hold);
             result

@@ -1,7 +1,7 @@
 //! The kernels: numbers, constants, layouts and errors of each, and what each has its own way of doing.
 //!
 //! A folder for each kernel holds the same files: `nr.rs` the numbers of system calls, `futex.rs` sleeping at a word,
-//! `thread.rs` starting and ending threads, `mod.rs` the rest. Whoever uses one of them uses it by the same name on
+//! `membarrier.rs` the order of other threads' steps, `thread.rs` starting and ending threads, `mod.rs` the rest. Whoever uses one of them uses it by the same name on
 //! either kernel. What both kernels hand over alike is in `initial_stack.rs` and
 //! `program_headers.rs`.
 

@@ -6,11 +6,12 @@
 use std::alloc::Layout;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
+use std::num::NonZero;
 use std::process::Command;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Barrier, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -259,15 +260,107 @@ fn what_is_freed_in_two_fronts_ends_the_process_with_its_address() {
 
 #[test]
 fn threads_hand_blocks_round_in_a_heap_that_is_full() {
-    const THREADS: usize = 6;
-    let heap = heap(2 << 20);
+    hand_round(heap(2 << 20), 6, 150_000);
+}
+
+/// As programs have it: each thread owns its front, and is kept out of it when another one wants all.
+#[test]
+fn threads_that_own_fronts_hand_blocks_round() {
+    hand_round(Heap::on(SystemMemory::new().cap(2 << 20)), 6, 150_000);
+}
+
+/// Fronts that are everybody's.
+#[test]
+fn more_threads_than_fronts_hand_blocks_round() {
+    hand_round(Heap::on(SystemMemory::new().cap(4 << 20)), 24, 30_000);
+}
+
+#[test]
+fn what_an_owner_has_in_its_lists_is_found() {
+    let heap = Heap::on(SystemMemory::new().cap(1 << 20));
+    let fill = || std::iter::from_fn(|| heap.allocate(layout(64))).map(NonNull::expose_provenance).collect::<Vec<_>>();
+    let free = |blocks: Vec<NonZero<usize>>| {
+        for at in blocks {
+            let at = std::ptr::with_exposed_provenance_mut::<u8>(at.get());
+            // SAFETY: the block is the heap's, and freed once.
+            unsafe { heap.deallocate(NonNull::new_unchecked(at), layout(64)) };
+        }
+    };
+    let turn = Barrier::new(2);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let blocks = fill();
+            turn.wait();
+            turn.wait();
+            free(blocks);
+            turn.wait();
+            // Its lists are another thread's blocks now.
+            turn.wait();
+            assert_eq!(heap.allocate(layout(64)), None);
+            turn.wait();
+            turn.wait();
+            free(fill());
+        });
+        turn.wait();
+        // It has a front, and so has this thread, whose first request is refused.
+        assert_eq!(heap.allocate(layout(64)), None);
+        turn.wait();
+        turn.wait();
+        let blocks = fill();
+        assert!(blocks.len() * 64 > 800 << 10, "{} blocks", blocks.len());
+        turn.wait();
+        turn.wait();
+        free(blocks);
+        turn.wait();
+    });
+    assert_eq!(heap.check(), Ok(()));
+    assert_eq!(heap.stats().live, 0);
+}
+
+/// A thread that `rt0::thread` starts in a program with a libc has no thread pointer of its own.
+#[test]
+fn two_threads_with_one_thread_pointer_own_nothing() {
+    const NAME: &str = "two_threads_with_one_thread_pointer_own_nothing";
+    static SHARED: Heap = Heap::new();
+    fn work(_: *mut ()) {
+        let mut blocks = [None; 64];
+        for step in 0..400_000 {
+            let block = &mut blocks[step * 7 % 64];
+            match block.take() {
+                // SAFETY: the block is this heap's, and this thread has it.
+                Some(at) => unsafe { SHARED.deallocate(at, layout(48)) },
+                None => *block = SHARED.allocate(layout(48)),
+            }
+        }
+        for block in blocks.into_iter().flatten() {
+            // SAFETY: as before: the block is this thread's.
+            unsafe { SHARED.deallocate(block, layout(48)) };
+        }
+    }
+    if std::env::var_os("RT0_SHARES").is_some() {
+        work(std::ptr::null_mut());
+        let stack = Box::leak(vec![0u8; 1 << 16].into_boxed_slice());
+        // SAFETY: the stack is the thread's for ever, and `work` calls nothing of the libc.
+        let thread = unsafe { rt0::thread::start(NonNull::from(stack), work, std::ptr::null_mut()) }.expect("a thread");
+        work(std::ptr::null_mut());
+        thread.join();
+        assert_eq!((SHARED.check(), SHARED.stats().live), (Ok(()), 0));
+        return;
+    }
+    let program = std::env::current_exe().expect("this program");
+    let output = Command::new(program).args([NAME, "--nocapture"]).env("RT0_SHARES", "1").output().expect("it runs");
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+}
+
+fn hand_round<L: RawMutex + Sync + Send>(heap: Heap<L, SystemMemory>, threads: usize, rounds: usize) {
     let pool: Mutex<Vec<(usize, usize, u8)>> = Mutex::new(Vec::new());
-    let start = Barrier::new(THREADS);
-    static DONE: AtomicBool = AtomicBool::new(false);
-    thread::spawn(|| {
+    let start = Barrier::new(threads);
+    let done = Arc::new(AtomicBool::new(false));
+    let watched = done.clone();
+    thread::spawn(move || {
         for _ in 0..1200 {
             thread::sleep(Duration::from_millis(100));
-            if DONE.load(Relaxed) {
+            if watched.load(Relaxed) {
                 return;
             }
         }
@@ -290,7 +383,7 @@ fn threads_hand_blocks_round_in_a_heap_that_is_full() {
                 let mut blocks: Vec<(usize, usize, u8)> = Vec::new();
                 let mut refusals = 0;
                 start.wait();
-                for _ in 0..150_000 {
+                for _ in 0..rounds {
                     let which = if random.u8(..) < 4 { Refused::ALL } else { Refused::None };
                     let size = if random.u8(..) < 16 { random.usize(1..60_000) } else { random.usize(1..900) };
                     match refused(which, || heap.allocate(layout(size))) {
@@ -328,7 +421,7 @@ fn threads_hand_blocks_round_in_a_heap_that_is_full() {
                 refusals
             }
         };
-        let threads: Vec<_> = (0..THREADS).map(|number| scope.spawn(work(number))).collect();
+        let threads: Vec<_> = (0..threads).map(|number| scope.spawn(work(number))).collect();
         threads.into_iter().map(|thread| thread.join().expect("no thread panics")).sum()
     });
     assert!(refusals > 100, "the heap was full {refusals} times");
@@ -337,5 +430,5 @@ fn threads_hand_blocks_round_in_a_heap_that_is_full() {
     assert_eq!(heap.stats().live, 0);
     // All of it but the fronts is there, which lie together.
     assert!(heap.allocate(layout(1 << 20)).is_some(), "{:?}", heap.stats());
-    DONE.store(true, Relaxed);
+    done.store(true, Relaxed);
 }

@@ -1,15 +1,38 @@
-//! The words of rt0's lock in every order of steps that two or three threads can take, by loom: nobody is kept out for
+//! The words of rt0's lock, and of its other half for an owner, in every order of steps that two or three threads can take, by loom: nobody is kept out for
 //! ever, no two are in at once, and each wake-up is for one thread that has counted itself among the sleepers.
 //!
-//! The source is rt0's own, `src/lock/word.rs`. What it takes from the module above it is made of loom's parts here.
+//! The source is rt0's own, `src/lock/word.rs` and `src/lock/bias.rs`. What it takes from the module above it is made of loom's parts here.
 
 #[path = "../../src/lock"]
 mod lock {
     use std::sync::atomic::Ordering::Relaxed;
 
-    use loom::sync::atomic::{AtomicBool, AtomicU32};
+    use std::sync::atomic::Ordering::SeqCst;
 
+    use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, fence};
+
+    mod bias;
     mod word;
+
+    pub(super) struct Bias {
+        pub(super) owner: AtomicUsize,
+        pub(super) inside: AtomicU32,
+    }
+
+    impl Bias {
+        pub(super) fn new() -> Bias {
+            Bias { owner: AtomicUsize::new(0), inside: AtomicU32::new(0) }
+        }
+    }
+
+    /// What the kernel promises of the two halves together is what two fences promise.
+    fn order_own() {
+        fence(SeqCst);
+    }
+
+    fn order_others() {
+        fence(SeqCst);
+    }
 
     pub(super) struct Lock {
         pub(super) state: AtomicU32,
@@ -85,7 +108,7 @@ mod lock {
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use lock::Lock;
+use lock::{Bias, Lock};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 
@@ -212,5 +235,116 @@ fn the_second_thread_begins_while_the_lock_is_held() {
         guarded.lock.lock();
         // SAFETY: the lock is held.
         assert_eq!(guarded.number.with(|number| unsafe { *number }), 4);
+    });
+}
+
+/// What a front of the heap is: a number that its owner may touch, and who holds its lock and keeps the owner out.
+struct Front {
+    guarded: Guarded,
+    bias: Bias,
+}
+
+impl Front {
+    fn new() -> Arc<Front> {
+        let guarded = Guarded { lock: Lock::new(), number: UnsafeCell::new(0) };
+        Arc::new(Front { guarded, bias: Bias::new() })
+    }
+
+    fn count(&self) {
+        // SAFETY: the caller is inside alone, which is the claim under test.
+        self.guarded.number.with_mut(|number| unsafe { *number += 1 });
+    }
+
+    /// As a thread of the heap that has no front yet or finds this one to be its own.
+    fn use_as(&self, thread: usize) {
+        if self.bias.enter(thread) {
+            self.count();
+            self.bias.leave();
+        } else {
+            self.take(thread, |_| ());
+        }
+    }
+
+    /// Takes the lock, keeps another owner out, and lets it in again unless that is done before.
+    fn take(&self, thread: usize, then: impl Fn(&Bias)) {
+        self.guarded.lock.lock();
+        if self.bias.keep_out(Some(thread)) {
+            while !self.bias.is_left() {
+                loom::thread::yield_now();
+            }
+        }
+        self.count();
+        then(&self.bias);
+        self.bias.let_in();
+        self.guarded.lock.unlock();
+    }
+}
+
+/// Numbers of threads: even, and not 0.
+const OWNER: usize = 2;
+const OTHERS: [usize; 2] = [4, 6];
+
+/// An owner that goes in twice, and what each of others does meanwhile.
+fn bias(others: &'static [fn(&Front, usize)], preemptions: Option<usize>) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = preemptions;
+    model.max_branches = 100_000;
+    model.check(move || {
+        let front = Front::new();
+        front.bias.claim(OWNER);
+        let others: Vec<_> = others
+            .iter()
+            .zip(OTHERS)
+            .map(|(work, thread)| {
+                let front = front.clone();
+                loom::thread::spawn(move || work(&front, thread))
+            })
+            .collect();
+        let count = others.len();
+        front.use_as(OWNER);
+        front.use_as(OWNER);
+        others.into_iter().for_each(|other| other.join().unwrap());
+        front.take(OTHERS[0], |_| ());
+        // SAFETY: nobody else is there.
+        assert_eq!(front.guarded.number.with(|number| unsafe { *number }), 3 + count);
+    });
+}
+
+#[test]
+fn an_owner_is_kept_out_in_every_order() {
+    bias(&[|front, thread| front.take(thread, |_| ())], None);
+}
+
+#[test]
+fn what_an_owner_has_lost_is_everybodys() {
+    bias(&[|front, thread| front.take(thread, Bias::disown)], None);
+}
+
+#[test]
+fn two_keep_an_owner_out_with_three_preemptions() {
+    bias(&[|front, thread| front.take(thread, |_| ()), |front, thread| front.take(thread, Bias::disown)], Some(3));
+}
+
+/// Nobody owns it yet, and two come at once: one of them does then, and the other one keeps it out.
+#[test]
+fn two_claim_at_once_with_two_preemptions() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(|| {
+        let front = Front::new();
+        let come = |front: &Front, thread| {
+            front.take(thread, |bias| bias.claim(thread));
+            front.use_as(thread);
+        };
+        let other = loom::thread::spawn({
+            let front = front.clone();
+            move || come(&front, OTHERS[0])
+        });
+        come(&front, OWNER);
+        other.join().unwrap();
+        assert!(front.bias.is_owned() && (front.bias.is_of(OWNER) != front.bias.is_of(OTHERS[0])));
+        front.take(OTHERS[1], |_| ());
+        // SAFETY: nobody else is there.
+        assert_eq!(front.guarded.number.with(|number| unsafe { *number }), 5);
     });
 }

@@ -5,6 +5,7 @@ use crate::arch::{Arg, Errno};
 
 pub(crate) mod file;
 pub(crate) mod futex;
+pub(crate) mod membarrier;
 pub mod nr;
 pub(crate) mod signal;
 pub(crate) mod thread;

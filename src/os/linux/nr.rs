@@ -62,6 +62,7 @@ pub const TGKILL:         usize = number( 234,  270,  268);
 pub const OPENAT:         usize = number( 257,  295,  322);
 pub const PRLIMIT64:      usize = number( 302,  340,  369);
 pub const GETRANDOM:      usize = number( 318,  355,  384);
+pub const MEMBARRIER:     usize = number( 324,  375,  389);
 
 /// `clock_gettime` with seconds of 64 bits (Linux 5.1), which amd64's has always had.
 #[cfg(target_pointer_width = "32")]

@@ -8,8 +8,20 @@ use super::nr;
 
 cfg_if::cfg_if! {
     if #[cfg(target_arch = "x86_64")] {
+        use core::ptr;
+
         /// Sets the base of %fs (`arch/x86/include/uapi/asm/prctl.h`).
         const ARCH_SET_FS: i32 = 0x1002;
+        /// Says what the base of %fs is (same file).
+        const ARCH_GET_FS: i32 = 0x1003;
+
+        /// Whether the calling thread has a thread pointer.
+        pub(crate) fn is_set() -> bool {
+            let mut base = ptr::null_mut::<()>();
+            // SAFETY: the kernel writes one word, which is the caller's.
+            let said = unsafe { syscall(nr::SET_TLS, [ARCH_GET_FS.into(), (&raw mut base).into()]) };
+            said.is_ok() && !base.is_null()
+        }
 
         /// Makes `pointer` the calling thread's thread pointer.
         ///
@@ -51,6 +63,11 @@ cfg_if::cfg_if! {
         /// (`arch/x86/kernel/tls.c`, `do_set_thread_area`).
         const ANY_ENTRY: u32 = u32::MAX;
 
+        /// Whether the calling thread has a thread pointer.
+        pub(crate) fn is_set() -> bool {
+            thread_pointer::segment() != 0
+        }
+
         impl UserDesc {
             /// Data, 32 bits, all of the address space.
             const fn new(entry_number: u32, base_addr: *mut ()) -> UserDesc {
@@ -86,6 +103,15 @@ cfg_if::cfg_if! {
             }
         }
     } else {
+        use crate::arch::thread_pointer;
+
+        /// Whether the calling thread has a thread pointer.
+        pub(crate) fn is_set() -> bool {
+            // SAFETY: this CPU reads a register, which is 0 as long as nobody has set it (`arch/arm/kernel/process.c`,
+            // `flush_thread`).
+            !unsafe { thread_pointer::read() }.is_null()
+        }
+
         /// Makes `pointer` the calling thread's thread pointer.
         ///
         /// # Safety

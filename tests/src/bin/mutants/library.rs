@@ -19,6 +19,9 @@ const GROWTH: &str = "src/heap/growth.rs";
 const PURGE: &str = "src/heap/purge.rs";
 const SEGMENT: &str = "src/heap/segment.rs";
 const SYSTEM: &str = "src/heap/system.rs";
+const BIAS: &str = "src/lock/bias.rs";
+const FRONTS: &str = "src/heap/fronts.rs";
+const THREAD: &str = "src/thread.rs";
 const CHECK: &str = "src/heap/check.rs";
 const VM: &str = "src/vm.rs";
 const ARENA: &str = "src/arena.rs";
@@ -41,6 +44,49 @@ pub(super) const COLLECTOR: &str = "gc";
 pub(super) const SUITES: [&str; 8] = [LIB, HEAP, MISUSE, RULES, RESERVED, LOCK_MODEL, HEAP_THREADS, COLLECTOR];
 
 pub(super) const MUTANTS: &[Mutant] = &[
+    // Whose a front is.
+    mutant(LOCK_MODEL, BIAS, "an owner's steps are in any order", &[("        order_own();\n", "")]),
+    mutant(LOCK_MODEL, BIAS, "the steps of an owner are in any order for others", &[("        order_others();\n", "")]),
+    mutant(
+        LOCK_MODEL,
+        BIAS,
+        "an owner that comes in again does not see what was done meanwhile",
+        &[("let mine = self.owner.load(Acquire)", "let mine = self.owner.load(Relaxed)")],
+    ),
+    mutant(
+        LOCK_MODEL,
+        BIAS,
+        "what an owner did is not seen when it has left",
+        &[("self.inside.store(0, Release)", "self.inside.store(0, Relaxed)")],
+    ),
+    mutant(LOCK_MODEL, BIAS, "nobody waits for an owner", &[("self.inside.load(Acquire) == 0", "true")]),
+    mutant(
+        LOCK_MODEL,
+        BIAS,
+        "what had an owner is somebody else's later",
+        &[("self.owner.store(owner & !OUT, Release)", "self.owner.store(NOBODY, Release)")],
+    ),
+    mutant(
+        HEAP_THREADS,
+        BIAS,
+        "what an owner has lost stays its own",
+        &[("if self.owner.load(Relaxed) & OUT != 0 {", "if false {")],
+    ),
+    mutant(
+        HEAP_THREADS,
+        FRONTS,
+        "an owner stays kept out",
+        &[(
+            "if L::BIASED && !self.own {\n            self.front.bias.let_in();",
+            "if L::BIASED && self.own {\n            self.front.bias.let_in();",
+        )],
+    ),
+    mutant(
+        HEAP_THREADS,
+        THREAD,
+        "a thread without a thread pointer owns what another does",
+        &[("expect_threads(pointer.is_some())", "expect_threads(true)")],
+    ),
     // What is carved and joined.
     mutant(
         HEAP,

@@ -302,8 +302,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         port: Some(Port::linux_amd64),
         file: HEAP,
         edits: &[(
-            "self.fronts.further().for_each(|front| _ = self.wait_for(front));\n            self.gate.lock();",
-            "self.gate.lock();\n            self.fronts.further().for_each(|front| _ = self.wait_for(front));",
+            "self.fronts.further().for_each(|front| _ = self.seize(front));\n            self.gate.lock();",
+            "self.gate.lock();\n            self.fronts.further().for_each(|front| _ = self.seize(front));",
         )],
         seen_by: HEAP_THREADS,
     },
@@ -325,7 +325,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "a new front is nobody's",
         port: Some(Port::linux_amd64),
         file: FRONTS,
-        edits: &[("self.slot().store(count + 1, Release);", "")],
+        edits: &[("self.slot(thread).store(count + 1, Release);", "")],
         seen_by: HEAP_THREADS,
     },
     Mutant {
@@ -342,7 +342,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "a second thread starts and the lock does not know",
         port: Some(Port::linux_amd64),
         file: THREAD,
-        edits: &[("    lock::expect_threads();\n    // SAFETY", "    // SAFETY")],
+        edits: &[("    lock::expect_threads(pointer.is_some());\n    // SAFETY", "    // SAFETY")],
         seen_by: HEAP_ON_X86,
     },
     Mutant {
