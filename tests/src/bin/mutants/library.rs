@@ -68,12 +68,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         HEAP_THREADS,
-        BIAS,
-        "what an owner has lost stays its own",
-        &[("if self.owner.load(Relaxed) & OUT != 0 {", "if false {")],
-    ),
-    mutant(
-        HEAP_THREADS,
         FRONTS,
         "an owner stays kept out",
         &[(
