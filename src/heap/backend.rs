@@ -137,6 +137,8 @@ pub(super) struct Backend<M> {
     pub(super) memory: M,
     /// The page size; 0 before there is a segment.
     pub(super) page: usize,
+    /// What the heap may come to, as far as that is known; 0 before there is a segment.
+    pub(super) limit: usize,
     /// Newest first.
     pub(super) segments: Option<NonNull<Segment>>,
     pub(super) bins: Bins,
@@ -168,6 +170,7 @@ impl<M: Memory> Backend<M> {
         Backend {
             memory,
             page: 0,
+            limit: 0,
             segments: None,
             bins: Bins::new(),
             free: 0,

@@ -6,6 +6,10 @@
 //! but go to the back end, which joins what lies side by side, before more is taken from there; and half of what is in
 //! use ([`MOST_SHARE`]) is never here. A program that frees all and ends has joined nothing.
 //!
+//! Blocks that come back from batches lie where they were freed, all over what was in use, and what stays of them keeps
+//! long blocks out. Where address space is short that is dear, so the bounds in bytes are parts of what the heap may come
+//! to ([`KEPT_LIMIT_SHARE`], [`MOST_LIMIT_SHARE`]) if that is less.
+//!
 //! Bounds. A call hands at most [`DRAIN`] blocks and one batch to the back end, but for those that would be refused
 //! otherwise: they empty the depot.
 
@@ -22,10 +26,14 @@ const DRAIN: usize = 2048;
 const KEPT_SHARE: usize = 8;
 /// ... or this many bytes.
 const KEPT_MIN: usize = if usize::BITS == 64 { 5 * 1024 * 1024 } else { 3 * 1024 * 1024 };
+/// ... or this part of what the heap may come to, if that is less.
+const KEPT_LIMIT_SHARE: usize = 32;
 /// At most this part of what is in use is here ...
 const MOST_SHARE: usize = 2;
 /// ... or this many bytes.
 const MOST_MIN: usize = 8 * 1024 * 1024;
+/// ... or this part of what the heap may come to, if that is less.
+const MOST_LIMIT_SHARE: usize = 16;
 
 /// A free block: its first word links to the next one of its list or batch. In the first block of a
 /// batch the second word links to the first block of the next batch, in its second block it is their number.
@@ -75,7 +83,7 @@ impl Depot {
         self.marks[i / 32] |= 1 << (i % 32);
         self.bytes += held * class.len();
         *list = None;
-        if self.bytes > (backend.out() / MOST_SHARE).max(MOST_MIN) {
+        if self.bytes > (backend.out() / MOST_SHARE).max(MOST_MIN.min(backend.limit / MOST_LIMIT_SHARE)) {
             self.drain(held + DRAIN, backend);
         }
     }
@@ -118,7 +126,7 @@ impl Depot {
 
     /// Gives some batches to the back end if more is here than may come back.
     pub(super) fn drain_excess<M: Memory>(&mut self, backend: &mut Backend<M>) {
-        if self.bytes > KEPT_MIN && self.bytes > backend.out() / KEPT_SHARE {
+        if self.bytes > KEPT_MIN.min(backend.limit / KEPT_LIMIT_SHARE) && self.bytes > backend.out() / KEPT_SHARE {
             self.drain(DRAIN, backend);
         }
     }

@@ -139,6 +139,7 @@ impl<M: Memory> Backend<M> {
     pub(super) fn add_segment(&mut self, request: Request, want: usize) -> Option<()> {
         let page = self.memory.page_size();
         self.page = page;
+        self.limit = self.memory.limit();
         let len = request.len.checked_add(request.align - GRANULE)?;
         let min = Segment::extent_for(len, page)?;
         let most = self.memory.most();

@@ -39,6 +39,11 @@ pub unsafe trait Memory {
         0
     }
 
+    /// How many bytes all extents together may come to, at most, as far as that is known.
+    fn limit(&mut self) -> usize {
+        usize::MAX
+    }
+
     /// Makes pages of an extent readable and writable. `false` if the kernel
     /// refuses, and then the pages are as they were.
     ///

@@ -534,8 +534,8 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// Does something with a front and what is shared.
     #[inline(always)]
     fn with<T>(&self, f: impl FnOnce(State<'_, L, M>) -> T) -> T {
-        // SAFETY: `enter` takes the front's lock, and `finish` ends the hold.
         let hold = self.hold(self.enter());
+        // SAFETY: it is held until `finish` ends that.
         unsafe {
             let result = f(self.state(&hold));
             self.finish(hold);

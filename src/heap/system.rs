@@ -358,8 +358,12 @@ unsafe impl Memory for SystemMemory {
         if matches!(self.arena, Late::Some(_)) || !self.has_room() {
             return 0;
         }
+        (self.limit() as u64).saturating_sub(self.reserved).min(GROWS_TO) as usize
+    }
+
+    fn limit(&mut self) -> usize {
         let limit = self.source().limit().unwrap_or(u64::MAX).min(self.cap.unwrap_or(u64::MAX));
-        limit.saturating_sub(self.reserved).min(GROWS_TO) as usize
+        limit.min(usize::MAX as u64) as usize
     }
 
     unsafe fn commit(&mut self, at: NonNull<u8>, len: usize) -> bool {
