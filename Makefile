@@ -215,10 +215,12 @@ tls-%:
 	@$(call port_cargo,$*,build) --quiet -p rt0-tls
 	@cd $(call out_of,$*) && cp -u $(basename $(notdir $(wildcard tests/tls/src/bin/*.rs))) $(CURDIR)/dist/$*/tls/
 
-# For the tests: on operating systems without a port the library is there, with the rules alone.
-OTHERS := aarch64-apple-darwin x86_64-pc-windows-gnu
+# For the tests: where there is no port the library is there, with the rules alone, and a program is refused by one sentence.
+OTHERS := aarch64-apple-darwin x86_64-unknown-netbsd x86_64-unknown-openbsd x86_64-pc-windows-gnu x86_64-unknown-none \
+	wasm32-unknown-unknown
 others:
 	@$(if $(STANDARD),,$(PORT_CARGO) check --quiet -p rt0 -Zbuild-std=core $(OTHERS:%=--target %))
+	@$(if $(STANDARD),,for target in $(OTHERS); do tools/refused $$target $(PORT_CARGO) || exit 1; done)
 
 # For the tests: dist/<port>/pie/<program>, static-PIEs, and dist/<port>/relr/limits, one whose relocations are packed.
 pie: $(if $(STANDARD),,$(PORT:%=pie-%))

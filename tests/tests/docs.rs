@@ -167,6 +167,20 @@ fn the_picture_is_that_of_a_run() {
     assert_eq!(without_numbers(&String::from_utf8(drawn.stdout).unwrap()), without_numbers(&kept), "`make picture`");
 }
 
+/// The targets without a port that the page lists are those that `make others` checks.
+#[test]
+fn the_targets_that_are_checked_are_listed() {
+    let make = fs::read_to_string(root().join("Makefile")).unwrap();
+    let list = make.split("OTHERS := ").nth(1).and_then(|rest| rest.split("others:").next()).unwrap();
+    let page = fs::read_to_string(root().join("docs/proof.md")).unwrap();
+    let section = page.split("## Systems without a port").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let items = section.lines().filter(|line| line.starts_with("- "));
+    let words = items.flat_map(|line| line.split('`').skip(1).step_by(2));
+    let listed: Vec<&str> = words.collect();
+    let checked: Vec<&str> = list.split_whitespace().filter(|word| *word != "\\").collect();
+    assert_eq!(listed, checked);
+}
+
 #[test]
 fn links_lead_somewhere() {
     let mut count = 0;
