@@ -167,6 +167,44 @@ fn the_picture_is_that_of_a_run() {
     assert_eq!(without_numbers(&String::from_utf8(drawn.stdout).unwrap()), without_numbers(&kept), "`make picture`");
 }
 
+/// The charts are those of the tables, and a new figure of the benchmark reaches page, README and chart.
+#[test]
+fn charts_are_those_of_the_tables() {
+    let scratch = tempfile::tempdir().unwrap();
+    let run = |tool: &str, words: &[&Path]| {
+        let status = Command::new(root().join("tools").join(tool)).args(words).status().unwrap();
+        assert!(status.success(), "tools/{tool}: {status}");
+    };
+    let read = |path: PathBuf| fs::read_to_string(path).unwrap();
+    let (page, front) = (scratch.path().join("benchmarks.md"), scratch.path().join("README.md"));
+    fs::copy(root().join("docs/benchmarks.md"), &page).unwrap();
+    fs::copy(root().join("README.md"), &front).unwrap();
+    run("charts", &[&page, scratch.path()]);
+    for chart in ["cpu-time.svg", "growth.svg"] {
+        assert!(read(scratch.path().join(chart)) == read(root().join("docs").join(chart)), "{chart}: `make charts`");
+    }
+    // What the page says itself changes nothing.
+    run("figures", &[&root().join("docs/benchmarks.md"), &page, &front]);
+    assert!(
+        read(page.clone()) == read(root().join("docs/benchmarks.md"))
+            && read(front.clone()) == read(root().join("README.md"))
+    );
+    let output = scratch.path().join("bench.txt");
+    fs::write(
+        &output,
+        "CPU time\n\n| | rt0 | glibc |\n|---|---|---|\n| CPU time, geometric mean of 15 workloads | 9.87 | |\n\
+        \n| | glibc |\n|---|---|\n| 10,000 live blocks, ns a call | 987 |\n",
+    )
+    .unwrap();
+    run("figures", &[&output, &page, &front]);
+    run("charts", &[&page, scratch.path()]);
+    for (file, times) in [("benchmarks.md", 1), ("README.md", 1), ("cpu-time.svg", 1)] {
+        assert_eq!(read(scratch.path().join(file)).matches("9.87").count(), times, "{file}");
+    }
+    assert_eq!(read(page).matches("| 987 |").count(), 1);
+    assert_ne!(read(scratch.path().join("growth.svg")), read(root().join("docs/growth.svg")));
+}
+
 /// The targets without a port that the page lists are those that `make others` checks.
 #[test]
 fn the_targets_that_are_checked_are_listed() {
