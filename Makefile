@@ -27,10 +27,10 @@ STANDARD_freebsd_amd64 := x86_64-unknown-freebsd
 
 # Debian's packages that running and testing need beside a Rust toolchain.
 RUN_PACKAGES := qemu-system-arm
-TEST_PACKAGES := $(RUN_PACKAGES) clang-22 lld-22 musl-tools sqlite3 qemu-system-x86 strace gdb makefs grub-common grub-pc-bin mtools xorriso \
+TEST_PACKAGES := $(RUN_PACKAGES) qemu-user clang-22 lld-22 musl-tools sqlite3 qemu-system-x86 strace gdb makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help new run picture test sweep mutants sanitize tools bench bench-gc bench-worst bench-threads test-freebsd dist library header guests guests-hosted \
+.PHONY: help new run picture charts figures test sweep mutants sanitize tools bench bench-gc bench-worst bench-threads test-freebsd dist library header guests guests-hosted \
 	bench-guests tls layouts others pie lint clean
 .DEFAULT_GOAL := help
 
@@ -43,7 +43,7 @@ help:
 	@echo '  make dist            dist/<port>/bin/<program> (3 minutes), for: $(PROGRAMS)'
 	@echo '  make library         dist/<port>/lib/librt0.a and dist/include/rt0.h, for C; make dist makes them too'
 	@echo '  make header          include/rt0.h anew, from c/src'
-	@echo '  make bench           heap, start and memory functions, measured beside others (half an hour)'
+	@echo '  make bench           heap, start and memory functions, measured beside others (40 minutes)'
 	@echo '  make bench-gc        the collector beside the Boehm collector, with what must hold (ten minutes)'
 	@echo '  make bench-worst     the patterns that hurt allocators, with the bounds that rt0 has to hold'
 	@echo '  make bench-threads   one, two and four threads on one heap, measured beside others (10 minutes)'
@@ -55,6 +55,8 @@ help:
 	@echo '  make test-freebsd KERNEL=FILE   the same on a real FreeBSD kernel, in QEMU (5 minutes)'
 	@echo '  make lint            format, clippy, and no warning on any port'
 	@echo '  make picture         docs/address-space.svg anew'
+	@echo '  make figures         the tables and charts of README and docs/benchmarks.md anew, from the last make bench'
+	@echo '  make charts          the charts alone, from the tables'
 	@echo '  make tools           install what testing needs'
 	@echo '  make clean           remove what was built'
 	@echo 'The times are those of two idle cores, the first run longer.'
@@ -68,7 +70,7 @@ $(error no port is named $(unknown); there are: $(PORTS))
 endif
 
 # What can be made. A word that is none of these is refused before anything is installed or built.
-PLAIN := help clean tools header
+PLAIN := help clean tools header figures charts
 GOALS := $(PLAIN) new run picture test sweep mutants sanitize bench bench-gc bench-worst bench-threads test-freebsd dist library guests guests-hosted \
 	bench-guests tls layouts others pie lint guests-% dist-% library-% tls-% layouts-% pie-% warnings-% dist/%
 unknown := $(filter-out $(GOALS),$(MAKECMDGOALS))
@@ -162,12 +164,22 @@ sweep: dist
 # The drivers are built without the peers, whose programs they build themselves, with flags of their own; `memory` is
 # among those.
 bench_cargo = cargo run --quiet --profile bench --package rt0-bench --no-default-features --target-dir target/bench
+# What it prints stays in target/bench.txt, for `make figures`.
 bench: dist-linux_amd64
-	@$(bench_cargo) --bin rt0-bench -- $(BENCH)
-	@echo
-	@$(bench_cargo) --bin startup
-	@echo
-	@target/bench/release/memory
+	@{ $(bench_cargo) --bin rt0-bench -- $(BENCH) && echo && \
+		$(bench_cargo) --bin scaling && echo && \
+		$(bench_cargo) --bin startup && echo && \
+		target/bench/release/memory; } | tee target/bench.new
+	@mv target/bench.new target/bench.txt
+
+# The tables of README and docs/benchmarks.md from the last `make bench`, and the charts from the page's tables.
+figures:
+	@test -f target/bench.txt || { echo 'make: `make bench` first: it leaves its figures in target/bench.txt' >&2; exit 1; }
+	@tools/figures target/bench.txt docs/benchmarks.md README.md
+	@tools/charts docs/benchmarks.md docs
+
+charts:
+	@tools/charts docs/benchmarks.md docs
 
 # BENCH='--rounds=N --only=PROGRAM,...' picks. It has programs of all ports in it, and counts instructions (valgrind).
 bench-gc: dist
@@ -215,10 +227,12 @@ tls-%:
 	@$(call port_cargo,$*,build) --quiet -p rt0-tls
 	@cd $(call out_of,$*) && cp -u $(basename $(notdir $(wildcard tests/tls/src/bin/*.rs))) $(CURDIR)/dist/$*/tls/
 
-# For the tests: on operating systems without a port the library is there, with the rules alone.
-OTHERS := aarch64-apple-darwin x86_64-pc-windows-gnu
+# For the tests: where there is no port the library is there, with the rules alone, and a program is refused by one sentence.
+OTHERS := aarch64-apple-darwin x86_64-unknown-netbsd x86_64-unknown-openbsd x86_64-pc-windows-gnu x86_64-unknown-none \
+	wasm32-unknown-unknown
 others:
 	@$(if $(STANDARD),,$(PORT_CARGO) check --quiet -p rt0 -Zbuild-std=core $(OTHERS:%=--target %))
+	@$(if $(STANDARD),,for target in $(OTHERS); do tools/refused $$target $(PORT_CARGO) || exit 1; done)
 
 # For the tests: dist/<port>/pie/<program>, static-PIEs, and dist/<port>/relr/limits, one whose relocations are packed.
 pie: $(if $(STANDARD),,$(PORT:%=pie-%))

@@ -22,6 +22,8 @@ const USAGE: &str = "\
 usage: probe calls               every typed call, and the registers they keep
        probe files PATH          the calls on a file that it creates and removes, and on a terminal
        probe refit               an arena whose program raises its limit
+       probe cgroup BYTES        what decides an arena in a control group of v2 with this limit, which it makes: for the
+                                 first root file system of a machine that has mounted nothing (Linux)
        probe handler             a signal with a handler, and one that is ignored
        probe lines SIZE          how long the lines of its input are, through a buffer of SIZE bytes
        probe fixed BYTES         MAP_FIXED over BYTES reserved before, then mprotect
@@ -49,6 +51,7 @@ fn main(args: Args) -> i32 {
             None => return 2,
         },
         ("refit", None) => must("refit", refit()),
+        ("cgroup", Some(Some(_))) => return args.get(2).map_or(2, cgroup),
         ("handler", None) => must("handler", handler()),
         ("lines", Some(Some(size))) => return lines(size),
         ("fixed", Some(Some(bytes))) => fixed(bytes),
@@ -329,6 +332,62 @@ fn refit() -> bool {
     let lowered = limit(64 << 20) && arena.refit(None).source.limit() == Some(64 << 20);
     arena.release(more);
     full && raised && told && lowered && arena.grow(1 << 20, 1 << 20).is_err()
+}
+
+/// Mounts `/proc` and the control groups, makes a group with this memory limit and one below it without a limit, and enters
+/// that one. Before and afterwards it prints what decides the size of an arena.
+#[cfg(target_os = "linux")]
+fn cgroup(limit: &CStr) -> i32 {
+    use rt0::arena::{Options, mallocinit};
+    use rt0::sys::nr;
+    // `mkdir`: arch/x86/entry/syscalls/syscall_64.tbl, syscall_32.tbl, arch/arm/tools/syscall.tbl.
+    const MKDIR: usize = if cfg!(target_arch = "x86_64") { 83 } else { 39 };
+    let folder = |path: &CStr| {
+        // SAFETY: mkdir(path, mode) reads the path.
+        unsafe { sys::syscall(MKDIR, [path.as_ptr().into(), 0o755usize.into()]) }.map(drop)
+    };
+    let mount = |path: &CStr, kind: &CStr| {
+        let words = [kind, path, kind].map(|text| Arg::from(text.as_ptr()));
+        // SAFETY: mount(source, target, type, flags, data) reads the three texts; there is no data.
+        unsafe { sys::syscall(nr::MOUNT, [words[0], words[1], words[2], 0usize.into(), 0usize.into()]) }.map(drop)
+    };
+    let put = |path: &CStr, text: &[u8]| {
+        let fd = sys::open(path, sys::O_WRONLY, 0)?;
+        let written = sys::write(fd, text);
+        sys::close(fd)?;
+        written.map(drop)
+    };
+    let tell = |when: &str| match mallocinit(&Options::new().capped(rt0::limits::smallest())) {
+        Ok(arena) => {
+            let decision = arena.decision();
+            println!("{when}: cgroup={:?} decided-by={}", rt0::limits::cgroup(), decision.decided_by());
+        }
+        Err(error) => println!("{when}: {error:?}"),
+    };
+    let enter = || {
+        for path in [c"/proc", c"/sys", c"/sys/fs", c"/sys/fs/cgroup"] {
+            folder(path)?;
+        }
+        mount(c"/proc", c"proc")?;
+        mount(c"/sys/fs/cgroup", c"cgroup2")?;
+        put(c"/sys/fs/cgroup/cgroup.subtree_control", b"+memory")?;
+        folder(c"/sys/fs/cgroup/outer")?;
+        folder(c"/sys/fs/cgroup/outer/inner")?;
+        put(c"/sys/fs/cgroup/outer/inner/cgroup.procs", b"0")?;
+        tell("max");
+        put(c"/sys/fs/cgroup/outer/memory.max", limit.to_bytes())
+    };
+    if let Err(errno) = enter() {
+        println!("cgroup: {errno}");
+        return 1;
+    }
+    tell("limited");
+    0
+}
+
+#[cfg(not(target_os = "linux"))]
+fn cgroup(_: &CStr) -> i32 {
+    2
 }
 
 /// Prints `length` for each line and `length+` for a piece of one that goes on; an error is the status.

@@ -8,6 +8,45 @@
 //!
 //! Nothing here can be copied: who holds an arena or a region owns its address space, and who hands it to a heap or a
 //! collector has it no longer.
+//!
+//! ```
+//! use rt0::arena::{self, Arena, Cap, CapSource, Decision, DecidedBy, LimitSource, Options, Policy, Region};
+//!
+//! let options = Options::new().policy(Policy::FIT).allowance(1 << 20).cap(64 << 20).bitmap(true);
+//! let mut arena: Arena = arena::mallocinit(&options).expect("64 MiB fit");
+//! // How the size came about.
+//! let decision: &Decision = arena.decision();
+//! assert_eq!((decision.options.policy.name(), decision.decided_by()), ("fit", DecidedBy::Cap(None)));
+//! assert_eq!(arena::source(), LimitSource::Infinity);
+//! assert_eq!(arena::source().limit(), rt0::address_space_limit());
+//! // Used from its start upwards, with four bits for each word.
+//! arena.commit_to(100_000)?;
+//! let first = arena.extent().base();
+//! // SAFETY: the first word is committed, and nobody else has the arena.
+//! unsafe { first.cast::<usize>().write(1) };
+//! let region: &mut Region = arena.region_mut();
+//! region.set_bits(first.addr().get(), 0b0101);
+//! assert_eq!(region.bits(first.addr().get()), Some(0b0101));
+//! assert_eq!(region.bits_at(first.addr().get()).unwrap().0, region.bitmap().base());
+//! // Or any pages of it, and back to the kernel.
+//! region.commit(1 << 20..2 << 20)?;
+//! region.commit_bitmap(0..4096)?;
+//! region.reset(1 << 20..2 << 20);
+//! region.reset_bitmap(0..4096);
+//! let size = arena.bitmap().len() + arena.region().extent().len();
+//! assert!(size > 63 << 20 && size <= 64 << 20); // whole pages of bitmap
+//! // The cap is used up. Where a limit decided, and the program has raised it, there is more, which can be given back.
+//! assert!(arena.grow(1 << 20, 8 << 20).map(|more| arena.release(more)).is_err());
+//! // A smaller cap, which has a name, holds for what is reserved from now on.
+//! let cap = Cap { bytes: 32 << 20, source: CapSource::Environment };
+//! assert_eq!(arena.refit(Some(cap)).decided_by(), DecidedBy::Cap(Some(CapSource::Environment)));
+//! // At last its parts have owners of their own.
+//! let mut region = arena.into_region();
+//! let bitmap = region.take_bitmap();
+//! let (none, extent) = region.into_parts();
+//! assert!(none.is_empty() && !bitmap.is_empty() && !extent.is_empty());
+//! # Ok::<(), rt0::sys::Errno>(())
+//! ```
 
 pub(crate) mod exhausted;
 
@@ -166,6 +205,11 @@ impl Options {
     }
 
     /// Lowers the cap to this one, where it is the smaller: [`limits::smallest`](crate::limits::smallest).
+    ///
+    /// ```
+    /// let options = rt0::arena::Options::new().capped(rt0::limits::smallest());
+    /// assert_eq!(options.cap, rt0::limits::smallest().map(|cap| cap.bytes));
+    /// ```
     pub const fn capped(self, cap: Option<Cap>) -> Options {
         match (cap, self.cap) {
             (None, _) => self,
@@ -593,6 +637,15 @@ impl Budget {
 }
 
 /// Why there is no arena. It prints as the one line that says so.
+///
+/// ```
+/// use rt0::arena::{ArenaError, Options, mallocinit};
+///
+/// let error: ArenaError = mallocinit(&Options::new().cap(4096)).expect_err("a page is too little");
+/// assert!(error.to_string().starts_with("rt0: cannot reserve arena virtual address space"));
+/// // What would do: this arena, under this limit.
+/// assert!(error.least_limit() > error.least_plan().total());
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ArenaError {

@@ -4,6 +4,23 @@
 //! `rt0::entry!(main, faults = rt0::fault::report)` asks for it. Handlers of SIGSEGV and SIGBUS run on stacks of their own,
 //! one for each thread, since there is no room on one that is used up. Any other fault stays what it is: the handler says
 //! where it was and returns, with the kernel's default action set again, and the instruction faults anew.
+//!
+//! ```no_run
+//! # fn in_a_program_that_rt0_started() -> Result<(), rt0::sys::Errno> {
+//! use rt0::fault::{self, Fault};
+//!
+//! fn told(fault: &Fault) {
+//!     if fault.overflow {
+//!         rt0::eprintln!("too deep: thread {} has used {} bytes", fault.thread, fault.stack.len());
+//!     } else {
+//!         fault::report(fault);
+//!     }
+//! }
+//!
+//! fault::catch(told)?;
+//! # Ok(())
+//! # }
+//! ```
 
 use core::cell::UnsafeCell;
 use core::mem::transmute;

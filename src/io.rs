@@ -1,4 +1,17 @@
 //! Printing, before and without a heap.
+//!
+//! ```
+//! use rt0::io::Fd;
+//!
+//! rt0::print!("a line in two ");
+//! rt0::println!("calls, {} pieces", 2);
+//! rt0::eprint!("the same on ");
+//! rt0::eprintln!("fd {}", 2);
+//! // Other descriptors, and errors that are not dropped:
+//! Fd(1).write_all(b"bytes\n")?;
+//! write!(Fd(1), "{:?}\n", [1, 2])?;
+//! # Ok::<(), rt0::sys::Errno>(())
+//! ```
 
 use core::fmt::{self, Write};
 
@@ -106,6 +119,15 @@ impl<'a> Lines<'a> {
     }
 
     /// Whether what [`next`](Lines::next) returned last was a line to its end, and not a piece of one that goes on.
+    ///
+    /// ```
+    /// let fd = rt0::sys::open(c"/proc/version", rt0::sys::O_RDONLY, 0)?;
+    /// let mut buffer = [0; 8]; // less than the line
+    /// let mut lines = rt0::io::Lines::new(fd, &mut buffer);
+    /// assert!(lines.next().is_some() && !lines.is_whole());
+    /// rt0::sys::close(fd)?;
+    /// # Ok::<(), rt0::sys::Errno>(())
+    /// ```
     pub fn is_whole(&self) -> bool {
         self.whole
     }

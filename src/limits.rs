@@ -12,6 +12,14 @@
 //! None of them counts address space. A control group counts what is resident, of all its processes and with their
 //! files' pages, and kills where a limit of the address space refuses; so an arena within it is no promise that it can be
 //! filled, but one beyond it cannot.
+//!
+//! ```
+//! use rt0::limits;
+//!
+//! // Bytes, or `None`; what is not set, or is not there on this system, limits nothing.
+//! let least = [limits::environment(), limits::data(), limits::cgroup()].into_iter().flatten().min();
+//! assert_eq!(limits::smallest().map(|cap| cap.bytes), least);
+//! ```
 
 use core::fmt::Write;
 

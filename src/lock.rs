@@ -7,6 +7,43 @@
 //! Where there may be several threads, each is known by its thread pointer if that can be read and the kernel can put the
 //! steps of others in order (`membarrier`): `calling_thread` tells. Then what one thread uses most is its own by a `Bias`,
 //! and costs it no atomic operation either.
+//!
+//! A lock of one's own:
+//!
+//! ```
+//! use core::sync::atomic::{AtomicBool, Ordering};
+//! use rt0::heap::{Heap, SystemMemory};
+//! use rt0::lock::{RawMutex, Unlocked};
+//!
+//! struct Spin(AtomicBool);
+//!
+//! // SAFETY: the exchange lets one caller in until `unlock`; it acquires what `unlock` has released. Nothing unwinds.
+//! unsafe impl RawMutex for Spin {
+//!     fn lock(&self) {
+//!         while !self.try_lock() {
+//!             core::hint::spin_loop();
+//!         }
+//!     }
+//!     fn try_lock(&self) -> bool {
+//!         !self.0.swap(true, Ordering::Acquire)
+//!     }
+//!     unsafe fn unlock(&self) {
+//!         self.0.store(false, Ordering::Release);
+//!     }
+//!     // For a heap whose threads each have lists of their own, a further lock:
+//!     fn another() -> Option<Spin> {
+//!         Some(Spin(AtomicBool::new(false)))
+//!     }
+//! }
+//!
+//! static HEAP: Heap<Spin, SystemMemory> = Heap::from_parts(Spin(AtomicBool::new(false)), SystemMemory::new());
+//!
+//! // SAFETY: this lock is used by one thread.
+//! let none = unsafe { Unlocked::new() };
+//! assert!(none.lock_alone());
+//! // SAFETY: it has just been taken, and nobody waits.
+//! unsafe { none.unlock_unawaited() };
+//! ```
 
 mod bias;
 mod word;

@@ -21,6 +21,17 @@ const MIB: u64 = 1 << 20;
 pub const STACKS: u64 = 64 * MIB;
 
 /// The width of a word, which decides how large an address space can be and how much of an arena its bitmap is.
+///
+/// ```
+/// use rt0::memlimit::{self, Headroom, Width};
+///
+/// assert_eq!(Width::Bits32.max(), 0xffff_ffff);
+/// assert_eq!(memlimit::default_allowance(64 << 20), 16 << 20);
+/// // The kernel granted less than the allowance is: half of that is kept.
+/// assert!(memlimit::kept(8 << 20, 16 << 20) < 8 << 20);
+/// // The Go runtime's rule of 2012 takes "nearly nothing left" for no limit.
+/// assert_eq!(memlimit::go(Some(70 << 20), 1 << 20), Headroom::Unlimited);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
     /// 386 and ARM.

@@ -11,6 +11,12 @@ macro_rules! entry {
             "rt0 has no port for this target, so no program can be built for it: there are linux_386, \
             linux_amd64, linux_arm, freebsd_386 and freebsd_amd64"
         );
+
+        // Without it the compiler would miss one, and say so too.
+        #[panic_handler]
+        fn panic(_: &::core::panic::PanicInfo<'_>) -> ! {
+            loop {}
+        }
     };
 }
 

@@ -18,6 +18,19 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 /// Sizes of a reservation, bytes, each a multiple of the page.
+///
+/// ```
+/// use rt0::memlimit::{Headroom, Width};
+/// use rt0::plan::{self, Plan};
+///
+/// let full: Plan = plan::full(Width::Bits64);
+/// assert_eq!((full.arena, full.total()), (16 << 30, 17 << 30));
+/// assert_eq!(full.arena / full.bitmap, plan::ratio(Width::Bits64));
+/// // A page of bitmap and what it covers is the least.
+/// assert_eq!(plan::least(4096, Width::Bits64, true).bitmap, 4096);
+/// // The Go runtime's rule of 2012 takes no limit for a full arena.
+/// assert_eq!(plan::go(Headroom::Unlimited, 4096, Width::Bits64), full);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The bitmap, at the start; 0 without one.

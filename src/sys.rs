@@ -15,6 +15,100 @@
 //! sys::close(fd)?;
 //! # Ok::<(), sys::Errno>(())
 //! ```
+//!
+//! Files, beside those:
+//!
+//! ```
+//! use core::mem::MaybeUninit;
+//! use rt0::sys::{self, Stat, Winsize};
+//!
+//! let path = c"/tmp/rt0-sys-example";
+//! let fd = sys::open(path, sys::O_RDWR | sys::O_CREAT | sys::O_TRUNC, 0o600)?;
+//! assert_eq!(sys::write(fd, b"hello")?, 5);
+//! assert_eq!(sys::pwrite(fd, b"J", 0)?, 1);
+//! sys::fsync(fd)?;
+//! let mut text = [0; 5];
+//! assert_eq!((sys::pread(fd, &mut text, 0)?, &text), (5, b"Jello"));
+//! let copy = sys::dup2(fd, fd + 100)?;
+//! assert_eq!(sys::read_uninit(copy, &mut [MaybeUninit::uninit(); 8])?, 0); // its place is the end
+//! let stat: Stat = sys::fstat(copy)?;
+//! assert!(stat.size == 5 && !stat.is_dir());
+//! let size: Result<Winsize, sys::Errno> = sys::winsize(fd);
+//! assert_eq!(size.err().and_then(|errno| errno.name()), Some("ENOTTY"));
+//! sys::close(copy)?;
+//! sys::close(fd)?;
+//! sys::unlink(path)?;
+//! let mut random = [0; 16];
+//! assert_eq!(sys::getrandom(&mut random)?, 16);
+//! # Ok::<(), sys::Errno>(())
+//! ```
+//!
+//! Memory, limits and time:
+//!
+//! ```
+//! use core::ptr::null_mut;
+//! use rt0::sys::{self, Rlimit, Timespec};
+//!
+//! let page = rt0::page_size();
+//! // SAFETY: a new mapping replaces nothing.
+//! let memory = unsafe { sys::mmap(null_mut(), page, sys::PROT_NONE, sys::MAP_PRIVATE | sys::MAP_ANON, -1, 0) }?;
+//! // SAFETY: the page is this program's alone, and nobody uses it behind `munmap`.
+//! unsafe {
+//!     sys::mprotect(memory, page, sys::PROT_READ | sys::PROT_WRITE)?;
+//!     memory.write(1);
+//!     sys::madvise(memory, page, sys::MADV_DONTNEED)?;
+//!     sys::munmap(memory, page)?;
+//! }
+//! let limit: Rlimit = sys::getrlimit(sys::RLIMIT_STACK)?;
+//! sys::setrlimit(sys::RLIMIT_STACK, Rlimit { soft: Some(4 << 20), ..limit })?;
+//! let now = || sys::clock_gettime(sys::CLOCK_MONOTONIC).map(|time| (time.seconds, time.nanoseconds));
+//! let before = now()?;
+//! sys::nanosleep(Timespec { seconds: 0, nanoseconds: 1_000_000 })?;
+//! sys::sched_yield();
+//! assert!(now()? > before);
+//! # Ok::<(), sys::Errno>(())
+//! ```
+//!
+//! Processes and signals:
+//!
+//! ```
+//! use core::ptr::null;
+//! use core::sync::atomic::{AtomicI32, Ordering};
+//! use rt0::sys::{self, SigAction, SigInfo, WaitStatus};
+//!
+//! // SAFETY: the copy takes no lock: it makes system calls alone.
+//! let child = match unsafe { sys::fork() }? {
+//!     0 => {
+//!         let arguments = [c"true".as_ptr().cast(), null()];
+//!         // SAFETY: a null pointer ends each array.
+//!         unsafe { sys::execve(c"/bin/true", arguments.as_ptr(), &null()) };
+//!         sys::exit(127) // there is none
+//!     }
+//!     child => child,
+//! };
+//! let (ended, status): (i32, WaitStatus) = sys::wait4(child, 0)?;
+//! assert!(ended == child && status.exited() == Some(status.raw() >> 8) && status.signaled() == None);
+//!
+//! static CAUGHT: AtomicI32 = AtomicI32::new(0);
+//! unsafe extern "C" fn handler(signal: i32, info: *const SigInfo, _context: *mut ()) {
+//!     // SAFETY: the kernel has written it.
+//!     CAUGHT.store(signal + unsafe { (*info).code }, Ordering::Relaxed);
+//! }
+//! // SAFETY: the handler reads what the kernel has written, and stores to an atomic.
+//! unsafe { sys::sigaction(sys::SIGUSR1, &SigAction::handler(handler, 0)) }?;
+//! sys::kill(sys::getpid(), sys::SIGUSR1)?;
+//! assert_eq!(CAUGHT.load(Ordering::Relaxed), sys::SIGUSR1); // its code is SI_USER, 0
+//! for action in [SigAction::ignore(), SigAction::default_action()] {
+//!     // SAFETY: nothing is called.
+//!     unsafe { sys::sigaction(sys::SIGUSR1, &action) }?;
+//! }
+//! // A call that has no function here; its arguments are words or pointers:
+//! use rt0::sys::{Arg, Errno, nr};
+//! // SAFETY: the number is that of `getpid`, which takes nothing.
+//! assert_eq!(unsafe { sys::syscall(nr::GETPID, [Arg::from(0usize); 0]) }, Ok(sys::getpid() as usize));
+//! assert_eq!(sys::close(-1).map_err(Errno::raw), Err(9));
+//! # Ok::<(), sys::Errno>(())
+//! ```
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -30,6 +124,10 @@ pub use files::*;
 pub const PORT: &str = Current::NAME;
 
 /// Ends the process, all its threads, with `status & 0xff`.
+///
+/// ```no_run
+/// rt0::sys::exit(3)
+/// ```
 #[cold]
 #[inline(never)] // once in a small program, and no slower
 pub fn exit(status: i32) -> ! {
@@ -305,6 +403,13 @@ pub fn clock_gettime(clock: i32) -> Result<Timespec, Errno> {
 }
 
 /// Restarts the machine or turns it off (`REBOOT_*`) without writing caches to disk. It returns only if that fails.
+///
+/// ```no_run
+/// use rt0::sys;
+///
+/// let errno = sys::reboot(sys::REBOOT_POWER_OFF);
+/// rt0::eprintln!("the machine stays on: {errno}");
+/// ```
 ///
 /// # Errors
 ///

@@ -7,6 +7,27 @@
 //! In a program that rt0 started each thread has the program's thread-local variables (C's `_Thread_local`, Rust's
 //! `#[thread_local]`) as they are at first, at the high end of its stack (`thread/template.rs`). In any other program the
 //! thread pointer is not rt0's business: see [`start`].
+//!
+//! ```no_run
+//! # fn in_a_program_that_rt0_started() -> Result<(), rt0::sys::Errno> {
+//! use rt0::thread::{self, Current, Stack, Thread};
+//!
+//! fn work(argument: *mut ()) {
+//!     let current: Current = thread::current().expect("rt0 started this thread");
+//!     current.set_local(argument);
+//!     assert!(thread::id() == Some(current.id()) && current.local() == argument);
+//!     rt0::println!("{} bytes of {} are left", current.stack_left(), current.stack().len());
+//! }
+//!
+//! let stack = Stack::new(64 << 10)?;
+//! assert!(stack.len() >= 64 << 10);
+//! // SAFETY: the stack is the thread's until it is joined, and `work` may be called there with any argument.
+//! let thread: Thread = unsafe { thread::start(stack.into_raw(), work, core::ptr::null_mut()) }?;
+//! // SAFETY: it came from `into_raw`, and the thread has ended.
+//! drop(unsafe { Stack::from_raw(thread.join()) });
+//! # Ok(())
+//! # }
+//! ```
 
 mod control;
 mod stack;
@@ -137,6 +158,11 @@ pub unsafe fn start(stack: NonNull<[u8]>, entry: fn(*mut ()), argument: *mut ())
 /// Says that the process may have more than one thread from now on: what [`start`] does, for a program that makes its
 /// threads otherwise (`clone` or `thr_new` by [`sys::syscall`](crate::sys::syscall)). A program that rt0 did not
 /// start need not call it.
+///
+/// ```
+/// rt0::thread::assume_threads();
+/// // From here on a heap's lock keeps out threads that rt0 did not start, too.
+/// ```
 pub fn assume_threads() {
     lock::expect_threads(false);
 }

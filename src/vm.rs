@@ -35,6 +35,33 @@ use crate::sys::{self, Errno, MADV_RESET, MAP_RESERVE, PROT_NONE, PROT_READ, PRO
 /// What is in the range is reached by pointers that come from [`base`](Extent::base); whoever makes a reference
 /// from one, which takes `unsafe`, sees to it that neither [`reset`](Extent::reset) nor `release` is called before
 /// the reference's end.
+///
+/// ```
+/// use rt0::vm::{self, Extent};
+///
+/// let page = rt0::page_size();
+/// let extent: Extent = vm::reserve(4 * page)?;
+/// assert!(extent.len() == 4 * page && !extent.is_empty() && extent.contains(extent.base().addr().get()));
+/// let (first, mut rest) = extent.split(page);
+/// first.commit(0..page).expect("a page");
+/// rest.commit(page..2 * page).expect("a page");
+/// rest.reset(0..3 * page);
+/// // Across a foreign interface it is an address and a length, and its pages have functions of their own.
+/// let (base, len) = first.into_raw();
+/// // SAFETY: the page is the extent's, which is nobody else's; nothing in it is needed.
+/// let first = unsafe {
+///     vm::commit(base, len).expect("it is committed");
+///     vm::populate(base, len);
+///     vm::prefer_huge(base, len);
+///     vm::reset(base, len);
+///     Extent::from_raw(base, len)
+/// };
+/// first.release().expect("the kernel takes it back");
+/// let (base, len) = rest.into_raw();
+/// // SAFETY: as it came, and nobody uses it any more.
+/// unsafe { vm::release(base, len) }.expect("the kernel takes it back");
+/// # Ok::<(), vm::ReserveError>(())
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "dropping an extent keeps it reserved for ever"]
 pub struct Extent {
@@ -279,6 +306,19 @@ impl Attempts {
 /// In the common case the kernel is asked once. Only when it refuses is the size searched for, by halving the
 /// interval. Then all that there is would be taken, and `keep` says how much of it is not: it is told the largest
 /// size that was granted and answers a number of bytes.
+///
+/// ```
+/// use rt0::vm::{Attempts, ReserveError, reserve_largest};
+///
+/// // As much as there is up to 1 GiB; where the kernel grants less, a quarter of that is left to others.
+/// let (extent, attempts): (_, Attempts) = reserve_largest(1 << 20, 1 << 30, |found| found / 4);
+/// assert!(attempts.tries >= 1);
+/// match extent {
+///     Ok(extent) => assert!(extent.len() <= 1 << 30),
+///     Err(error @ ReserveError::Kernel(_)) => panic!("{}", error.errno().unwrap()),
+///     Err(error) => panic!("{error:?}"),
+/// }
+/// ```
 ///
 /// # Errors
 ///

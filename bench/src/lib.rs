@@ -5,6 +5,7 @@ pub mod arena;
 mod measure;
 pub mod peers;
 pub mod programs;
+pub mod scaling;
 pub mod threads;
 pub mod trace;
 pub mod work;
@@ -51,13 +52,16 @@ impl Cost {
 
 /// The `main` of an allocator's program: `PROGRAM WORKLOAD`, a workload being a
 /// name of [`work::WORKLOADS`] or the path of a trace; or `PROGRAM worst PATTERN`,
-/// a name of [`worst::patterns`]; or `PROGRAM threads WORKLOAD NUMBER`. `trim` makes the allocator give back what it can.
+/// a name of [`worst::patterns`]; or `PROGRAM threads WORKLOAD NUMBER`; or `PROGRAM scaling LIVE-BLOCKS`. `trim` makes the allocator give back what it can.
 pub fn main(trim: fn()) -> Result<()> {
-    const USAGE: &str = "usage: PROGRAM WORKLOAD|TRACE-FILE [TIMES|count], PROGRAM worst PATTERN [timed], or PROGRAM threads \
-        WORKLOAD NUMBER";
+    const USAGE: &str = "usage: PROGRAM WORKLOAD|TRACE-FILE [TIMES|count], PROGRAM worst PATTERN [timed], PROGRAM threads \
+        WORKLOAD NUMBER, or PROGRAM scaling LIVE-BLOCKS";
     let name = std::env::args().nth(1).context(USAGE)?;
     if name == "threads" {
         return threads::measured(std::env::args().skip(2));
+    }
+    if name == "scaling" {
+        return scaling::measured(std::env::args().nth(2).context(USAGE)?.parse()?);
     }
     if name == "worst" {
         let pattern = std::env::args().nth(2).context(USAGE)?;

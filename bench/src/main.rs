@@ -21,8 +21,8 @@ usage: rt0-bench [--rounds=N] [--only=WORKLOAD,...] [--allocators=NAME,...] [--i
 
 /// The allocators, in the order of the table. `mimalloc` is version 3.
 const ALLOCATORS: &[&str] = &[
-    "rt0",
     "rt0-lock",
+    "rt0",
     "rt0-huge",
     "rt0-4k",
     "mimalloc",
@@ -141,28 +141,97 @@ fn run(options: &Options) -> Result<()> {
     println!("CPU time, {MEASURE} 3 = 1.00 (medians of {} rounds)", options.rounds);
     table(&names, &allocators, true, ratios);
     println!("\nPeak resident set over peak live bytes, where those are a mebibyte or more");
-    table(&names, &allocators, true, |w, a| {
+    let peak = |w: usize, a: usize| {
         let costs = costs.get(&(w, a))?;
         (costs[0].peak_live >> 20 > 0)
             .then(|| median(costs.iter().map(|c| c.peak_rss as f64 / c.peak_live as f64).collect()))
-    });
+    };
+    table(&names, &allocators, true, peak);
     println!("\nResident at the end over live bytes");
-    table(&names, &allocators, false, |w, a| {
+    let end = |w: usize, a: usize| {
         let costs = costs.get(&(w, a))?;
         (costs[0].live > 0).then(|| median(costs.iter().map(|c| c.end_rss as f64 / c.live as f64).collect()))
-    });
+    };
+    table(&names, &allocators, false, end);
     println!("\nPage faults, thousands");
     table(&names, &allocators, false, |w, a| {
         Some(median(costs.get(&(w, a))?.iter().map(|c| c.faults as f64 / 1000.0).collect()))
     });
+    let first_trace = names.iter().take_while(|name| WORKLOADS.iter().any(|w| w.0 == **name)).count();
+    let mut counts: HashMap<(usize, usize), f64> = HashMap::new();
     if options.instructions {
-        println!("\nInstructions per call on the traces, without the replay's own");
-        let traces: Vec<_> = traces.iter().filter(|t| wanted(&t.0)).collect();
-        let names: Vec<&str> = traces.iter().map(|t| t.0.as_str()).collect();
         // snmalloc reserves more address space than valgrind can give.
-        table(&names, &allocators, true, |w, a| count(&programs[allocators[a]], &traces[w].1));
+        for (w, workload) in workloads.iter().enumerate().skip(first_trace) {
+            for (a, name) in allocators.iter().enumerate() {
+                if let Some(count) = count(&programs[name], Path::new(&workload.1)) {
+                    counts.insert((w, a), count);
+                }
+            }
+        }
+        println!("\nInstructions per call on the traces, without the replay's own");
+        table(&names, &allocators, true, |w, a| counts.get(&(w, a)).copied());
+    }
+    if options.only.is_none() {
+        let all: Vec<usize> = (0..names.len()).collect();
+        let traces = &all[first_trace..];
+        // A mean over what all others have too: with one missing there is none. `peak` is nobody's in a small workload.
+        let measured = |w: &usize, cell: &dyn Fn(usize, usize) -> Option<f64>| cell(*w, measure).is_some();
+        let mean = |over: &[usize], cell: &dyn Fn(usize, usize) -> Option<f64>, a: usize| {
+            let over: Vec<usize> = over.iter().copied().filter(|w| measured(w, cell)).collect();
+            let logarithms: Option<Vec<f64>> = over.iter().map(|w| Some(cell(*w, a)?.ln())).collect();
+            logarithms.filter(|all| !all.is_empty()).map(|all| (all.iter().sum::<f64>() / all.len() as f64).exp())
+        };
+        let counted = |w: usize, a: usize| counts.get(&(w, a)).copied();
+        let large = all.iter().filter(|w| measured(w, &peak)).count();
+        let fragmented = names.iter().position(|name| *name == "fragmentation");
+        markdown(
+            &[
+                (&format!("CPU time, geometric mean of {} workloads", all.len()), &|a| mean(&all, &ratios, a)),
+                (&format!("peak resident over live, {large} workloads"), &|a| mean(&all, &peak, a)),
+                (&format!("the same, {} traces", traces.len()), &|a| mean(traces, &peak, a)),
+                ("the same after a long fragmenting run", &|a| end(fragmented?, a)),
+                (&format!("instructions per call, {} traces", traces.len()), &|a| mean(traces, &counted, a)),
+            ],
+            &allocators,
+        );
     }
     Ok(())
+}
+
+/// A row of a table: its name, and the cell for each allocator.
+type Row<'a> = (&'a str, &'a dyn Fn(usize) -> Option<f64>);
+
+/// The tables of `docs/benchmarks.md`, from a whole run: `tools/figures` finds the rows there by their names.
+fn markdown(rows: &[Row<'_>], allocators: &[&str]) {
+    println!("\n| | {} |", allocators.iter().map(|name| title(name)).collect::<Vec<_>>().join(" | "));
+    println!("|---|{}", "---|".repeat(allocators.len()));
+    for (name, cell) in rows {
+        if (0..allocators.len()).all(|a| cell(a).is_none()) {
+            continue; // not measured
+        }
+        print!("| {name} |");
+        for a in 0..allocators.len() {
+            match cell(a) {
+                Some(value) if value >= 100.0 => print!(" {value:.0} |"),
+                Some(value) if name.starts_with("instructions") => print!(" {value:.1} |"),
+                Some(value) => print!(" {value:.2} |"),
+                None => print!(" |"),
+            }
+        }
+        println!();
+    }
+}
+
+/// What the tables call an allocator.
+fn title(name: &str) -> &str {
+    match name {
+        "rt0-lock" => "rt0, locked",
+        "rt0-huge" => "rt0, huge from 0",
+        "rt0-4k" => "rt0, never huge",
+        "mimalloc" => "mimalloc 3",
+        "mimalloc2" => "mimalloc 2",
+        name => name,
+    }
 }
 
 /// Records the traces that are not there yet, and says where all of them are.

@@ -47,6 +47,72 @@
 //!
 //! From [`HUGE_FROM`] bytes in use on, new pages come as huge ones where the
 //! kernel has them.
+//!
+//! As a plain value, and on memory of its owner's:
+//!
+//! ```
+//! use core::{alloc::Layout, ptr::NonNull};
+//! use rt0::arena;
+//! use rt0::heap::{Class, Extent, Fault, Heap, Memory, Refusal, Stats, SystemMemory, block_len, class_len, class_of};
+//! use rt0::lock::Lock;
+//! use rt0::vm;
+//!
+//! /// Each extent is a reservation of its own.
+//! struct Apart;
+//!
+//! // SAFETY: `vm` hands out what is nobody else's; the kernel's new pages are zero; nothing here allocates or unwinds.
+//! unsafe impl Memory for Apart {
+//!     fn page_size(&self) -> usize {
+//!         rt0::page_size()
+//!     }
+//!     fn reserve(&mut self, min: usize, want: usize) -> Option<Extent> {
+//!         vm::reserve(want).or_else(|_| vm::reserve(min)).ok()
+//!     }
+//!     unsafe fn commit(&mut self, at: NonNull<u8>, len: usize) -> bool {
+//!         // SAFETY: the pages lie in an extent of this one's, which is the heap's.
+//!         unsafe { vm::commit(at, len) }.is_ok()
+//!     }
+//!     unsafe fn reset(&mut self, at: NonNull<u8>, len: usize) {
+//!         // SAFETY: the same, and nobody needs what they hold.
+//!         unsafe { vm::reset(at, len) }
+//!     }
+//!     fn release(&mut self, extent: Extent) {
+//!         let _ = extent.release();
+//!     }
+//!     fn note_refusal(&mut self, refusal: Refusal) {
+//!         rt0::eprintln!("no room for {} bytes", refusal.asked);
+//!     }
+//! }
+//!
+//! let heap: Heap<Lock, Apart> = Heap::from_parts(Lock::new(), Apart);
+//! let layout = Layout::new::<[u64; 10]>();
+//! let block = heap.allocate(layout).expect("there is room");
+//! let zeroed = heap.allocate_zeroed(layout).expect("there is room");
+//! // SAFETY: both blocks are of this heap with this layout, and nobody uses them any more when they are freed.
+//! unsafe {
+//!     assert_eq!(zeroed.cast::<u64>().read(), 0);
+//!     let longer = heap.reallocate(block, layout, 4000).expect("there is room");
+//!     heap.deallocate(longer, Layout::from_size_align(4000, layout.align()).unwrap());
+//!     heap.deallocate(zeroed, layout);
+//! }
+//! heap.set_purge_threshold(1 << 20); // bytes that may stay resident without use
+//! heap.set_huge_from(usize::MAX); // never huge pages
+//! heap.trim();
+//! let checked: Result<(), Fault> = heap.check();
+//! checked.expect("the heap is whole");
+//! let stats: Stats = heap.stats();
+//! let class: Class = stats.classes()[class_of(80)];
+//! assert_eq!((stats.live, class.live), (0, 0));
+//! assert!(block_len(80) == class_len(class_of(80)) && block_len(80) >= 80);
+//!
+//! // The kernel's memory with a cap and an allowance; within an arena; without a lock, for one thread.
+//! let capped = Heap::on(SystemMemory::new().cap(8 << 20).allowance(1 << 20));
+//! capped.reserve().expect("8 MiB fit");
+//! let arena = arena::mallocinit(&arena::Options::new().cap(1 << 20).bitmap(false)).expect("1 MiB fits");
+//! // SAFETY: this function alone uses both.
+//! let (within, own) = unsafe { (Heap::unlocked_on(SystemMemory::in_arena(arena)), Heap::new_unlocked()) };
+//! assert!(within.allocate(layout).is_some() && own.allocate(layout).is_some());
+//! ```
 
 mod backend;
 mod bins;

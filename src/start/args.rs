@@ -5,6 +5,25 @@ use core::ffi::{CStr, c_char};
 use crate::os::initial_stack::InitialStack;
 
 /// The arguments of a process, with its environment and auxiliary vector, where the kernel put them.
+///
+/// ```no_run
+/// # fn in_a_program_that_rt0_started() {
+/// use rt0::{Args, Strings, start};
+///
+/// let args: Args = rt0::args();
+/// assert!(args.len() >= 1 && args.get(args.len()).is_none());
+/// let words: Strings = args.iter();
+/// assert_eq!(words.count(), args.len());
+/// assert_eq!(rt0::env("PATH").is_some(), args.env().any(|line| line.to_bytes().starts_with(b"PATH=")));
+/// assert_eq!(args.auxv(rt0::AT_PAGESZ), Some(rt0::page_size()));
+/// // As the kernel laid them out, for C: `argv` ends with a null pointer, and `envp` begins behind it.
+/// // SAFETY: the arrays lie on the initial stack, `argv` with `argc` below it.
+/// unsafe {
+///     assert_eq!(args.envp(), args.argv().add(args.len() + 1));
+///     assert_eq!(Args::from_initial_stack(args.argv().cast::<usize>().sub(1)).len(), start::args().len());
+/// }
+/// # }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Args(InitialStack);
 

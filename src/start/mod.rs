@@ -1,4 +1,36 @@
 //! From the kernel's hand-over to `main`, and from `main` to the exit.
+//!
+//! A program, with all that [`entry!`](crate::entry) takes. It has `#![no_std]` at its top too, and the panic handler of its
+//! own that `panic_handler = none` is for.
+//!
+//! ```no_run
+//! #![no_main]
+//!
+//! use rt0::arena::{Arena, Options};
+//! use rt0::start::{Main, MainWithArena, Termination};
+//!
+//! static HEAP: rt0::Heap = rt0::Heap::new();
+//!
+//! rt0::entry!(main, arena = options, heap = HEAP, faults = rt0::fault::report, panic_handler = none);
+//!
+//! fn options(_: rt0::Args) -> Options {
+//!     Options::new().cap(1 << 20)
+//! }
+//!
+//! fn main(_: rt0::Args, arena: Arena) -> i32 {
+//!     rt0::println!("{} bytes", arena.extent().len());
+//!     // What `main` may be, and what it may return, these traits say; `run` and `status` are what `entry!` makes of them.
+//!     let _status = (|| 0).run(rt0::args());
+//!     let _: fn(fn(rt0::Args, Arena) -> i32, rt0::Args, Arena) -> i32 = MainWithArena::run;
+//!     ().status()
+//! }
+//!
+//! // #[panic_handler]
+//! fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+//!     rt0::eprint!("this program is sorry: ");
+//!     rt0::start::panic(info)
+//! }
+//! ```
 
 use core::fmt::Write;
 
@@ -23,10 +55,13 @@ pub use relocate::Image;
 
 /// Makes the program: `_start`, which calls the function given, and a panic handler.
 ///
-/// ```ignore
-/// #![no_std]
-/// #![no_main]
+/// ```no_run
+/// #![no_main] // and #![no_std]
+/// # rt0::entry!(main, panic_handler = none);
+/// # macro_rules! shown { ($($program:tt)*) => {}; }
+/// # shown! {
 /// rt0::entry!(main);
+/// # }
 ///
 /// fn main(args: rt0::Args) -> i32 {
 ///     rt0::println!("hello, {}", args.len());

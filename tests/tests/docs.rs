@@ -1,5 +1,5 @@
-//! What README and the pages under docs/ say is so: links lead to files of the tree, and each command in a block is run,
-//! here or by the test that the table names.
+//! What README and the pages under docs/ say is so: links lead to files of the tree, figures are those of the benchmark,
+//! pictures those of a run. `follow.rs` runs their commands.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,68 +7,12 @@ use std::process::Command;
 
 use rt0_tests::run::make::root;
 
-/// A command that is not run here, and what runs it, or why nothing does.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("make run", "the table of `limits-table`, which `make test` makes for each port: 3 minutes"),
-    ("make run PORT=linux_386", "the same, for one port"),
-    ("make test", "this is part of it"),
-    ("make new NAME=../hello", "tests/tests/template.rs"),
-    ("cd ../hello", "tests/tests/template.rs"),
-    ("cargo run -- some words", "tests/tests/template.rs"),
-    ("cd targets", "tests/tests/template.rs"),
-    (
-        "cargo +nightly run --release --target linux_arm.json -- some words",
-        "tests/tests/template.rs, with this toolchain",
-    ),
-    (
-        "cargo +nightly build --release --target x86_64-unknown-linux-none",
-        "tests/tests/template.rs, with this toolchain",
-    ),
-    ("cargo add rt0", "it takes the registry; tests/tests/template.rs uses the package's files"),
-    ("gdb --args target/debug/hello some words", "tests/tests/debugger.rs"),
-];
-
 fn pages() -> Vec<PathBuf> {
     let of = |folder: &Path| -> Vec<PathBuf> {
         let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         files.filter(|file| file.extension().is_some_and(|it| it == "md")).collect()
     };
     [of(root()), of(&root().join("docs"))].concat()
-}
-
-/// The commands in a page's blocks: all lines of a `sh` block, and those after `$ ` of any other, with what follows them.
-fn commands(text: &str) -> Vec<(String, Vec<String>)> {
-    let mut found: Vec<(String, Vec<String>)> = Vec::new();
-    let mut block = None;
-    let mut shows = false;
-    for line in text.lines() {
-        let line = line.trim();
-        if let Some(kind) = line.strip_prefix("```") {
-            block = if block.is_none() { Some(kind.to_string()) } else { None };
-            shows = false;
-            continue;
-        }
-        let Some(kind) = &block else { continue };
-        let bare = |line: &str| line.split("  #").next().unwrap_or_default().trim().to_string();
-        match line.strip_prefix("$ ") {
-            Some(command) => {
-                found.push((bare(command), Vec::new()));
-                shows = true;
-            }
-            None if kind == "sh" => {
-                let command = bare(line);
-                if !command.is_empty() && !command.starts_with('#') {
-                    found.push((command, Vec::new()));
-                }
-            }
-            None => {
-                if let Some((_, output)) = found.last_mut().filter(|_| shows) {
-                    output.push(line.to_string());
-                }
-            }
-        }
-    }
-    found
 }
 
 /// Text whose numbers do not count: they are this machine's, or this compiler's.
@@ -79,50 +23,6 @@ fn without_numbers(text: &str) -> String {
         shape.push('#');
     }
     shape.trim_end_matches('#').into()
-}
-
-#[test]
-fn each_command_of_the_readme_is_run() {
-    let text = fs::read_to_string(root().join("README.md")).unwrap();
-    let commands = commands(&text);
-    assert!(commands.len() > 8, "{commands:?}");
-    let text = fs::read_to_string(root().join("docs/debugging.md")).unwrap();
-    for (command, shown) in commands.into_iter().chain(self::commands(&text)) {
-        if ELSEWHERE.iter().any(|(known, _)| *known == command) {
-            continue;
-        }
-        let programs = root().join("dist/linux_amd64/bin");
-        let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
-        let output = Command::new("sh").args(["-c", &command]).env("PATH", path).current_dir(root()).output().unwrap();
-        let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        assert!(!shown.is_empty(), "{command}: it is not in the table, and shows no output; it prints {printed:?}");
-        let (expected, printed) = (without_numbers(&shown.join("\n")), without_numbers(printed.trim_end()));
-        assert_eq!(printed, expected, "{command}");
-    }
-}
-
-/// The commands of the page for C make a program of the smallest source, which says hello.
-#[test]
-fn each_command_of_the_page_for_c_is_run() {
-    let text = fs::read_to_string(root().join("docs/c.md")).unwrap();
-    let mut run = 0;
-    for (command, _) in commands(&text) {
-        // Ports other than this machine's, with arguments left out: `tests/tests/c_library.rs` and `guests.rs` run those.
-        if !command.starts_with("cc ") {
-            let known = ["clang-22 ", "make guests ", "-Dmain=guest_main ", "examples/guests/"];
-            assert!(known.iter().any(|known| command.starts_with(known)), "what runs {command:?}?");
-            continue;
-        }
-        let folder = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(root().join("dist"), folder.path().join("dist")).unwrap();
-        fs::copy(root().join("tests/c/hello.c"), folder.path().join("program.c")).unwrap();
-        let output =
-            Command::new("sh").args(["-c", &format!("{command} && ./a.out")]).current_dir(folder.path()).output();
-        let output = output.unwrap();
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "hello, world\n", "{command}: {output:?}");
-        run += 1;
-    }
-    assert_eq!(run, 4, "each way to link has a command");
 }
 
 /// The values of a row of a table, by the names of their columns.
@@ -165,6 +65,58 @@ fn the_picture_is_that_of_a_run() {
     assert!(drawn.status.success(), "{}", String::from_utf8_lossy(&drawn.stderr));
     let kept = fs::read_to_string(root().join("docs/address-space.svg")).unwrap();
     assert_eq!(without_numbers(&String::from_utf8(drawn.stdout).unwrap()), without_numbers(&kept), "`make picture`");
+}
+
+/// The charts are those of the tables, and a new figure of the benchmark reaches page, README and chart.
+#[test]
+fn charts_are_those_of_the_tables() {
+    let scratch = tempfile::tempdir().unwrap();
+    let run = |tool: &str, words: &[&Path]| {
+        let status = Command::new(root().join("tools").join(tool)).args(words).status().unwrap();
+        assert!(status.success(), "tools/{tool}: {status}");
+    };
+    let read = |path: PathBuf| fs::read_to_string(path).unwrap();
+    let (page, front) = (scratch.path().join("benchmarks.md"), scratch.path().join("README.md"));
+    fs::copy(root().join("docs/benchmarks.md"), &page).unwrap();
+    fs::copy(root().join("README.md"), &front).unwrap();
+    run("charts", &[&page, scratch.path()]);
+    for chart in ["cpu-time.svg", "growth.svg"] {
+        assert!(read(scratch.path().join(chart)) == read(root().join("docs").join(chart)), "{chart}: `make charts`");
+    }
+    // What the page says itself changes nothing.
+    run("figures", &[&root().join("docs/benchmarks.md"), &page, &front]);
+    assert!(
+        read(page.clone()) == read(root().join("docs/benchmarks.md"))
+            && read(front.clone()) == read(root().join("README.md"))
+    );
+    let output = scratch.path().join("bench.txt");
+    fs::write(
+        &output,
+        "CPU time\n\n| | rt0 | glibc |\n|---|---|---|\n| CPU time, geometric mean of 15 workloads | 9.87 | |\n\
+        \n| | glibc |\n|---|---|\n| 10,000 live blocks, ns a call | 987 |\n",
+    )
+    .unwrap();
+    run("figures", &[&output, &page, &front]);
+    run("charts", &[&page, scratch.path()]);
+    for (file, times) in [("benchmarks.md", 1), ("README.md", 1), ("cpu-time.svg", 1)] {
+        assert_eq!(read(scratch.path().join(file)).matches("9.87").count(), times, "{file}");
+    }
+    assert_eq!(read(page).matches("| 987 |").count(), 1);
+    assert_ne!(read(scratch.path().join("growth.svg")), read(root().join("docs/growth.svg")));
+}
+
+/// The targets without a port that the page lists are those that `make others` checks.
+#[test]
+fn the_targets_that_are_checked_are_listed() {
+    let make = fs::read_to_string(root().join("Makefile")).unwrap();
+    let list = make.split("OTHERS := ").nth(1).and_then(|rest| rest.split("others:").next()).unwrap();
+    let page = fs::read_to_string(root().join("docs/proof.md")).unwrap();
+    let section = page.split("## Systems without a port").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let items = section.lines().filter(|line| line.starts_with("- "));
+    let words = items.flat_map(|line| line.split('`').skip(1).step_by(2));
+    let listed: Vec<&str> = words.collect();
+    let checked: Vec<&str> = list.split_whitespace().filter(|word| *word != "\\").collect();
+    assert_eq!(listed, checked);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use rt0::arena::{self, Cap, CapSource, DecidedBy, Options};
 use rt0_tests::port::{Port, chosen};
 use rt0_tests::run::job::{End, Job};
 use rt0_tests::run::machine::{Machine, default_dist, patience};
+use rt0_tests::run::qemu::linux::Kernel;
 
 const MIB: u64 = 1 << 20;
 
@@ -97,6 +98,20 @@ fn a_control_groups_limit_is_found() {
         program.arg(&group.0).arg(port.program(&default_dist(), "limits"));
         let (by, size) = decided(&mut program);
         assert!(by == "cgroup" && size <= 40 * MIB && size > 36 * MIB, "{port}: {by} {size}");
+    }
+}
+
+/// Version 2, on kernels that have nothing else mounted: the limit is that of the group above the program's own.
+#[test]
+fn a_limit_of_version_2_is_found() {
+    for kernel in [Kernel::Amd64, Kernel::Armhf] {
+        let machine = Machine::Linux(kernel);
+        // A machine's programs share its control groups: one port each.
+        let Some(port) = chosen(&machine.ports()[..1]).pop() else { continue };
+        let job = Job::new("cgroup", port.program(&default_dist(), "probe"), &["cgroup", "41943040"]);
+        let outcome = machine.run(&default_dist(), &[job], patience(), &mut |_| ()).unwrap().remove(0);
+        let expected = "max: cgroup=None decided-by=none\nlimited: cgroup=Some(41943040) decided-by=cgroup\n";
+        assert_eq!((outcome.end, outcome.output.as_str()), (End::Exit(0), expected), "{port}");
     }
 }
 

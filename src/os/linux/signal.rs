@@ -107,6 +107,19 @@ pub unsafe fn sigaction(signal: i32, action: &SigAction) -> Result<(), Errno> {
 
 /// Makes `size` bytes at `low` the stack that handlers with [`SA_ONSTACK`] run on in the calling thread.
 ///
+/// ```
+/// use core::cell::UnsafeCell;
+///
+/// struct Stack(UnsafeCell<[u8; 16 << 10]>);
+/// // SAFETY: the kernel alone uses it.
+/// unsafe impl Sync for Stack {}
+/// static STACK: Stack = Stack(UnsafeCell::new([0; 16 << 10]));
+///
+/// // SAFETY: the static is there for ever, and for this thread alone.
+/// unsafe { rt0::sys::sigaltstack(STACK.0.get().cast(), 16 << 10) }?;
+/// # Ok::<(), rt0::sys::Errno>(())
+/// ```
+///
 /// # Errors
 ///
 /// `ENOMEM`: it is too short for the registers of this CPU; `EPERM`: the thread runs on such a stack.
