@@ -30,8 +30,8 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) qemu-user clang-22 lld-22 musl-tools sqlite3 qemu-system-x86 strace gdb makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help new run picture charts figures test sweep mutants sanitize tools bench bench-gc bench-worst bench-threads test-freebsd dist library header guests guests-hosted \
-	bench-guests tls layouts others pie lint clean
+.PHONY: help new run picture charts figures test sweep mutants sanitize tools bench bench-gc bench-worst bench-threads \
+	bench-programs test-freebsd dist library header guests guests-hosted bench-guests tls layouts others pie lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -43,10 +43,11 @@ help:
 	@echo '  make dist            dist/<port>/bin/<program> (3 minutes), for: $(PROGRAMS)'
 	@echo '  make library         dist/<port>/lib/librt0.a and dist/include/rt0.h, for C; make dist makes them too'
 	@echo '  make header          include/rt0.h anew, from c/src'
-	@echo '  make bench           heap, start and memory functions, measured beside others (40 minutes)'
+	@echo '  make bench           heap, start, memory functions and whole programs, measured beside others (50 minutes)'
 	@echo '  make bench-gc        the collector beside the Boehm collector, with what must hold (ten minutes)'
 	@echo '  make bench-worst     the patterns that hurt allocators, with the bounds that rt0 has to hold'
 	@echo '  make bench-threads   one, two and four threads on one heap, measured beside others (10 minutes)'
+	@echo '  make bench-programs  whole programs on rt0, glibc, musl and mimalloc (15 minutes the first time)'
 	@echo '  make guests          Lua and SQLite on rt0, without a C library: dist/<port>/guests/'
 	@echo '  make bench-guests    both measured beside glibc, musl and mimalloc'
 	@echo '  make sweep           every limit of the specification on every port (half an hour)'
@@ -71,8 +72,8 @@ endif
 
 # What can be made. A word that is none of these is refused before anything is installed or built.
 PLAIN := help clean tools header figures charts
-GOALS := $(PLAIN) new run picture test sweep mutants sanitize bench bench-gc bench-worst bench-threads test-freebsd dist library guests guests-hosted \
-	bench-guests tls layouts others pie lint guests-% dist-% library-% tls-% layouts-% pie-% warnings-% dist/%
+GOALS := $(PLAIN) new run picture test sweep mutants sanitize bench bench-gc bench-worst bench-threads bench-programs test-freebsd dist library guests guests-hosted \
+	bench-guests tls layouts others pie lint guests-% whole-% dist-% library-% tls-% layouts-% pie-% warnings-% dist/%
 unknown := $(filter-out $(GOALS),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(error there is no rule for $(unknown); `make help` says what there is)
@@ -127,7 +128,7 @@ library-%:
 
 # include/rt0.h, from the comments and signatures in c/src. A test says whether it is current.
 header:
-	@RT0_WRITE_HEADER=1 cargo test --quiet -p rt0-tests --test c_header
+	@RT0_WRITE_HEADER=1 cargo test --quiet -p rt0-tests --test c_header the_header_is_current
 
 include examples/guests/guests.mk
 
@@ -160,16 +161,19 @@ sweep: dist
 	@cargo build --quiet -p rt0-tests --bins
 	@target/debug/prove --whole $(if $(SEED),--seed=$(SEED)) $(PORT)
 
+WHOLE := rt0 glibc musl mimalloc
+
 # The first run builds the peers and records the traces. BENCH='--instructions' counts instructions too (valgrind).
 # The drivers are built without the peers, whose programs they build themselves, with flags of their own; `memory` is
 # among those.
 bench_cargo = cargo run --quiet --profile bench --package rt0-bench --no-default-features --target-dir target/bench
 # What it prints stays in target/bench.txt, for `make figures`.
-bench: dist-linux_amd64
+bench: dist-linux_amd64 $(WHOLE:%=whole-%)
 	@{ $(bench_cargo) --bin rt0-bench -- $(BENCH) && echo && \
 		$(bench_cargo) --bin scaling && echo && \
 		$(bench_cargo) --bin startup && echo && \
-		target/bench/release/memory; } | tee target/bench.new
+		target/bench/release/memory && echo && \
+		$(bench_cargo) --bin bench-programs; } | tee target/bench.new
 	@mv target/bench.new target/bench.txt
 
 # The tables of README and docs/benchmarks.md from the last `make bench`, and the charts from the page's tables.
@@ -193,6 +197,28 @@ bench-worst:
 # BENCH='--only=WORKLOAD,... --threads=N,... --rounds=N' picks.
 bench-threads:
 	@$(bench_cargo) --bin bench-threads -- $(BENCH)
+
+# Whole programs of other people's crates, target/whole/<memory>/<program>: all by the compiler of the ports, with the same
+# options. BENCH='--rounds=N --only=PROGRAM,... --instructions' picks.
+bench-programs: $(WHOLE:%=whole-%)
+	@$(bench_cargo) --bin bench-programs -- $(BENCH)
+
+whole_build = build --quiet --profile bench --package rt0-bench-whole --target-dir target/whole
+whole_copy = mkdir -p target/whole/$1 && cp $2/deflate $2/json $2/patterns $2/script target/whole/$1/
+
+whole-rt0:
+	@$(subst --release,,$(call port_cargo,linux_amd64,$(whole_build))) --features rt0
+	@$(call whole_copy,$(@:whole-%=%),target/whole/$(if $(STANDARD),$(STANDARD_linux_amd64),linux_amd64)/release)
+whole-glibc whole-mimalloc:
+	@$(PORT_CARGO) $(whole_build) --target x86_64-unknown-linux-gnu $(if $(filter %-mimalloc,$@),--features mimalloc)
+	@$(call whole_copy,$(@:whole-%=%),target/whole/x86_64-unknown-linux-gnu/release)
+# Distributions have no std for musl, so it is built here. Nothing unwinds, so that the library for it can be an empty one.
+whole-musl:
+	@$(if $(STANDARD),exit 0;) tools/install musl-tools && mkdir -p target/whole/empty && ar cr target/whole/empty/libunwind.a && \
+		RUSTFLAGS='-Lnative=target/whole/empty -Clink-self-contained=no -Crelocation-model=static' \
+		$(PORT_CARGO) $(whole_build) -Zbuild-std=std,panic_abort -Zbuild-std-features= --target x86_64-unknown-linux-musl \
+		--config 'target.x86_64-unknown-linux-musl.linker="musl-gcc"' && \
+		$(call whole_copy,$(@:whole-%=%),target/whole/x86_64-unknown-linux-musl/release)
 
 # What can be tested on the host, under AddressSanitizer (in rustup's toolchains for Linux) and under valgrind.
 SANITIZED := -p rt0 -p rt0-tests --lib --test fuzz --test heap

@@ -4,6 +4,7 @@
 pub mod arena;
 mod measure;
 pub mod peers;
+pub mod process;
 pub mod programs;
 pub mod scaling;
 pub mod threads;

@@ -218,9 +218,7 @@ fn hello_is_small_on_every_port_and_runs() {
         let program = folder.path().join(format!("hello-{port}"));
         cross(port, &["-Os", &by_script(port)], "hello.c", &program);
         let size = code_and_data(&program);
-        // FreeBSD's calls on 386 take their arguments on the stack: six pushes for each place that makes one.
-        let most = if port == Port::freebsd_386 { 1056 } else { 1024 };
-        assert!(size < most, "{port}: {size} bytes");
+        assert!(size < 1024, "{port}: {size} bytes");
         // The compiler's own script says nothing of the image, and what looks for it is there too.
         cross(port, &["-Os"], "hello.c", &program);
         let size = code_and_data(&program);

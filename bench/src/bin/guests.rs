@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use rt0_bench::process::{self, Spent};
 
 /// Rounds of the interleaved run, unless an argument says otherwise.
 const ROUNDS: usize = 7;
@@ -37,15 +38,6 @@ const SMALL: [(&str, &[&str], &str); 2] = [
     ("sqlite", &[":memory:", "create table t(a); insert into t values(1), (2); select sum(a) from t"], "3\n"),
 ];
 
-/// What a process cost.
-struct Cost {
-    /// User and system time, microseconds.
-    time: u64,
-    /// Peak of resident memory, KiB.
-    peak: u64,
-    output: Vec<u8>,
-}
-
 fn command(guest: &str, (_, program, preload): (&str, &str, Option<&str>)) -> Command {
     let mut command = Command::new(PathBuf::from(program.replace("GUEST", guest)));
     if let Some(library) = preload {
@@ -54,13 +46,13 @@ fn command(guest: &str, (_, program, preload): (&str, &str, Option<&str>)) -> Co
     command
 }
 
-/// Runs a process to its end.
-fn run(mut command: Command, input: Option<&str>, limit: Option<u64>) -> Result<Option<Cost>> {
+/// Runs a process to its end, under a limit of its address space.
+fn run(mut command: Command, input: Option<&str>, limit: Option<u64>) -> Result<Option<Spent>> {
     let input = match input {
         Some(file) => Stdio::from(std::fs::File::open(file).with_context(|| file.to_string())?),
         None => Stdio::null(),
     };
-    command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.stdin(input).stderr(Stdio::null());
     if let Some(bytes) = limit {
         // SAFETY: setrlimit may be called between fork and exec.
         unsafe {
@@ -74,21 +66,7 @@ fn run(mut command: Command, input: Option<&str>, limit: Option<u64>) -> Result<
             });
         }
     }
-    let Ok(mut child) = command.spawn() else { return Ok(None) };
-    let mut output = Vec::new();
-    if let Some(mut stdout) = child.stdout.take() {
-        std::io::Read::read_to_end(&mut stdout, &mut output)?;
-    }
-    let pid = i32::try_from(child.id())?;
-    let (mut status, mut usage) = (0, std::mem::MaybeUninit::<libc::rusage>::zeroed());
-    // SAFETY: wait4 writes both; the child has not been waited for.
-    let waited = unsafe { libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) };
-    ensure!(waited == pid, "wait4: {}", std::io::Error::last_os_error());
-    // SAFETY: zeroes are one, and wait4 has filled it.
-    let usage = unsafe { usage.assume_init() };
-    let micros = |time: libc::timeval| time.tv_sec as u64 * 1_000_000 + time.tv_usec as u64;
-    let cost = Cost { time: micros(usage.ru_utime) + micros(usage.ru_stime), peak: usage.ru_maxrss as u64, output };
-    Ok((status == 0).then_some(cost))
+    process::run(&mut command)
 }
 
 fn median(mut values: Vec<u64>) -> u64 {
@@ -101,7 +79,7 @@ fn main() -> Result<()> {
     println!("{:<14} {:<16} {:>9} {:>7} {:>9} {:>7}", "workload", "memory", "CPU ms", "/glibc", "peak KiB", "/glibc");
     let mut ratios = vec![0.0; VARIANTS.len()];
     for (guest, name, args, input) in WORKLOADS {
-        let mut costs: Vec<Vec<Cost>> = VARIANTS.iter().map(|_| Vec::new()).collect();
+        let mut costs: Vec<Vec<Spent>> = VARIANTS.iter().map(|_| Vec::new()).collect();
         for _ in 0..rounds {
             for (variant, costs) in VARIANTS.iter().zip(&mut costs) {
                 let mut command = command(guest, *variant);
