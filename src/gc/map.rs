@@ -54,7 +54,7 @@ pub(super) struct Block {
     pub(super) back: u32,
     /// While marking: the next block that holds objects which wait to be scanned, its number and 1; 0: in no list.
     pub(super) next: u32,
-    /// Granules that are in holes and belong to no cursor.
+    /// Granules in holes, of blocks that the allocator has not taken anything of; no more than those otherwise.
     pub(super) free: u16,
     /// Whether its memory was given back to the kernel, so that there is none to give back.
     pub(super) purged: bool,
@@ -331,58 +331,5 @@ impl Map {
             }
         };
         found.min(start.saturating_add(most))
-    }
-
-    /// The first hole of at least `len` bytes that begins at `from` or above, its start and its end; of a long one the first
-    /// `most` bytes. If that is behind more than `passes` holes that are shorter, or if there is none, the error says where
-    /// to go on: behind the first of those, or at the end.
-    pub(super) fn next_hole(
-        &self,
-        from: usize,
-        len: usize,
-        most: usize,
-        passes: usize,
-    ) -> Result<(usize, usize), usize> {
-        let mut at = from;
-        let (mut passed, mut next) = (0, self.end());
-        while at < self.end() {
-            let block_end = (at | (BLOCK - 1)) + 1;
-            // SAFETY: in the heap.
-            if unsafe { (*self.block(at)).free } == 0 {
-                at = block_end;
-                continue;
-            }
-            let mut mask = usize::MAX << shift(at);
-            at &= !(SPAN - 1);
-            while at < block_end {
-                // SAFETY: in the heap.
-                let word = unsafe { *self.word(at) };
-                let mut holes = word & !(word >> 3) & ONES & mask;
-                mask = usize::MAX;
-                while holes != 0 {
-                    let bit = holes.trailing_zeros() as usize;
-                    let start = at + bit / 4 * GRANULE;
-                    let above = word >> bit >> 4;
-                    let end = if above == 0 {
-                        self.next_edge(start, most)
-                    } else {
-                        start + (above.trailing_zeros() as usize / 4 + 1) * GRANULE
-                    };
-                    if end - start >= len {
-                        return Ok((start, end));
-                    }
-                    if passed == 0 {
-                        next = end;
-                    }
-                    passed += 1;
-                    if passed > passes {
-                        return Err(next);
-                    }
-                    holes &= holes - 1;
-                }
-                at += SPAN;
-            }
-        }
-        Err(self.end())
     }
 }

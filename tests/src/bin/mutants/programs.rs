@@ -792,6 +792,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
         seen_by: COLLECTOR,
     },
     Mutant {
+        name: "allocate: the shelves outlive a collection",
+        port: None,
+        file: "src/gc/alloc.rs",
+        edits: &[("        (self.shelves, self.filled) = ([0; SHELVES], 0);\n", "")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "allocate: the link to the next hole stays in an object",
+        port: None,
+        file: "src/gc/alloc.rs",
+        edits: &[("            self.fresh = self.fresh.max(at + len);\n", "")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
         name: "collect: handles are no roots",
         port: None,
         file: "src/gc/collector.rs",
