@@ -208,10 +208,10 @@ impl Map {
 
     /// The start of the object that `word`, any word, points into.
     ///
-    /// An address between granules is not rounded, here. The codes are shifted by one bit less for each two of its bytes (one
-    /// on 32-bit ports) beyond its granule's, the place that is found is as much lower, and the sum comes out even. The bits
-    /// of the next granule's code that are left above belong to no whole code: an address between granules comes of them, as
-    /// of the last byte of two in 64-bit words, and is looked at again.
+    /// The word is not rounded to its granule first. What it has beyond the granule's start makes the codes be shifted by
+    /// fewer bits, so that the place that is found is as much lower, and the sum comes out even, but for odd addresses on
+    /// 64-bit ports. Those, and bits of the next granule's code that are left at the top, lead to an address between
+    /// granules, and are looked at again.
     #[inline(always)]
     pub(super) fn find(&self, word: usize) -> Option<usize> {
         let below_last = self.below_last(word)?;
