@@ -219,5 +219,5 @@ cfg_if::cfg_if! {
     }
 }
 
-pub(crate) use gc::{kept_registers, prefetch, top_bit};
+pub(crate) use gc::{kept_registers, prefetch, top_bit_or};
 pub(crate) use port::Port as Current;

@@ -1,26 +1,29 @@
 //! Allocation: bumping through holes.
 //!
-//! A *cursor* owns a piece of a hole, which is zeroed, and gives out objects from it one behind the other, whatever their lengths: what is made
-//! together lies together, and dies together, so that long holes come of it. When the piece is used up, the next hole that
-//! is long enough follows, in the order of addresses; a long hole is taken in pieces that fit the cache.
+//! The *piece* is a part of a hole, which is zeroed, and gives out objects one behind the other, whatever their lengths: what
+//! is made together lies together, and dies together, so that long holes come of it. When an object does not fit, its place
+//! is the shortest hole on the *shelves* that is long enough, and if there is none, the next one in the order of addresses
+//! that is; of a long one a part that fits the cache. Of what is left of that place and of the piece the longer one is the
+//! piece from then on.
 //!
-//! A request that would make the first cursor pass over many short holes goes to the second one, and so do all that are not
-//! short. Large objects go where blocks are free from end to end, to the lowest place that is long enough.
+//! The shelves have the holes that were too short when the search came by, and what was left of pieces, by length. So each
+//! hole is looked at once between two collections, and none is passed over. The first word of a hole on a shelf leads to
+//! the next one there.
+//!
+//! Large objects go where blocks are free from end to end, to the lowest place that is long enough.
 
-use super::map::{BLOCK, BLOCK_GRANULES, EDGE, GRANULE, LARGE, Map, shift};
+use super::map::{BLOCK, BLOCK_GRANULES, EDGE, GRANULE, LARGE, Map, ONES, SPAN, shift};
 use super::space::{HUGE, Space};
-
-/// The longest objects of the first cursor, bytes.
-const SHORT: usize = 32 * GRANULE;
-const CURSORS: usize = 2;
-
-/// How many holes that are too short the first cursor passes over for one request.
-const PASSES: usize = 8;
 
 /// Classes of large objects, each twice as long as the one below, but for the last one, which has no end.
 const CLASSES: usize = 16;
 
-/// How much of a hole a cursor takes at once, bytes.
+/// Holes of fewer granules than this have a shelf for each length. Longer ones have four for each power of two, which are
+/// enough for all lengths below `LARGE` (of 32-bit ports, whose granules are shorter).
+const EXACT: usize = 32;
+const SHELVES: usize = EXACT + 4 * 6;
+
+/// How much of a hole becomes the piece at once, bytes.
 const PIECE: usize = 32 << 10;
 
 /// By how much the heap grows at least, bytes, and as a share of what it has.
@@ -31,26 +34,29 @@ const STEP_SHARE: usize = 8;
 /// resident too early then.
 const HUGE_FROM: usize = 4 * HUGE;
 
-#[derive(Clone, Copy)]
-struct Cursor {
-    /// Where the next object begins, and the end of the piece: the same address if there is none.
-    at: usize,
-    end: usize,
-    /// Where the search for the next hole begins.
-    scan: usize,
-}
-
-impl Cursor {
-    /// No piece, and a search from the heap's start; no address of the heap, since a collector may lie on a stack that is
-    /// scanned.
-    const NONE: Cursor = Cursor { at: 0, end: 0, scan: 0 };
+/// The shelf of a hole of `len` bytes, which is less than `LARGE`.
+fn shelf(len: usize) -> usize {
+    let granules = len / GRANULE;
+    if granules < EXACT {
+        return granules;
+    }
+    let log = granules.ilog2() as usize;
+    EXACT + (log - EXACT.ilog2() as usize) * 4 + (granules >> (log - 2)) % 4
 }
 
 /// The heap without roots and references.
 pub(super) struct Allocator {
     pub(super) map: Map,
     pub(super) space: Space,
-    cursors: [Cursor; CURSORS],
+    /// Where the next object begins, and the end of the piece: the same address if there is none.
+    at: usize,
+    end: usize,
+    /// Where the search for the next hole begins: all holes below are on shelves, or are the piece.
+    scan: usize,
+    /// The first hole of each shelf, and which shelves have one. Neither here nor above is an address of the heap while the
+    /// collector marks, since it may lie on a stack that is scanned.
+    shelves: [usize; SHELVES],
+    filled: u64,
     /// From here on memory is as the kernel gave it: zeroes.
     fresh: usize,
     /// For each class of large objects an address below which no run of free blocks begins that has room for its shortest.
@@ -69,7 +75,11 @@ impl Allocator {
         Allocator {
             map,
             space,
-            cursors: [Cursor::NONE; CURSORS],
+            at: 0,
+            end: 0,
+            scan: 0,
+            shelves: [0; SHELVES],
+            filled: 0,
             fresh: start,
             rovers: [0; CLASSES],
             limit: 0,
@@ -77,25 +87,14 @@ impl Allocator {
         }
     }
 
-    /// `len` bytes, whole granules, for an object of the code; zeroed. `None`: no hole is long enough.
+    /// `len` bytes, whole granules, for an object of the code; zeroed. `None`: the piece is too short.
     #[inline(always)]
     pub(super) fn allocate(&mut self, len: usize, code: usize) -> Option<usize> {
-        match len {
-            _ if len <= SHORT => self.bump(0, len, code),
-            _ if len < LARGE => self.bump(1, len, code),
-            _ => None,
-        }
-    }
-
-    /// The next `len` bytes of a cursor's piece.
-    #[inline(always)]
-    fn bump(&mut self, which: usize, len: usize, code: usize) -> Option<usize> {
-        let cursor = &mut self.cursors[which];
-        let at = cursor.at;
-        if len > cursor.end - at {
+        let at = self.at;
+        if len >= LARGE || len > self.end - at {
             return None;
         }
-        cursor.at = at + len;
+        self.at = at + len;
         self.map.place(at, len, code);
         Some(at)
     }
@@ -105,13 +104,21 @@ impl Allocator {
         if len >= LARGE {
             return self.large(len, code);
         }
-        if len <= SHORT && self.refill(0, len, PASSES) {
-            return self.bump(0, len, code);
+        if self.lengthen(len) {
+            return self.allocate(len, code);
         }
-        if len <= self.cursors[1].end - self.cursors[1].at || self.refill(1, len, usize::MAX) {
-            return self.bump(1, len, code);
+        let (at, end) = self.shelved(len).or_else(|| self.next_hole(len)).or_else(|| self.nearly(len))?;
+        self.map.place(at, len, code);
+        let (rest, left) = (at + len, self.end - self.at);
+        if end - rest > left {
+            self.clear(at, end);
+            self.shelve(self.at, left);
+            (self.at, self.end) = (rest, end);
+        } else {
+            self.clear(at, rest);
+            self.shelve(rest, end - rest);
         }
-        None
+        Some(at)
     }
 
     /// Lets the heap grow towards the limit, so that it has room for `len` bytes more. `false`: it cannot.
@@ -166,76 +173,158 @@ impl Allocator {
         unsafe { (*self.map.block(block)).free == BLOCK_GRANULES }
     }
 
-    /// Gives up the cursors' pieces, which stay holes, and begins anew: for the sweep.
+    /// Gives up the piece and the shelves, which stay holes, and begins anew: for the sweep.
     pub(super) fn retire(&mut self) {
-        self.cursors = [Cursor::NONE; CURSORS];
+        (self.at, self.end, self.scan) = (0, 0, 0);
+        (self.shelves, self.filled) = ([0; SHELVES], 0);
         self.rovers = [0; CLASSES];
         self.taken = 0;
     }
 
-    /// The next hole of at least `len` bytes for a cursor, at most `passes` holes away.
-    fn refill(&mut self, which: usize, len: usize, passes: usize) -> bool {
-        if self.lengthen(which, len) {
-            return true;
-        }
-        let mut scan = self.cursors[which].scan.max(self.map.start());
-        loop {
-            let (at, end) = match self.map.next_hole(scan, len, len.max(PIECE), passes) {
-                Ok(hole) => hole,
-                Err(next) => {
-                    self.cursors[which].scan = next;
-                    return false;
-                }
-            };
-            if let Some(owner) = self.cursors.iter().find(|cursor| cursor.at == at && cursor.end > at) {
-                scan = owner.end;
-                continue;
-            }
-            self.map.set(end, EDGE);
-            self.take(at, end);
-            self.cursors[which] = Cursor { at, end, scan: end };
-            return true;
-        }
-    }
-
-    /// Adds to a cursor's piece what is free behind it, so that it has `len` bytes: pieces of one hole leave nothing between
-    /// them.
-    fn lengthen(&mut self, which: usize, len: usize) -> bool {
-        let Cursor { at, end, .. } = self.cursors[which];
-        let owned = || self.cursors.iter().any(|cursor| cursor.at == end && cursor.end > end);
-        if at == end || end == self.map.end() || self.map.code(end) != EDGE || owned() {
+    /// Adds to the piece what is free behind it, so that it has `len` bytes: pieces of one hole leave nothing between them.
+    fn lengthen(&mut self, len: usize) -> bool {
+        let end = self.end;
+        if end == 0 || end != self.scan || end == self.map.end() || self.map.code(end) != EDGE {
             return false;
         }
         let longer = self.map.next_edge(end, len.max(PIECE));
-        if longer - at < len {
+        if longer - self.at < len {
             return false;
         }
         self.map.clear(end, EDGE);
         self.map.set(longer, EDGE);
         self.take(end, longer);
-        self.cursors[which] = Cursor { at, end: longer, scan: longer };
+        self.clear(end, longer);
+        (self.end, self.scan) = (longer, longer);
         true
     }
 
-    /// Zeroes what is taken out of a hole, and tells the blocks of it.
-    #[inline(never)]
-    fn take(&mut self, from: usize, to: usize) {
+    /// Puts a hole on its shelf, or nothing if it has no length.
+    fn shelve(&mut self, at: usize, len: usize) {
+        if len > 0 {
+            let shelf = shelf(len);
+            self.fresh = self.fresh.max(at + len);
+            // SAFETY: free memory of the heap, a granule at least.
+            unsafe { self.map.pointer(at).cast::<usize>().write(self.shelves[shelf]) };
+            self.shelves[shelf] = at;
+            self.filled |= 1 << shelf;
+        }
+    }
+
+    /// Takes the first hole from the lowest shelf whose holes all have `len` bytes.
+    fn shelved(&mut self, len: usize) -> Option<(usize, usize)> {
+        let lowest = shelf(len - GRANULE) + 1;
+        let filled = self.filled >> lowest;
+        if filled == 0 {
+            return None;
+        }
+        let shelf = lowest + filled.trailing_zeros() as usize;
+        let at = self.shelves[shelf];
+        // SAFETY: a hole on a shelf.
+        let next = unsafe { self.map.pointer(at).cast::<usize>().read() };
+        self.shelves[shelf] = next;
+        self.filled ^= u64::from(next == 0) << shelf;
+        Some((at, if shelf < EXACT { at + shelf * GRANULE } else { self.map.next_edge(at, LARGE) }))
+    }
+
+    /// The same from the shelf below, some of whose holes may be long enough: when there is nothing else.
+    fn nearly(&mut self, len: usize) -> Option<(usize, usize)> {
+        let shelf = shelf(len);
+        let mut link: *mut usize = &raw mut self.shelves[shelf];
+        loop {
+            // SAFETY: the head of a shelf, or the first word of a hole there.
+            let at = unsafe { link.read() };
+            if at == 0 {
+                return None;
+            }
+            let (next, end) = (self.map.pointer(at).as_ptr().cast::<usize>(), self.map.next_edge(at, LARGE));
+            if end - at >= len {
+                // SAFETY: the same.
+                unsafe { link.write(next.read()) };
+                self.filled &= !(u64::from(self.shelves[shelf] == 0) << shelf);
+                return Some((at, end));
+            }
+            link = next;
+        }
+    }
+
+    /// The next hole in the order of addresses that has `len` bytes, its start and its end, of a long one the first part.
+    /// Those before go on shelves.
+    fn next_hole(&mut self, len: usize) -> Option<(usize, usize)> {
+        let most = len.max(PIECE);
+        let mut at = self.scan.max(self.map.start());
+        while at < self.map.end() {
+            let block_end = (at | (BLOCK - 1)) + 1;
+            // SAFETY: in the heap.
+            if at.is_multiple_of(BLOCK) && unsafe { (*self.map.block(at)).free } == 0 {
+                at = block_end;
+                continue;
+            }
+            let mut mask = usize::MAX << shift(at);
+            at &= !(SPAN - 1);
+            while at < block_end {
+                // SAFETY: in the heap.
+                let word = unsafe { *self.map.word(at) };
+                let mut holes = word & !(word >> 3) & ONES & mask;
+                mask = usize::MAX;
+                while holes != 0 {
+                    let bit = holes.trailing_zeros() as usize;
+                    let start = at + bit / 4 * GRANULE;
+                    let above = word >> bit >> 4;
+                    let end = if above == 0 {
+                        self.map.next_edge(start, most)
+                    } else {
+                        start + (above.trailing_zeros() as usize / 4 + 1) * GRANULE
+                    };
+                    self.take(start, end);
+                    if end - start >= len {
+                        self.map.set(end, EDGE);
+                        self.scan = end;
+                        return Some((start, end));
+                    }
+                    self.shelve(start, end - start);
+                    holes &= holes - 1;
+                }
+                at += SPAN;
+            }
+        }
+        self.scan = self.map.end();
+        None
+    }
+
+    /// Zeroes free memory.
+    fn clear(&mut self, from: usize, to: usize) {
         let used = to.min(self.fresh).saturating_sub(from);
         // SAFETY: free memory of the heap, committed.
         unsafe { self.map.pointer(from).write_bytes(0, used) };
         self.fresh = self.fresh.max(to);
+    }
+
+    /// Tells the blocks of a hole that the search takes. What else is free in the first one does not count any more: the
+    /// search finds it when it goes on, and nobody else asks for less than a block.
+    #[inline(always)]
+    fn take(&mut self, from: usize, to: usize) {
         self.taken += to - from;
+        // SAFETY: a block of the heap, to which nothing else refers.
+        let block = unsafe { &mut *self.map.block(from) };
+        (block.free, block.purged) = (0, false);
+        let next = (from | (BLOCK - 1)) + 1;
+        if next < to {
+            self.take_blocks(next, to);
+        }
+    }
+
+    /// Tells the blocks what is taken out of them.
+    #[inline(never)]
+    fn take_blocks(&mut self, from: usize, to: usize) {
         let mut at = from;
-        loop {
+        while at < to {
             let end = to.min((at | (BLOCK - 1)) + 1);
             // SAFETY: a block of the heap, to which nothing else refers.
             let block = unsafe { &mut *self.map.block(at) };
             block.free = block.free.saturating_sub(((end - at) / GRANULE) as u16);
             block.purged = false;
             at = end;
-            if at == to {
-                return;
-            }
         }
     }
 
@@ -243,7 +332,9 @@ impl Allocator {
     fn large(&mut self, len: usize, code: usize) -> Option<usize> {
         let start = self.map.start();
         let at = self.run(len)?;
-        self.take(at, at + len);
+        self.taken += len;
+        self.take_blocks(at, at + len);
+        self.clear(at, at + len);
         // Edges between holes that meet here are none any more.
         self.map.wipe(at, at + len);
         self.map.place(at, len, code);
@@ -320,9 +411,9 @@ impl Allocator {
         before - resident
     }
 
-    /// Whether an address lies in a cursor's piece, whose length is still open.
+    /// Whether an address lies in the piece.
     pub(super) fn in_piece(&self, at: usize) -> bool {
-        self.cursors.iter().any(|cursor| (cursor.at..cursor.end).contains(&at))
+        (self.at..self.end).contains(&at)
     }
 }
 

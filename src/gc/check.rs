@@ -67,7 +67,7 @@ impl<E: Embedder> Collector<E> {
             // SAFETY: a block of the heap.
             counted += usize::from(unsafe { (*map.block(block)).free }) * GRANULE;
         }
-        // What a cursor left behind in a piece is counted again by the next collection.
+        // What was left of a piece, and what is on the shelves, is counted again by the next collection.
         holds(counted <= free, "the table has no more free granules than there are", counted)
     }
 }

@@ -95,8 +95,10 @@ impl<E: Embedder> Collector<E> {
         if len > isize::MAX as usize {
             return None;
         }
-        let found = self.heap.search(len, code);
-        let found = found.or_else(|| self.grow(len, code));
+        if let Some(at) = self.heap.search(len, code) {
+            return Some(self.heap.map.pointer(at));
+        }
+        let found = self.grow(len, code);
         let collects = self.inhibited == 0;
         let too_soon = self.too_soon();
         let found = found.or_else(|| {

@@ -21,7 +21,7 @@
 
 use core::ptr::NonNull;
 
-use crate::arch::top_bit;
+use crate::arch::top_bit_or;
 
 pub(super) const WORD: usize = size_of::<usize>();
 const BITS: usize = usize::BITS as usize;
@@ -54,7 +54,7 @@ pub(super) struct Block {
     pub(super) back: u32,
     /// While marking: the next block that holds objects which wait to be scanned, its number and 1; 0: in no list.
     pub(super) next: u32,
-    /// Granules that are in holes and belong to no cursor.
+    /// Granules in holes, of blocks that the allocator has not taken anything of; no more than those otherwise.
     pub(super) free: u16,
     /// Whether its memory was given back to the kernel, so that there is none to give back.
     pub(super) purged: bool,
@@ -68,7 +68,7 @@ pub(super) struct Block {
 pub(super) struct Map {
     /// Where the word for address 0 would be.
     bias: *mut usize,
-    /// The address of the heap's last granule, with its top bit turned.
+    /// The address of the heap's last byte, with its top bit turned.
     last: usize,
     /// The heap's length, bytes, whole blocks, with its top bit turned.
     len: isize,
@@ -95,7 +95,7 @@ impl Map {
         // SAFETY: the same memory.
         let before = unsafe { base.sub(GRANULE) };
         let bias = words.as_ptr().wrapping_sub(start / SPAN);
-        Map { bias, last: (start - GRANULE) ^ TURN, len: isize::MIN, table, before }
+        Map { bias, last: (start - 1) ^ TURN, len: isize::MIN, table, before }
     }
 
     /// The first address of the heap.
@@ -107,7 +107,7 @@ impl Map {
     /// The address behind the heap. There is always an edge.
     #[inline(always)]
     pub(super) fn end(&self) -> usize {
-        (self.last ^ TURN) + GRANULE
+        (self.last ^ TURN) + 1
     }
 
     /// Bytes of heap.
@@ -140,10 +140,10 @@ impl Map {
         }
     }
 
-    /// How far below the heap's last granule an address is, its top bit turned; `None` if it is not in the heap.
+    /// How far below the heap's last byte a word is, its top bit turned; `None` if it is not in the heap.
     #[inline(always)]
-    fn below_last(&self, at: usize) -> Option<usize> {
-        let below = self.last.wrapping_sub(at);
+    fn below_last(&self, word: usize) -> Option<usize> {
+        let below = self.last.wrapping_sub(word);
         ((below as isize) < self.len).then_some(below)
     }
 
@@ -156,7 +156,7 @@ impl Map {
     /// Whether the word is the address of a byte of the heap.
     #[inline(always)]
     pub(super) fn has_byte(&self, word: usize) -> bool {
-        self.below_last(word & !(GRANULE - 1)).is_some()
+        self.below_last(word).is_some()
     }
 
     /// The pointer to an address of the heap.
@@ -207,19 +207,25 @@ impl Map {
     }
 
     /// The start of the object that `word`, any word, points into.
+    ///
+    /// The word is not rounded to its granule first. What it has beyond the granule's start makes the codes be shifted by
+    /// fewer bits, so that the place that is found is as much lower, and the sum comes out even, but for odd addresses on
+    /// 64-bit ports. Those, and bits of the next granule's code that are left at the top, lead to an address between
+    /// granules, and are looked at again.
     #[inline(always)]
     pub(super) fn find(&self, word: usize) -> Option<usize> {
-        let at = word & !(GRANULE - 1);
-        let below_last = self.below_last(at)?;
-        // The codes up to this granule's, at the top. A bit at the bottom, which is the lowest of any code, stands for
-        // what no word of the map can say.
-        // SAFETY: `at` is in the heap.
-        let below = unsafe { *self.word(at) }.wrapping_shl((below_last / (GRANULE / 4)) as u32) | EDGE;
+        let below_last = self.below_last(word)?;
+        // The codes up to this granule's, at the top.
+        let places = below_last.wrapping_sub(GRANULE - 1) / (GRANULE / 4);
+        // SAFETY: `word` is in the heap.
+        let below = unsafe { *self.word(word) }.wrapping_shl(places as u32);
         // `OBJECT` is the top bit of a code, so that its place says how many whole codes are above it. Any other code's top
-        // bit is a lower one: an address between granules comes of that.
-        let start = at - (BITS - 1) * GRANULE / 4 + top_bit(below) * (GRANULE / 4);
+        // bit is a lower one: an address between granules comes of that, as of `places` where there is no code.
+        let start = word
+            .wrapping_sub((BITS - 1) * GRANULE / 4)
+            .wrapping_add(top_bit_or(below, places).wrapping_mul(GRANULE / 4));
         if !start.is_multiple_of(GRANULE) {
-            return self.find_further(at);
+            return self.find_further(word & !(GRANULE - 1));
         }
         Some(start)
     }
@@ -331,58 +337,5 @@ impl Map {
             }
         };
         found.min(start.saturating_add(most))
-    }
-
-    /// The first hole of at least `len` bytes that begins at `from` or above, its start and its end; of a long one the first
-    /// `most` bytes. If that is behind more than `passes` holes that are shorter, or if there is none, the error says where
-    /// to go on: behind the first of those, or at the end.
-    pub(super) fn next_hole(
-        &self,
-        from: usize,
-        len: usize,
-        most: usize,
-        passes: usize,
-    ) -> Result<(usize, usize), usize> {
-        let mut at = from;
-        let (mut passed, mut next) = (0, self.end());
-        while at < self.end() {
-            let block_end = (at | (BLOCK - 1)) + 1;
-            // SAFETY: in the heap.
-            if unsafe { (*self.block(at)).free } == 0 {
-                at = block_end;
-                continue;
-            }
-            let mut mask = usize::MAX << shift(at);
-            at &= !(SPAN - 1);
-            while at < block_end {
-                // SAFETY: in the heap.
-                let word = unsafe { *self.word(at) };
-                let mut holes = word & !(word >> 3) & ONES & mask;
-                mask = usize::MAX;
-                while holes != 0 {
-                    let bit = holes.trailing_zeros() as usize;
-                    let start = at + bit / 4 * GRANULE;
-                    let above = word >> bit >> 4;
-                    let end = if above == 0 {
-                        self.next_edge(start, most)
-                    } else {
-                        start + (above.trailing_zeros() as usize / 4 + 1) * GRANULE
-                    };
-                    if end - start >= len {
-                        return Ok((start, end));
-                    }
-                    if passed == 0 {
-                        next = end;
-                    }
-                    passed += 1;
-                    if passed > passes {
-                        return Err(next);
-                    }
-                    holes &= holes - 1;
-                }
-                at += SPAN;
-            }
-        }
-        Err(self.end())
     }
 }

@@ -20,7 +20,8 @@
 //!   then lengths and kinds would stand elsewhere, in headers or in size classes, and cost more than they save: with four
 //!   bits in one place the usual object is found, measured and marked by one load.
 //! - **Allocation** bumps through holes of any length, in the order of addresses, so that a few survivors cost what they
-//!   are long and no more; what is free side by side is one hole after each collection.
+//!   are long and no more; what is free side by side is one hole after each collection. What is too short at the time waits
+//!   on shelves, by length, for the next object that fits.
 //! - **Marking** has a small stack, a ring that waits for the cache, and bits for what finds no room on the stack.
 //!   Everything that a collection needs is there before the first one begins.
 //! - **Sweeping** goes through the four bits, a machine word at a time, at once; memory itself is touched when it is

@@ -196,6 +196,26 @@ fn a_heap_that_is_full_refuses_is_whole_and_has_room_again_later() {
 }
 
 #[test]
+fn a_hole_that_was_too_short_for_one_object_has_room_for_another_that_fits() {
+    for words in [3, 45, 63, 700] {
+        let mut gc = heap(300 * KIB);
+        // Objects of this many words with one of one word between each two, which stays.
+        let mut holes = 0;
+        while gc.allocate(words * GRANULE, Kind::Leaf).is_some() && gc.stats().collections == 0 {
+            let Some(between) = gc.allocate(GRANULE, Kind::Leaf) else { break };
+            gc.embedder_mut().roots.push(between);
+            holes += 1;
+        }
+        gc.collect();
+        assert!(gc.allocate((words + 1) * 2 * GRANULE, Kind::Leaf).is_none(), "every hole is too short");
+        gc.inhibit();
+        let found = std::iter::from_fn(|| gc.allocate(words * GRANULE, Kind::Leaf)).count();
+        assert!(holes > 30 && found + 2 >= holes, "{found} of {holes} holes of {words} words");
+        assert_eq!(gc.check(), Ok(()));
+    }
+}
+
+#[test]
 fn a_weak_cell_is_cleared_when_its_object_is_gone() {
     let mut gc = heap(256 * KIB);
     let (kept, lost) = (pair(&mut gc, None, None), pair(&mut gc, None, None));

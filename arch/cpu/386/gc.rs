@@ -27,12 +27,13 @@ pub(crate) fn prefetch(at: *const u8) {
     let _ = at;
 }
 
-/// The place of a word's highest bit that is set; there is one. In Rust it is 31 less what `bsr` says, less that from 31, and
-/// the compiler does not see that nothing is left of it once an address is computed of the place.
+/// The place of a word's highest bit that is set; `none` if there is none, since `bsr` leaves its destination as it was then.
+/// Manuals of AMD say so, those of Intel too by now, and no processor does otherwise. In Rust the place is 31 less what `bsr`
+/// says, less that from 31, and the compiler does not see that nothing is left of it once an address is computed of it.
 #[inline(always)]
-pub(crate) fn top_bit(word: usize) -> usize {
+pub(crate) fn top_bit_or(word: usize, none: usize) -> usize {
     let place;
     // SAFETY: it reads and writes registers alone.
-    unsafe { asm!("bsr {}, {}", out(reg) place, in(reg) word, options(nostack, nomem, pure)) };
+    unsafe { asm!("bsr {}, {}", inout(reg) none => place, in(reg) word, options(nostack, nomem, pure)) };
     place
 }

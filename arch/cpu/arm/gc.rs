@@ -32,8 +32,8 @@ pub(crate) fn prefetch(at: *const u8) {
     unsafe { asm!("pld [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) };
 }
 
-/// The place of a word's highest bit that is set; there is one.
+/// The place of a word's highest bit that is set; `none` if there is none.
 #[inline(always)]
-pub(crate) fn top_bit(word: usize) -> usize {
-    word.ilog2() as usize
+pub(crate) fn top_bit_or(word: usize, none: usize) -> usize {
+    word.checked_ilog2().map_or(none, |place| place as usize)
 }

@@ -740,7 +740,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "find: nothing in a word is an object",
         port: None,
         file: "src/gc/map.rs",
-        edits: &[(") as u32) | EDGE;", ") as u32);")],
+        edits: &[("top_bit_or(below, places)", "top_bit_or(below, 0)")],
         seen_by: COLLECTOR,
     },
     Mutant {
@@ -755,8 +755,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         port: None,
         file: "src/gc/map.rs",
         edits: &[(
-            "        let below = self.last.wrapping_sub(at);",
-            "        let below = self.last.wrapping_sub(at + GRANULE);",
+            "        let below = self.last.wrapping_sub(word);",
+            "        let below = self.last.wrapping_sub(word + GRANULE);",
         )],
         seen_by: COLLECTOR,
     },
@@ -789,6 +789,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
         port: None,
         file: "src/gc/alloc.rs",
         edits: &[("write_bytes(0, used)", "write_bytes(0, 0)")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "allocate: the shelves outlive a collection",
+        port: None,
+        file: "src/gc/alloc.rs",
+        edits: &[("        (self.shelves, self.filled) = ([0; SHELVES], 0);\n", "")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "allocate: the link to the next hole stays in an object",
+        port: None,
+        file: "src/gc/alloc.rs",
+        edits: &[("            self.fresh = self.fresh.max(at + len);\n", "")],
         seen_by: COLLECTOR,
     },
     Mutant {
