@@ -380,7 +380,8 @@ fn a_collector_lives_with_what_the_kernel_refuses() {
 }
 
 /// Eight threads that contend for the heap's lock: nobody is woken who does not sleep, or nearly nobody. A sleeper that was
-/// woken and one that the kernel did not put to sleep, since its wake-up had come already, count alike.
+/// woken and one that the kernel did not put to sleep, since its wake-up had come already, count alike; one that finds its
+/// wake-up before it calls the kernel does not count, and few may be so.
 #[test]
 fn wake_ups_are_no_more_than_sleeps() {
     for port in chosen(&PORTS) {
@@ -394,7 +395,7 @@ fn wake_ups_are_no_more_than_sleeps() {
         };
         let (sleeps, wakes) = (count(sleep), count(wake));
         println!("{port}: {sleeps} sleeps, {wakes} wake-ups");
-        assert!(sleeps > 0 && wakes * 10 <= sleeps * 11, "{port}: {sleeps} sleeps, {wakes} wake-ups");
+        assert!(sleeps > 0 && wakes * 10 <= sleeps * 11 + 200, "{port}: {sleeps} sleeps, {wakes} wake-ups");
     }
 }
 
