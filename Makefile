@@ -220,12 +220,14 @@ whole-musl:
 		--config 'target.x86_64-unknown-linux-musl.linker="musl-gcc"' && \
 		$(call whole_copy,$(@:whole-%=%),target/whole/x86_64-unknown-linux-musl/release)
 
-# What can be tested on the host, under AddressSanitizer (in rustup's toolchains for Linux) and under valgrind.
+# What can be tested on the host, under AddressSanitizer (in rustup's toolchains for Linux) and under valgrind. Some
+# tests leave a heap to the end of the process: that is no leak; and one
+# needs addresses that the sanitizer keeps for itself.
 SANITIZED := -p rt0 -p rt0-tests --lib --test fuzz --test heap
 sanitize:
 	@tools/install valgrind
-	@RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test --quiet $(SANITIZED) \
-		--target x86_64-unknown-linux-gnu --target-dir target/sanitize
+	@ASAN_OPTIONS=detect_leaks=0 RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test --quiet $(SANITIZED) \
+		--target x86_64-unknown-linux-gnu --target-dir target/sanitize -- --skip a_heap_grows_behind_its_end
 	@CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER='valgrind --quiet --error-exitcode=99' \
 		cargo test --quiet -p rt0-tests --test fuzz
 
