@@ -310,9 +310,16 @@ fn order_own() {
 /// thread did before.
 fn order_others() {
     if membarrier::order_others().is_err() {
-        // Without it nobody could go on: what the owner does might not be seen.
-        panic!("the kernel takes membarrier back");
+        order_is_refused();
     }
+}
+
+/// Ends the process: without the order nobody could go on, since what the owner does might not be seen. Not by unwinding,
+/// which no lock may do: out of a C function a panic goes no further.
+#[cold]
+#[inline(never)]
+extern "C" fn order_is_refused() -> ! {
+    panic!("the kernel refuses membarrier, which it had promised")
 }
 
 /// How often a waiter looks at the lock before it sleeps. It waits between two looks, each time twice as long: 2047

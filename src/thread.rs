@@ -157,7 +157,7 @@ pub unsafe fn start(stack: NonNull<[u8]>, entry: fn(*mut ()), argument: *mut ())
 
 /// Says that the process may have more than one thread from now on: what [`start`] does, for a program that makes its
 /// threads otherwise (`clone` or `thr_new` by [`sys::syscall`](crate::sys::syscall)). A program that rt0 did not
-/// start need not call it.
+/// start need not call it for threads that each have a thread pointer of their own, as those of a C library have.
 ///
 /// ```
 /// rt0::thread::assume_threads();

@@ -327,7 +327,10 @@ fn threads_live_with_what_the_kernel_refuses() {
         // Four stacks are committed first.
         let once = (5..12).map(|nth| format!("mprotect:{nth}:ENOMEM"));
         let for_ever = [5, 8].map(|nth| format!("mprotect:{nth}+:ENOMEM"));
-        for fault in once.chain(for_ever).chain([format!("{sleep}:1+:EINTR")]) {
+        // Without it threads are not told apart; a child of `fork` has to register anew.
+        let order = ["membarrier:1+:ENOSYS", "membarrier:2:EPERM"].iter().filter(|_| !port.is_freebsd());
+        let others = order.map(|fault| fault.to_string()).chain([format!("{sleep}:1+:EINTR")]);
+        for fault in once.chain(for_ever).chain(others) {
             let outcome = run(port, "threads", &["--rounds=1000"], &Setup::failing(&[&fault]));
             let output = outcome.output();
             let case = format!("{port} {fault}: {:?} {output} {:#?}", outcome.end, outcome.violations);
@@ -336,6 +339,19 @@ fn threads_live_with_what_the_kernel_refuses() {
             assert!(output.ends_with("\nlive=0\ncheck=whole\n"), "{case}");
             assert!(!fault.contains("+:ENOMEM") || !output.contains("\nrefused=0\n"), "{case}");
         }
+    }
+}
+
+/// What the kernel has promised and then refuses ends the process with a line, and not by going on or waiting for ever.
+#[test]
+fn a_membarrier_that_is_taken_back_ends_the_process() {
+    for port in chosen(&PORTS).into_iter().filter(|port| !port.is_freebsd()) {
+        // One thread owns the heap's front, and the first one wants it at the end.
+        let setup = Setup::failing(&["membarrier:2+:EACCES"]);
+        let outcome = run(port, "threads", &["--threads=1", "--rounds=1000"], &setup);
+        let errors = outcome.errors();
+        assert!(errors.contains("the kernel refuses membarrier, which it had promised\n"), "{port}: {outcome:?}");
+        assert_ne!(outcome.end, End::Exit(0), "{port}: {errors}");
     }
 }
 

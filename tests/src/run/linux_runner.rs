@@ -88,6 +88,7 @@ const NAMES: &[(&str, u64, u64, usize)] = &[
     ("exit_group", 231, 252, 1),
     ("prlimit64", 302, 340, 4),
     ("getrandom", 318, 355, 3),
+    ("membarrier", 324, 375, 2),
 ];
 
 const MMAP: LinuxCall = LinuxCall { amd64: 9, i386: 192 };
