@@ -220,9 +220,8 @@ whole-musl:
 		--config 'target.x86_64-unknown-linux-musl.linker="musl-gcc"' && \
 		$(call whole_copy,$(@:whole-%=%),target/whole/x86_64-unknown-linux-musl/release)
 
-# What can be tested on the host, under AddressSanitizer (in rustup's toolchains for Linux) and under valgrind. Some
-# tests leave a heap to the end of the process: that is no leak; and one
-# needs addresses that the sanitizer keeps for itself.
+# What can be tested on the host, under AddressSanitizer (in rustup's toolchains for Linux) and under valgrind. Some tests
+# leave a heap to the end of the process, which is no leak, and one needs addresses that the sanitizer keeps for itself.
 SANITIZED := -p rt0 -p rt0-tests --lib --test fuzz --test heap
 sanitize:
 	@tools/install valgrind

@@ -592,6 +592,11 @@ impl Allowance {
 }
 
 impl Budget {
+    /// What may still be reserved, if that has an end but the kernel's.
+    pub(crate) fn left(&self) -> Option<u64> {
+        self.left
+    }
+
     /// Reserves `most` bytes or what there is, `least` at the least: multiples of the page.
     pub(crate) fn reserve(&mut self, least: u64, most: u64) -> Result<Extent, ReserveError> {
         let page = page_size() as u64;

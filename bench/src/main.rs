@@ -110,13 +110,7 @@ fn run(options: &Options) -> Result<()> {
     for round in 0..options.rounds {
         for (w, (name, argument)) in workloads.iter().enumerate() {
             eprint!("\r\x1b[Kround {}/{}: {name}", round + 1, options.rounds);
-            // Each is first once, and follows another one each time: what a run leaves to the next is nobody's.
-            let mut order: Vec<usize> = (0..allocators.len()).collect();
-            order.rotate_left((round * 5 + w) % allocators.len());
-            if round % 2 == 1 {
-                order.reverse();
-            }
-            for a in order {
+            for a in peers::order(round, w, allocators.len()) {
                 if out.contains(&(w, a)) {
                     continue;
                 }

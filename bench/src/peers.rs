@@ -49,6 +49,17 @@ pub fn output(command: &mut Command, patience: Duration) -> Result<Option<Output
     Ok(Some(child.wait_with_output()?))
 }
 
+/// The order in which `count` peers run item `item` of a round: each is first once, and follows another one each time, so
+/// that what a run leaves to the next is nobody's.
+pub fn order(round: usize, item: usize, count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    order.rotate_left((round * 5 + item) % count);
+    if round % 2 == 1 {
+        order.reverse();
+    }
+    order
+}
+
 /// The median of some values.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);

@@ -182,7 +182,7 @@ struct Shared<M> {
 
 /// What a call has locked: a front and what is shared, or all there is.
 struct Hold<'a, L> {
-    front: Held<'a, L>,
+    held: Held<'a, L>,
     all: bool,
 }
 
@@ -507,24 +507,24 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
 
     /// Locks what is shared.
     #[inline(always)]
-    fn hold<'a>(&self, front: Held<'a, L>) -> Hold<'a, L> {
+    fn hold<'a>(&self, held: Held<'a, L>) -> Hold<'a, L> {
         let several = self.several();
         if several {
             self.gate.lock();
         }
-        Hold { front, all: !several }
+        Hold { held, all: !several }
     }
 
     /// Locks all there is.
     #[cold]
     #[inline(never)]
     fn hold_all(&self) -> Hold<'_, L> {
-        let front = self.seize(self.fronts.first());
+        let held = self.seize(self.fronts.first());
         if self.several() {
             self.fronts.further().for_each(|front| _ = self.seize(front));
             self.gate.lock();
         }
-        Hold { front, all: true }
+        Hold { held, all: true }
     }
 
     /// What is held.
@@ -536,7 +536,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     unsafe fn state(&self, hold: &Hold<'_, L>) -> State<'_, L, M> {
         // SAFETY: the front is held, and the gate, or the front is the only one: so these are the only references.
         let (cache, Shared { depot, backend }) =
-            unsafe { (&mut *hold.front.front.cache.get(), &mut *self.shared.get()) };
+            unsafe { (&mut *hold.held.front.cache.get(), &mut *self.shared.get()) };
         State { cache, depot, backend, fronts: hold.all.then_some(&self.fronts) }
     }
 
@@ -559,9 +559,9 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
                 if self.several() {
                     self.release_further();
                 }
-                hold.front.let_owner_in();
+                hold.held.let_owner_in();
             }
-            hold.front.release();
+            hold.held.release();
         }
         if let Some(misuse) = misuse {
             report(&misuse);

@@ -108,6 +108,8 @@ struct InArena {
     /// The first region, until the heap takes it.
     first: Option<Extent>,
     budget: Budget,
+    /// Bytes of both together.
+    most: u64,
     reserve: fn(&mut InArena, usize, usize) -> Option<Extent>,
     release: fn(&mut InArena, Extent),
 }
@@ -144,6 +146,7 @@ impl SystemMemory {
     /// [`take_bitmap`](crate::arena::Region::take_bitmap) has taken it out.
     pub fn in_arena(arena: Arena) -> SystemMemory {
         let (first, budget) = arena.into_extents();
+        let most = budget.left().unwrap_or(u64::MAX).saturating_add(first.len() as u64);
         let reserve = |arena: &mut InArena, min: usize, want: usize| {
             // A first region too small for this request may serve the next one.
             let first = arena.first.take_if(|first| first.len() >= min);
@@ -153,7 +156,7 @@ impl SystemMemory {
             arena.budget.release(extent);
         };
         SystemMemory {
-            arena: Late::Some(InArena { first: Some(first), budget, reserve, release }),
+            arena: Late::Some(InArena { first: Some(first), budget, most, reserve, release }),
             ..SystemMemory::new()
         }
     }
@@ -362,7 +365,10 @@ unsafe impl Memory for SystemMemory {
     }
 
     fn limit(&mut self) -> usize {
-        let limit = self.source().limit().unwrap_or(u64::MAX).min(self.cap.unwrap_or(u64::MAX));
+        let limit = match &self.arena {
+            Late::Some(arena) => arena.most,
+            Late::None => self.source().limit().unwrap_or(u64::MAX).min(self.cap.unwrap_or(u64::MAX)),
+        };
         limit.min(usize::MAX as u64) as usize
     }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rt0_tests::check::without_numbers;
 use rt0_tests::run::make::root;
 
 fn pages() -> Vec<PathBuf> {
@@ -13,16 +14,6 @@ fn pages() -> Vec<PathBuf> {
         files.filter(|file| file.extension().is_some_and(|it| it == "md")).collect()
     };
     [of(root()), of(&root().join("docs"))].concat()
-}
-
-/// Text whose numbers do not count: they are this machine's, or this compiler's.
-fn without_numbers(text: &str) -> String {
-    let mut shape = String::new();
-    for part in text.split(|letter: char| letter.is_ascii_digit()).filter(|part| !part.is_empty()) {
-        shape.push_str(part);
-        shape.push('#');
-    }
-    shape.trim_end_matches('#').into()
 }
 
 /// The values of a row of a table, by the names of their columns.

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use rt0_tests::check::without_numbers;
 use rt0_tests::run::make::root;
 
 /// A block of commands, each with what is shown after it.
@@ -57,15 +58,6 @@ fn toolchain(name: &str) -> String {
     let text = fs::read_to_string(root().join("target/toolchain.mk")).expect("`make dist` finds a toolchain");
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(":="));
     line.unwrap_or_default().trim().into()
-}
-
-/// Text whose numbers do not count: they are this machine's, or this compiler's.
-fn without_numbers(text: &str) -> String {
-    text.trim_end()
-        .split(|letter: char| letter.is_ascii_digit())
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("#")
 }
 
 /// A clone of this repository as it is now, which vanishes, and where a reader of its pages stands.
@@ -146,7 +138,7 @@ fn the_pages_can_be_followed() {
                 if shown.is_empty() {
                     assert!(output.status.success(), "{command}: {}\n{printed}", output.status);
                 } else {
-                    assert_eq!(without_numbers(&printed), without_numbers(&shown), "{command}");
+                    assert_eq!(without_numbers(printed.trim_end()), without_numbers(shown.trim_end()), "{command}");
                 }
                 run += 1;
             }

@@ -6,7 +6,6 @@
 use std::alloc::Layout;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::num::NonZero;
 use std::process::Command;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicBool;
@@ -117,11 +116,11 @@ fn move_on(heap: &Heap<Watched, SystemMemory>) -> usize {
 }
 
 /// Blocks of a size, as many as there are.
-fn fill(heap: &Heap<Watched, SystemMemory>, size: usize) -> Vec<NonNull<u8>> {
+fn fill<L: RawMutex>(heap: &Heap<L, SystemMemory>, size: usize) -> Vec<NonNull<u8>> {
     std::iter::from_fn(|| heap.allocate(layout(size))).collect()
 }
 
-fn free(heap: &Heap<Watched, SystemMemory>, block: NonNull<u8>, size: usize) {
+fn free<L: RawMutex>(heap: &Heap<L, SystemMemory>, block: NonNull<u8>, size: usize) {
     // SAFETY: the tests free each block once, with its size.
     unsafe { heap.deallocate(block, layout(size)) };
 }
@@ -278,39 +277,32 @@ fn more_threads_than_fronts_hand_blocks_round() {
 #[test]
 fn what_an_owner_has_in_its_lists_is_found() {
     let heap = Heap::on(SystemMemory::new().cap(1 << 20));
-    let fill = || std::iter::from_fn(|| heap.allocate(layout(64))).map(NonNull::expose_provenance).collect::<Vec<_>>();
-    let free = |blocks: Vec<NonZero<usize>>| {
-        for at in blocks {
-            let at = std::ptr::with_exposed_provenance_mut::<u8>(at.get());
-            // SAFETY: the block is the heap's, and freed once.
-            unsafe { heap.deallocate(NonNull::new_unchecked(at), layout(64)) };
-        }
-    };
+    let free_all = |blocks: Vec<NonNull<u8>>| blocks.into_iter().for_each(|block| free(&heap, block, 64));
     let turn = Barrier::new(2);
     thread::scope(|scope| {
         scope.spawn(|| {
-            let blocks = fill();
+            let blocks = fill(&heap, 64);
             turn.wait();
             turn.wait();
-            free(blocks);
+            free_all(blocks);
             turn.wait();
             // Its lists are another thread's blocks now.
             turn.wait();
             assert_eq!(heap.allocate(layout(64)), None);
             turn.wait();
             turn.wait();
-            free(fill());
+            free_all(fill(&heap, 64));
         });
         turn.wait();
         // It has a front, and so has this thread, whose first request is refused.
         assert_eq!(heap.allocate(layout(64)), None);
         turn.wait();
         turn.wait();
-        let blocks = fill();
+        let blocks = fill(&heap, 64);
         assert!(blocks.len() * 64 > 800 << 10, "{} blocks", blocks.len());
         turn.wait();
         turn.wait();
-        free(blocks);
+        free_all(blocks);
         turn.wait();
     });
     assert_eq!(heap.check(), Ok(()));

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use rt0_bench::collected;
-use rt0_bench::peers::median;
+use rt0_bench::peers::{self, median};
 use rt0_bench::process::{self, Spent};
 
 const USAGE: &str = "\
@@ -89,13 +89,7 @@ fn main() -> Result<()> {
         let mut costs: Vec<Vec<Spent>> = memories.iter().map(|_| Vec::new()).collect();
         for round in 0..rounds {
             eprint!("\r\x1b[K{program}, round {}/{rounds}", round + 1);
-            // Each is first now and then, and follows another one each time: what a run leaves to the next is nobody's.
-            let mut order: Vec<usize> = (0..files.len()).collect();
-            order.rotate_left((round + at) % files.len());
-            if round % 2 == 1 {
-                order.reverse();
-            }
-            for memory in order {
+            for memory in peers::order(round, at, files.len()) {
                 let spent = process::run(&mut command(&files[memory]))?;
                 costs[memory].push(spent.with_context(|| format!("{} fails", files[memory].display()))?);
             }

@@ -44,10 +44,9 @@ fn main() -> Result<()> {
     let programs = peers::build(root, &ALLOCATORS.map(|(program, _)| program))?;
     let mut runs: HashMap<(usize, usize), Vec<Growth>> = HashMap::new();
     for round in 0..rounds {
-        for live in LIVE {
+        for (item, live) in LIVE.into_iter().enumerate() {
             eprint!("\r\x1b[Kround {}/{rounds}: {live} live blocks", round + 1);
-            for turn in 0..programs.len() {
-                let at = (turn + round) % programs.len();
+            for at in peers::order(round, item, programs.len()) {
                 let mut program = Command::new(&programs[at]);
                 let output = peers::output(program.args(["scaling", &live.to_string()]), PATIENCE)?;
                 let Some(output) = output.filter(|output| output.status.success()) else { continue };

@@ -182,13 +182,7 @@ fn run(options: &Options) -> Result<()> {
     for round in 0..options.rounds {
         for (p, pattern) in patterns.iter().enumerate() {
             eprint!("\r\x1b[Kround {}/{}: {}", round + 1, options.rounds, pattern.name);
-            // Each is first once, and follows another one each time: what a run leaves to the next is nobody's.
-            let mut order: Vec<usize> = (0..peers.len()).collect();
-            order.rotate_left((round * 5 + p) % peers.len());
-            if round % 2 == 1 {
-                order.reverse();
-            }
-            for a in order {
+            for a in peers::order(round, p, peers.len()) {
                 let cell = &mut cells[p][a];
                 if cell.failed.is_some() || (pattern.threads && peers[a].single) {
                     continue;

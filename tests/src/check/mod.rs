@@ -15,6 +15,12 @@ pub mod specification;
 pub mod suite;
 pub mod sweep;
 
+/// Text whose numbers do not count: they are those of a machine, or of a compiler.
+pub fn without_numbers(text: &str) -> String {
+    let parts = text.split(|letter: char| letter.is_ascii_digit()).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("#")
+}
+
 /// Calls `check` with every 32-bit number, on all cores.
 pub fn every_u32(check: impl Fn(u64) + Sync) {
     let workers = std::thread::available_parallelism().map_or(1, usize::from) as u64;
