@@ -264,16 +264,13 @@ impl Map {
     /// The length of what begins at `start`, an edge, bytes.
     #[inline(always)]
     pub(super) fn len_of(&self, start: usize) -> usize {
-        // SAFETY: `start` is in the heap.
-        let above = unsafe { *self.word(start) } >> shift(start) >> 4;
-        // A code that waits to be scanned has no lowest bit.
-        if above != 0 {
-            return (above.trailing_zeros() as usize / 4 + 1) * GRANULE;
-        }
-        let next = (start | (SPAN - 1)) + 1;
-        // SAFETY: in the heap, or its end.
-        let codes = unsafe { *self.word(next) };
-        if codes != 0 { next - start + codes.trailing_zeros() as usize / 4 * GRANULE } else { self.len_further(start) }
+        let word = self.word(start);
+        let shift = shift(start) as u32;
+        // The codes behind the first one, a whole word of them: where in a word they begin is as good as random, and no
+        // branch is to depend on it.
+        // SAFETY: `start` is in the heap, and the map has a word for its end.
+        let codes = unsafe { word.read() >> shift >> 4 | word.add(1).read() << (BITS as u32 - 4 - shift) };
+        if codes != 0 { (codes.trailing_zeros() as usize / 4 + 1) * GRANULE } else { self.len_further(start) }
     }
 
     #[cold]
