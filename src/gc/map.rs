@@ -27,6 +27,10 @@ pub(super) const WORD: usize = size_of::<usize>();
 const BITS: usize = usize::BITS as usize;
 /// The top bit.
 const TURN: usize = isize::MIN as usize;
+/// How far above the heap's last byte the range reaches that a word is compared with: so far that the distance from there
+/// is, but for whole words of the map, the distance from the first byte of the last granule. Behind the heap the map says
+/// that nothing is there.
+const ABOVE: usize = SPAN - (GRANULE - 1);
 
 /// Bytes of heap for which there is one code.
 pub const GRANULE: usize = WORD;
@@ -68,9 +72,9 @@ pub(super) struct Block {
 pub(super) struct Map {
     /// Where the word for address 0 would be.
     bias: *mut usize,
-    /// The address of the heap's last byte, with its top bit turned.
+    /// The address of the heap's last byte and `ABOVE`, with its top bit turned.
     last: usize,
-    /// The heap's length, bytes, whole blocks, with its top bit turned.
+    /// The heap's length, bytes, whole blocks, and `ABOVE`, with its top bit turned.
     len: isize,
     table: NonNull<Block>,
     /// The granule before the heap.
@@ -88,14 +92,17 @@ impl Map {
     ///
     /// # Safety
     ///
-    /// `base` is a multiple of a block, and the granule before it is of the same memory. Before the range is made longer, `words` and `table` have zeroed entries for all
-    /// of it and for one word and one block more.
+    /// `base` is a multiple of a block, and the granule before it is of the same memory. The first of `words` can be written.
+    /// Before the range is made longer, `words` and `table` have zeroed entries for all of it and for one word and one block
+    /// more.
     pub(super) unsafe fn new(base: NonNull<u8>, words: NonNull<usize>, table: NonNull<Block>) -> Map {
         let start = base.addr().get();
         // SAFETY: the same memory.
         let before = unsafe { base.sub(GRANULE) };
+        // SAFETY: the word for the heap's end, which is its start.
+        unsafe { words.write(EDGE) };
         let bias = words.as_ptr().wrapping_sub(start / SPAN);
-        Map { bias, last: (start - 1) ^ TURN, len: isize::MIN, table, before }
+        Map { bias, last: (start - 1 + ABOVE) ^ TURN, len: isize::MIN + ABOVE as isize, table, before }
     }
 
     /// The first address of the heap.
@@ -107,13 +114,13 @@ impl Map {
     /// The address behind the heap. There is always an edge.
     #[inline(always)]
     pub(super) fn end(&self) -> usize {
-        (self.last ^ TURN) + 1
+        (self.last ^ TURN) + 1 - ABOVE
     }
 
     /// Bytes of heap.
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
-        self.len as usize ^ TURN
+        (self.len as usize ^ TURN) - ABOVE
     }
 
     /// How many blocks the heap has.
@@ -129,7 +136,7 @@ impl Map {
     pub(super) unsafe fn extend(&mut self, bytes: usize) {
         let old = self.end();
         self.len += bytes as isize;
-        self.last = ((self.last ^ TURN) + bytes) ^ TURN;
+        self.last = self.last.wrapping_add(bytes);
         // SAFETY: inside map and table.
         unsafe {
             *self.word(old) = EDGE;
@@ -140,20 +147,21 @@ impl Map {
         }
     }
 
-    /// How far below the heap's last byte a word is, its top bit turned; `None` if it is not in the heap.
+    /// How far below the upper end of the range a word is, its top bit turned; `None` if it is neither in the heap nor in the
+    /// granules behind it that the map's last word describes.
     #[inline(always)]
     fn below_last(&self, word: usize) -> Option<usize> {
         let below = self.last.wrapping_sub(word);
         ((below as isize) < self.len).then_some(below)
     }
 
-    /// Whether the word is the address of a granule of the heap.
+    /// Whether the word is the address of a granule of the heap, or just behind it.
     #[inline(always)]
     pub(super) fn has_granule(&self, word: usize) -> bool {
         self.below_last(word).is_some() && word.is_multiple_of(GRANULE)
     }
 
-    /// Whether the word is the address of a byte of the heap.
+    /// Whether the word is the address of a byte of the heap, or just behind it.
     #[inline(always)]
     pub(super) fn has_byte(&self, word: usize) -> bool {
         self.below_last(word).is_some()
@@ -216,7 +224,7 @@ impl Map {
     pub(super) fn find(&self, word: usize) -> Option<usize> {
         let below_last = self.below_last(word)?;
         // The codes up to this granule's, at the top.
-        let places = below_last.wrapping_sub(GRANULE - 1) / (GRANULE / 4);
+        let places = below_last / (GRANULE / 4);
         // SAFETY: `word` is in the heap.
         let below = unsafe { *self.word(word) }.wrapping_shl(places as u32);
         // `OBJECT` is the top bit of a code, so that its place says how many whole codes are above it. Any other code's top
@@ -261,16 +269,31 @@ impl Map {
         }
     }
 
-    /// The length of what begins at `start`, an edge, bytes.
+    /// The length of what begins at `start`, an edge, bytes. In few instructions.
     #[inline(always)]
     pub(super) fn len_of(&self, start: usize) -> usize {
+        // SAFETY: `start` is in the heap.
+        let above = unsafe { *self.word(start) } >> shift(start) >> 4;
+        // A code that waits to be scanned has no lowest bit.
+        if above != 0 {
+            return (above.trailing_zeros() as usize / 4 + 1) * GRANULE;
+        }
+        let next = (start | (SPAN - 1)) + 1;
+        // SAFETY: in the heap, or its end.
+        let codes = unsafe { *self.word(next) };
+        if codes != 0 { next - start + codes.trailing_zeros() as usize / 4 * GRANULE } else { self.len_further(start) }
+    }
+
+    /// The same for the marker, which looks at objects in an order of its own: where in a word of the map their codes lie is
+    /// as good as random there, and no branch depends on it.
+    #[inline(always)]
+    pub(super) fn len_anywhere(&self, start: usize) -> usize {
         let word = self.word(start);
         let shift = shift(start) as u32;
-        // The codes behind the first one, a whole word of them: where in a word they begin is as good as random, and no
-        // branch is to depend on it.
+        // A whole word of the codes behind the first one.
         // SAFETY: `start` is in the heap, and the map has a word for its end.
-        let codes = unsafe { word.read() >> shift >> 4 | word.add(1).read() << (BITS as u32 - 4 - shift) };
-        if codes != 0 { (codes.trailing_zeros() as usize / 4 + 1) * GRANULE } else { self.len_further(start) }
+        let above = unsafe { word.read() >> shift >> 4 | word.add(1).read() << (BITS as u32 - 4 - shift) };
+        if above != 0 { (above.trailing_zeros() as usize / 4 + 1) * GRANULE } else { self.len_further(start) }
     }
 
     #[cold]

@@ -168,7 +168,7 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
     #[inline(always)]
     pub unsafe fn words(&mut self, object: NonNull<u8>) {
         let at = object.addr().get();
-        let len = self.map.len_of(at);
+        let len = self.map.len_anywhere(at);
         self.scan_words(at, at + len);
     }
 

@@ -94,7 +94,8 @@ fn any_word_leads_to_the_object_that_it_points_into_or_to_none() {
     gc.collect();
     // What the walk says of every byte of the arena, some before it and some behind.
     let objects: Vec<_> = gc.objects().collect();
-    let (low, high) = (objects[0].start.addr().get(), objects.last().unwrap().start.addr().get() + 40_000);
+    let low = objects[0].start.addr().get();
+    let high = low + gc.stats().heap;
     assert!(objects.len() > 20 && kept.len() > objects.len());
     let mut next = 0;
     for word in low - 9000..high + 9000 {
@@ -110,6 +111,13 @@ fn any_word_leads_to_the_object_that_it_points_into_or_to_none() {
         assert_eq!(gc.find(word), None, "{word:#x}");
     }
     assert_eq!(gc.check(), Ok(()));
+    // A heap without any memory yet, most likely where the other one was.
+    // SAFETY: no object is used any more.
+    drop(unsafe { gc.release() });
+    let empty = heap(512 * KIB);
+    for word in low - 9000..low + 9000 {
+        assert_eq!(empty.find(word), None, "{word:#x}");
+    }
 }
 
 /// Shapes that fill a mark stack, in a heap that is full to the last page.
