@@ -26,6 +26,9 @@ const LINE: usize = 64;
 /// How many words of an object are scanned before the rest goes on the stack.
 const PART: usize = 128;
 
+/// How many words of a long object are passed over at once if all are zero.
+const GROUP: usize = 4;
+
 /// What a part of an object on the mark stack begins with: its address and this. The word below is where it ends.
 const REST: usize = 1;
 
@@ -234,12 +237,13 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
             if self.waiting == 0 {
                 return;
             }
-            self.scan_waiting();
+            self.resume_waiting();
         }
     }
 
-    /// Scans the objects that wait in the first block of the list.
-    fn scan_waiting(&mut self) {
+    /// Puts the objects that wait in the first block of the list on the mark stack, which is empty, as edges that nobody has
+    /// visited yet.
+    fn resume_waiting(&mut self) {
         let at = self.map.start() + (self.waiting - 1) as usize * BLOCK;
         // SAFETY: a block of the heap.
         let block = unsafe { &mut *self.map.block(at) };
@@ -249,9 +253,9 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
             // SAFETY: in the heap.
             let word = unsafe { &mut *self.map.word(span) };
             let mut waiting = *word >> 3 & !*word & ONES;
-            *word |= waiting;
+            *word = (*word | waiting) & !(waiting * MARK);
             while waiting != 0 {
-                self.scan(span + waiting.trailing_zeros() as usize / 4 * GRANULE);
+                self.push(span + waiting.trailing_zeros() as usize / 4 * GRANULE);
                 waiting &= waiting - 1;
             }
         }
@@ -268,7 +272,7 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
                 edge = self.pop();
                 if edge % GRANULE == REST {
                     let to = self.pop();
-                    self.scan_words(edge - REST, to);
+                    self.scan_part(edge - REST, to);
                     continue;
                 }
                 prefetch(self.map.word(edge).cast());
@@ -345,10 +349,18 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
         unsafe { E::trace(self.map.pointer(at), self) };
     }
 
-    /// The words of a range of the heap, granules; what is long goes on in parts.
+    /// The words of a range of the heap, granules.
     #[inline(always)]
     fn scan_words(&mut self, at: usize, to: usize) {
-        let mut at = at;
+        if to - at > PART * WORD {
+            return self.scan_part(at, to);
+        }
+        self.scan_all(at, to);
+    }
+
+    /// A part of a long range; the rest waits on the mark stack if there is room for it and for what the part may add.
+    #[inline(never)]
+    fn scan_part(&mut self, at: usize, to: usize) {
         let mut to = to;
         if to - at > PART * WORD && (self.end.addr() - self.top.addr()) / WORD >= PART {
             let rest = at + PART * WORD;
@@ -356,6 +368,22 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
             self.push(rest | REST);
             to = rest;
         }
+        let mut at = at;
+        while at < to {
+            let next = to.min(at + GROUP * WORD);
+            let group = self.map.pointer(at).cast::<[usize; GROUP]>();
+            // Much of a long object is often zero, as it was allocated.
+            // SAFETY: this many words of an object are left.
+            if next - at < GROUP * WORD || unsafe { group.read() } != [0; GROUP] {
+                self.scan_all(at, next);
+            }
+            at = next;
+        }
+    }
+
+    #[inline(always)]
+    fn scan_all(&mut self, at: usize, to: usize) {
+        let mut at = at;
         let mut word = self.map.pointer(at).cast::<usize>();
         while at < to {
             // SAFETY: inside an object.
