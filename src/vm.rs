@@ -169,7 +169,7 @@ impl Extent {
     pub fn reset(&mut self, range: Range<usize>) {
         assert!(range.start <= range.end && range.end <= self.len, "resetting beyond an extent");
         let page = page_size();
-        let (start, end) = (range.start.next_multiple_of(page), round_down(range.end, page));
+        let (start, end) = (round_up(range.start, page), round_down(range.end, page));
         if start < end {
             // SAFETY: whole pages of this extent, which is nobody else's; who has pointers into it has seen to it that
             // this is not called too early.
@@ -293,6 +293,7 @@ pub struct Attempts {
 }
 
 impl Attempts {
+    #[inline(never)]
     fn reserve(&mut self, len: usize) -> Result<Extent, ReserveError> {
         self.tries += 1;
         self.calls += 1;

@@ -12,6 +12,8 @@
 //!
 //! Large objects go where blocks are free from end to end, to the lowest place that is long enough.
 
+use core::{mem, slice};
+
 use super::map::{BLOCK, BLOCK_GRANULES, EDGE, GRANULE, LARGE, Map, ONES, SPAN, shift};
 use super::space::{HUGE, Space};
 
@@ -193,7 +195,8 @@ impl Allocator {
         }
         self.map.clear(end, EDGE);
         self.map.set(longer, EDGE);
-        self.take(end, longer);
+        self.taken += longer - end;
+        self.take_blocks(end, longer);
         self.clear(end, longer);
         (self.end, self.scan) = (longer, longer);
         true
@@ -293,6 +296,7 @@ impl Allocator {
     }
 
     /// Zeroes free memory.
+    #[inline(never)]
     fn clear(&mut self, from: usize, to: usize) {
         let used = to.min(self.fresh).saturating_sub(from);
         // SAFETY: free memory of the heap, committed.
@@ -384,31 +388,28 @@ impl Allocator {
         found
     }
 
-    /// Gives whole free pages back to the kernel, the highest first, until at most `keep` bytes of heap are resident.
+    /// Gives free blocks back to the kernel, the highest first, until at most `keep` bytes of heap are resident. Answers how
+    /// many bytes those were.
     pub(super) fn purge(&mut self, keep: usize) -> usize {
-        let (start, mut at) = (self.map.start(), self.map.end());
-        let mut resident = 0;
-        for block in 0..self.map.blocks() {
-            // SAFETY: a block of the heap.
-            resident += if unsafe { (*self.map.block(start + block * BLOCK)).purged } { 0 } else { BLOCK };
-        }
-        let before = resident;
-        while at > start && resident > keep {
-            let (end, still) = (at, resident);
-            while at > start && self.is_free(at - BLOCK) && resident > keep {
-                at -= BLOCK;
-                // SAFETY: a block of the heap, to which nothing else refers.
-                let block = unsafe { &mut *self.map.block(at) };
-                resident -= if block.purged { 0 } else { BLOCK };
-                block.purged = true;
+        // SAFETY: the table has an entry for each block, and nothing else refers to it.
+        let table = unsafe { slice::from_raw_parts_mut(self.map.block(self.map.start()), self.map.blocks()) };
+        let resident = table.iter().filter(|block| !block.purged).count();
+        let mut excess = resident.saturating_sub(keep / BLOCK);
+        let before = excess;
+        let mut end = table.len();
+        while end > 0 && excess > 0 {
+            // The run of free blocks below, as far as it is needed.
+            let (mut first, still) = (end, excess);
+            while first > 0 && excess > 0 && table[first - 1].free == BLOCK_GRANULES {
+                first -= 1;
+                excess -= usize::from(!mem::replace(&mut table[first].purged, true));
             }
-            if at == end {
-                at -= BLOCK;
-            } else if resident < still {
-                self.space.reset(at - start, end - start);
+            if excess < still {
+                self.space.reset(first * BLOCK, end * BLOCK);
             }
+            end = first.saturating_sub(1);
         }
-        before - resident
+        (before - excess) * BLOCK
     }
 
     /// Whether an address lies in the piece.

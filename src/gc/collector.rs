@@ -4,7 +4,7 @@ use core::ptr::NonNull;
 
 use super::alloc::Allocator;
 use super::handles::Handles;
-use super::lists::Lists;
+use super::lists::{Lists, Passes};
 use super::map::{EDGE, GRANULE, OBJECT, SCAN};
 use super::mark::{Embedder, Marker};
 use super::policy::{Growth, Kind, Policy};
@@ -18,6 +18,8 @@ pub struct Collector<E> {
     pub(super) heap: Allocator,
     pub(super) handles: Handles,
     pub(super) lists: Lists,
+    /// There is none until a list has an entry.
+    pub(super) passes: Option<Passes<E>>,
     growth: Growth,
     /// Objects that are kept while an operation of the collector itself allocates.
     keep: [usize; 3],
@@ -47,6 +49,7 @@ impl<E: Embedder> Collector<E> {
             heap: Allocator::new(space),
             handles,
             lists: Lists::default(),
+            passes: None,
             growth: policy.growth,
             keep: [0; 3],
             stack: None,
@@ -170,7 +173,9 @@ impl<E: Embedder> Collector<E> {
         let mut marker = Marker::new(self.heap.map, self.heap.space.stack());
         self.embedder.roots(&mut marker);
         self.handles.roots(&mut marker);
-        self.lists.roots(&mut marker);
+        if let Some(passes) = &self.passes {
+            (passes.roots)(&self.lists, &mut marker);
+        }
         for word in self.keep {
             marker.root(word);
         }
@@ -179,7 +184,9 @@ impl<E: Embedder> Collector<E> {
             unsafe { stack::roots(&mut marker, base) };
         }
         marker.drain();
-        self.lists.after_mark(&mut marker);
+        if let Some(passes) = &self.passes {
+            (passes.after_mark)(&mut self.lists, &mut marker);
+        }
         let free = self.heap.map.sweep();
         let live = self.heap.map.len() - free;
         self.set_limits(live);

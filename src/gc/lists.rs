@@ -37,6 +37,19 @@ pub(super) struct Lists {
     pub(super) tables: Option<NonNull<Table>>,
 }
 
+/// What a collection does with the lists. The collector calls it by these addresses, which it is given with the first entry
+/// of any list: a program that has none does not contain it.
+pub(super) struct Passes<E> {
+    /// Before anything was marked.
+    pub(super) roots: fn(&Lists, &mut Marker<'_, E>),
+    /// When all that is reachable was marked.
+    pub(super) after_mark: fn(&mut Lists, &mut Marker<'_, E>),
+}
+
+impl<E: Embedder> Passes<E> {
+    pub(super) const ALL: Passes<E> = Passes { roots: Lists::roots, after_mark: Lists::after_mark };
+}
+
 /// What an [`Ephemerons`](super::Ephemerons) is.
 #[repr(C)]
 pub(super) struct Table {
@@ -119,7 +132,7 @@ fn reached<E: Embedder, T>(marker: &Marker<'_, E>, object: NonNull<T>) -> bool {
 
 impl Lists {
     /// What the lists keep themselves: the cells of finalizers, and what waits in the queue.
-    pub(super) fn roots<E: Embedder>(&self, marker: &mut Marker<'_, E>) {
+    fn roots<E: Embedder>(&self, marker: &mut Marker<'_, E>) {
         for (list, objects) in [(self.finalizable, false), (self.ready, true)] {
             let mut link = list;
             while let Some(cell) = link {
@@ -136,8 +149,8 @@ impl Lists {
         }
     }
 
-    /// When all that is reachable was marked: the four steps.
-    pub(super) fn after_mark<E: Embedder>(&mut self, marker: &mut Marker<'_, E>) {
+    /// The four steps.
+    fn after_mark<E: Embedder>(&mut self, marker: &mut Marker<'_, E>) {
         self.mark_values(marker);
         self.clear_weak(marker);
         self.queue_unreached(marker);

@@ -14,7 +14,7 @@ use core::ptr::NonNull;
 use super::map::{BLOCK, Block, SPAN, WORD};
 use crate::arena::{self, ArenaError, Options};
 use crate::os::initial_stack::page_size;
-use crate::vm::{self, Extent};
+use crate::vm::{self, Extent, round_up};
 
 /// Bytes of mark stack: one in this many of the arena, within these bounds.
 const STACK_SHARE: usize = 256;
@@ -46,12 +46,13 @@ struct Layout {
 impl Layout {
     /// `None`: there is no room for a block.
     fn new(arena: usize, handles: usize, page: usize) -> Option<Layout> {
-        let stack = (arena / STACK_SHARE).clamp(1, STACK_MAX).next_multiple_of(page);
-        let table = stack.checked_add(handles.checked_mul(WORD)?.checked_next_multiple_of(page)?)?;
+        let stack = round_up((arena / STACK_SHARE).clamp(1, STACK_MAX), page);
+        let words = handles.checked_mul(WORD).filter(|words| *words <= arena)?;
+        let table = stack + round_up(words, page);
         let rest = arena.checked_sub(table)?;
         // One entry more than blocks, since the end of the heap has one.
         let entries = rest / (BLOCK + size_of::<Block>()) + 2;
-        let heap = (table + entries * size_of::<Block>()).next_multiple_of(page.max(BLOCK));
+        let heap = round_up(table + entries * size_of::<Block>(), page.max(BLOCK));
         let len = arena.checked_sub(heap)? / BLOCK * BLOCK;
         (len > 0).then_some(Layout { handles: stack, table, heap, len })
     }
@@ -141,7 +142,7 @@ impl Space {
     /// the heap is as it was.
     pub(super) fn commit(&mut self, len: usize) -> bool {
         let Layout { table, heap, .. } = self.layout;
-        let len = len.next_multiple_of(self.page).min(self.arena.len() - heap);
+        let len = round_up(len, self.page).min(self.arena.len() - heap);
         if len <= self.committed {
             return true;
         }

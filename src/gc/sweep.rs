@@ -68,9 +68,9 @@ impl Map {
                 continue;
             }
             let mut granules = usize::from(BLOCK_GRANULES);
-            for group in (at..at + BLOCK).step_by(GROUP * SPAN) {
-                // SAFETY: words of this block, to which nothing else refers.
-                let words = unsafe { &mut *self.word(group).cast::<[usize; GROUP]>() };
+            // SAFETY: the words of this block, to which nothing else refers.
+            let groups = unsafe { &mut *self.word(at).cast::<[[usize; GROUP]; BLOCK / SPAN / GROUP]>() };
+            for words in groups {
                 let marks = words.iter().fold(0, |marks, word| marks | word) & (MARK * ONES);
                 if marks == 0 && last == Last::Hole {
                     *words = [0; GROUP];

@@ -3,7 +3,7 @@
 use core::ptr::NonNull;
 
 use super::collector::Collector;
-use super::lists::{Cell, Pair, REMOVED, Table};
+use super::lists::{Cell, Pair, Passes, REMOVED, Table};
 use super::mark::Embedder;
 use super::policy::Kind;
 
@@ -99,6 +99,7 @@ impl<E: Embedder> Collector<E> {
         let cell = self.allocate_keeping(size_of::<Cell>(), Kind::Leaf, [object.addr().get(), 0, 0])?.cast::<Cell>();
         // SAFETY: an object of that size.
         unsafe { cell.write(Cell { object: Some(object), next: None }) };
+        self.passes = Some(Passes::ALL);
         Some(cell)
     }
 
@@ -108,6 +109,7 @@ impl<E: Embedder> Collector<E> {
         // SAFETY: an object of that size.
         unsafe { table.write(Table { next: self.lists.tables, pairs: None, room: 0, used: 0 }) };
         self.lists.tables = Some(table);
+        self.passes = Some(Passes::ALL);
         Some(Ephemerons(table.cast()))
     }
 
