@@ -222,7 +222,7 @@ whole-musl:
 
 # What can be tested on the host, under AddressSanitizer (in rustup's toolchains for Linux) and under valgrind. Some tests
 # leave a heap to the end of the process, which is no leak, and one needs addresses that the sanitizer keeps for itself.
-SANITIZED := -p rt0 -p rt0-tests --lib --test fuzz --test heap
+SANITIZED := -p rt0 -p rt0-tests --lib --test fuzz --test heap --test gc
 sanitize:
 	@tools/install valgrind
 	@ASAN_OPTIONS=detect_leaks=0 RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test --quiet $(SANITIZED) \
