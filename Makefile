@@ -172,6 +172,7 @@ bench: dist-linux_amd64 $(WHOLE:%=whole-%)
 	@{ $(bench_cargo) --bin rt0-bench -- $(BENCH) && echo && \
 		$(bench_cargo) --bin scaling && echo && \
 		$(bench_cargo) --bin startup && echo && \
+		target/bench/release/calls && echo && \
 		target/bench/release/memory && echo && \
 		$(bench_cargo) --bin bench-programs; } | tee target/bench.new
 	@mv target/bench.new target/bench.txt
