@@ -549,8 +549,8 @@ pub unsafe extern "C" fn rt0_gc_weak_get(gc: *mut rt0_gc, weak: *const c_void) -
     let (Some(collector), Some(weak)) = (unsafe { collector(gc) }, NonNull::new(weak.cast_mut())) else {
         return ptr::null_mut();
     };
-    // SAFETY: the caller says that it is a weak cell.
-    let found = collector.upgrade(unsafe { Weak::from_object(weak.cast()) });
+    // SAFETY: the caller says that it is a weak cell of this heap.
+    let found = unsafe { collector.upgrade(Weak::from_object(weak.cast())) };
     found.map_or(ptr::null_mut(), |object| object.as_ptr().cast())
 }
 

@@ -165,7 +165,8 @@ fn steps(gc: &mut Heap, free: usize, refused: &mut [usize; 4]) {
 }
 
 fn value(gc: &Heap, table: Ephemerons, key: Object) -> Option<usize> {
-    gc.ephemeron(table, key)
+    // SAFETY: a handle holds the table.
+    unsafe { gc.ephemeron(table, key) }
 }
 
 /// Lets a heap grow, empties it so that it gives memory back, and lets it grow again. What the kernel refuses may leave no

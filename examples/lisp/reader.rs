@@ -246,7 +246,8 @@ impl Lisp {
     /// Where a list was in its text; false if it was in none.
     pub(crate) fn position_of(&self, list: Value) -> Value {
         let key = NonNull::new(core::ptr::with_exposed_provenance_mut(list.0)).filter(|_| list.is_pair());
-        key.and_then(|key| self.gc.ephemeron(self.positions, key)).map_or(FALSE, Value)
+        // SAFETY: the table is a root.
+        key.and_then(|key| unsafe { self.gc.ephemeron(self.positions, key) }).map_or(FALSE, Value)
     }
 }
 

@@ -14,7 +14,8 @@ impl<E: Embedder> Collector<E> {
     pub fn scope<T>(&mut self, body: impl FnOnce(&mut Collector<E>) -> T) -> T {
         let len = self.handles.len;
         let result = body(self);
-        self.handles.len = len;
+        // No more than there are: `body` may have put another heap in the place of this one.
+        self.handles.len = self.handles.len.min(len);
         result
     }
 

@@ -64,8 +64,12 @@ impl<E: Embedder> Collector<E> {
     }
 
     /// What the cell refers to; `None` once that was not reachable.
-    pub fn upgrade(&self, weak: Weak) -> Option<NonNull<u8>> {
-        // SAFETY: a cell of this heap.
+    ///
+    /// # Safety
+    ///
+    /// `weak` is a cell of this heap that has been reachable in each collection since it was made.
+    pub unsafe fn upgrade(&self, weak: Weak) -> Option<NonNull<u8>> {
+        // SAFETY: a cell of this heap, which is still there.
         unsafe { weak.0.cast::<Cell>().read().object }
     }
 
@@ -114,8 +118,12 @@ impl<E: Embedder> Collector<E> {
     }
 
     /// The value of a key.
-    pub fn ephemeron(&self, table: Ephemerons, key: NonNull<u8>) -> Option<usize> {
-        // SAFETY: a table of this heap.
+    ///
+    /// # Safety
+    ///
+    /// `table` is a table of this heap that has been reachable in each collection since it was made.
+    pub unsafe fn ephemeron(&self, table: Ephemerons, key: NonNull<u8>) -> Option<usize> {
+        // SAFETY: a table of this heap, which is still there.
         let table = unsafe { table.0.cast::<Table>().as_ref() };
         table.find(key.addr().get()).map(|pair| pair.value)
     }
@@ -125,7 +133,8 @@ impl<E: Embedder> Collector<E> {
     ///
     /// # Safety
     ///
-    /// `key` is an object of this heap, and `value` one too if it looks like it.
+    /// `key` is an object of this heap, and `value` one too if it looks like it; `table` is as for
+    /// [`ephemeron`](Collector::ephemeron).
     pub unsafe fn set_ephemeron(&mut self, table: Ephemerons, key: NonNull<u8>, value: usize) -> bool {
         let mut header = table.0.cast::<Table>();
         // SAFETY: a table of this heap; the reference ends before anything else is called.
@@ -149,8 +158,12 @@ impl<E: Embedder> Collector<E> {
     }
 
     /// Removes a key; its value, if it was there.
-    pub fn remove_ephemeron(&mut self, table: Ephemerons, key: NonNull<u8>) -> Option<usize> {
-        // SAFETY: a table of this heap.
+    ///
+    /// # Safety
+    ///
+    /// As for [`ephemeron`](Collector::ephemeron).
+    pub unsafe fn remove_ephemeron(&mut self, table: Ephemerons, key: NonNull<u8>) -> Option<usize> {
+        // SAFETY: a table of this heap, which is still there.
         let table = unsafe { table.0.cast::<Table>().as_ref() };
         let pair = table.find(key.addr().get())?;
         pair.key = REMOVED;

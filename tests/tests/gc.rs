@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::ptr::NonNull;
 
 use rt0::arena::Options;
-use rt0::gc::{Collector, Embedder, Event, GRANULE, Growth, Kind, Marker, Policy, Stats};
+use rt0::gc::{Collector, Embedder, Ephemerons, Event, GRANULE, Growth, Kind, Marker, Policy, Stats, Weak};
 use rt0_tests::check::gc::{Language, Mutator, drive};
 
 const KIB: u64 = 1 << 10;
@@ -223,6 +223,16 @@ fn a_hole_that_was_too_short_for_one_object_has_room_for_another_that_fits() {
     }
 }
 
+fn upgraded(gc: &Collector<Plain>, weak: Weak) -> Option<NonNull<u8>> {
+    // SAFETY: each test keeps its cells.
+    unsafe { gc.upgrade(weak) }
+}
+
+fn value_of(gc: &Collector<Plain>, table: Ephemerons, key: NonNull<u8>) -> Option<usize> {
+    // SAFETY: each test keeps its tables.
+    unsafe { gc.ephemeron(table, key) }
+}
+
 #[test]
 fn a_weak_cell_is_cleared_when_its_object_is_gone() {
     let mut gc = heap(256 * KIB);
@@ -232,10 +242,10 @@ fn a_weak_cell_is_cleared_when_its_object_is_gone() {
     let (weak_kept, weak_lost) = unsafe { (gc.weak(kept).unwrap(), gc.weak(lost).unwrap()) };
     gc.embedder_mut().roots.extend([weak_kept.object(), weak_lost.object()]);
     gc.collect();
-    assert_eq!((gc.upgrade(weak_kept), gc.upgrade(weak_lost)), (Some(kept), Some(lost)));
+    assert_eq!((upgraded(&gc, weak_kept), upgraded(&gc, weak_lost)), (Some(kept), Some(lost)));
     gc.embedder_mut().roots.retain(|root| *root != lost);
     gc.collect();
-    assert_eq!((gc.upgrade(weak_kept), gc.upgrade(weak_lost)), (Some(kept), None));
+    assert_eq!((upgraded(&gc, weak_kept), upgraded(&gc, weak_lost)), (Some(kept), None));
     assert_eq!(count(&gc), 3, "one object and two cells");
     gc.embedder_mut().roots.clear();
     gc.collect();
@@ -261,19 +271,20 @@ fn an_ephemeron_keeps_its_value_as_long_as_its_key_and_no_longer() {
     gc.collect();
     let mut at = start;
     for _ in 0..300 {
-        at = gc.find_start(gc.ephemeron(table, at).unwrap()).unwrap();
+        at = gc.find_start(value_of(&gc, table, at).unwrap()).unwrap();
     }
-    assert_eq!(gc.ephemeron(table, at), None);
+    assert_eq!(value_of(&gc, table, at), None);
     // A value that refers to its own key does not keep it.
     let own = pair(&mut gc, None, None);
     let value = pair(&mut gc, Some(own), None);
     // SAFETY: both are objects.
     assert!(unsafe { gc.set_ephemeron(table, own, value.addr().get()) });
-    let second = gc.ephemeron(table, start);
+    let second = value_of(&gc, table, start);
     assert!(second.is_some());
-    assert_eq!(gc.remove_ephemeron(table, start), second);
+    // SAFETY: the table is a root.
+    assert_eq!(unsafe { gc.remove_ephemeron(table, start) }, second);
     gc.collect();
-    assert_eq!(gc.ephemeron(table, start), None);
+    assert_eq!(value_of(&gc, table, start), None);
     assert_eq!(count(&gc), 3, "the table, its pairs and the first key");
     // It can be filled again.
     for _ in 0..1000 {
@@ -283,7 +294,7 @@ fn an_ephemeron_keeps_its_value_as_long_as_its_key_and_no_longer() {
         assert!(unsafe { gc.set_ephemeron(table, value, 7) });
     }
     gc.collect();
-    assert!(gc.embedder().roots[2..].iter().all(|key| gc.ephemeron(table, *key) == Some(7)));
+    assert!(gc.embedder().roots[2..].iter().all(|key| value_of(&gc, table, *key) == Some(7)));
     assert_eq!(gc.check(), Ok(()));
 }
 
@@ -311,7 +322,7 @@ fn objects_with_a_finalizer_wait_in_the_queue_with_all_that_they_refer_to() {
         }
         assert_eq!(gc.check(), Ok(()));
     }
-    assert_eq!(gc.upgrade(weak), None, "it was not reachable");
+    assert_eq!(upgraded(&gc, weak), None, "it was not reachable");
     // In the order in which they were registered.
     let found = gc.next_finalizable().unwrap();
     assert_eq!((found, first(found)), (first_object, Some(inner)));

@@ -166,8 +166,8 @@ fn a_path_is_read_to_its_end() {
     let path =
         |name: &str| std::ffi::CString::new(folder.path().join(name).to_str().expect("plain text")).expect("no NUL");
     let make = |path: &CStr, theirs: bool| {
-        // SAFETY: a path that ends.
         let made = if theirs {
+            // SAFETY: a path that ends.
             answer(unsafe { syscall!(OPEN, path.as_ptr(), 0x42, 0o600) })
         } else {
             of(sys::open(path, 0x42, 0o600), |fd| fd as usize)
@@ -181,6 +181,7 @@ fn a_path_is_read_to_its_end() {
         let gone = if theirs {
             of(sys::unlink(&path(name)), none)
         } else {
+            // SAFETY: the same.
             answer(unsafe { syscall!(UNLINK, path(name).as_ptr()) })
         };
         assert_eq!(gone, Ok(0));
