@@ -23,6 +23,8 @@
 use core::fmt;
 use core::ops::Range;
 use core::ptr::{self, NonNull};
+use core::sync::atomic::AtomicBool;
+use core::sync::atomic::Ordering::Relaxed;
 
 use crate::os::initial_stack::page_size;
 use crate::sys::{self, Errno, MADV_RESET, MAP_RESERVE, PROT_NONE, PROT_READ, PROT_WRITE};
@@ -62,12 +64,22 @@ use crate::sys::{self, Errno, MADV_RESET, MAP_RESERVE, PROT_NONE, PROT_READ, PRO
 /// unsafe { vm::release(base, len) }.expect("the kernel takes it back");
 /// # Ok::<(), vm::ReserveError>(())
 /// ```
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 #[must_use = "dropping an extent keeps it reserved for ever"]
 pub struct Extent {
     base: NonNull<u8>,
     len: usize,
+    /// Whether some of it may have been written.
+    used: AtomicBool,
 }
+
+impl PartialEq for Extent {
+    fn eq(&self, other: &Extent) -> bool {
+        (self.base, self.len) == (other.base, other.len)
+    }
+}
+
+impl Eq for Extent {}
 
 // SAFETY: an extent owns address space, which no thread has for itself.
 unsafe impl Send for Extent {}
@@ -84,7 +96,7 @@ impl Extent {
     ///   but through this extent and pointers that come from it, for as long as it is reserved.
     /// - `base` may be used to reach every byte of it.
     pub const unsafe fn from_raw(base: NonNull<u8>, len: usize) -> Extent {
-        Extent { base, len }
+        Extent { base, len, used: AtomicBool::new(true) }
     }
 
     /// Base and length, for [`from_raw`](Extent::from_raw): the range is the caller's without this value.
@@ -121,7 +133,8 @@ impl Extent {
         assert!(len <= self.len && len == round_down(len, page_size()), "an extent is divided between two pages");
         // SAFETY: `len` is at most the extent's.
         let rest = unsafe { self.base.add(len) };
-        (Extent { len, ..self }, Extent { base: rest, len: self.len - len })
+        let used = AtomicBool::new(!self.is_fresh());
+        (Extent { len, used, ..self }, Extent { base: rest, len: self.len - len, used: self.used })
     }
 
     /// Takes the extent that begins where this one ends into it.
@@ -135,6 +148,14 @@ impl Extent {
             "an extent is joined to the one behind it"
         );
         self.len += next.len;
+        if !next.is_fresh() {
+            self.used.store(true, Relaxed);
+        }
+    }
+
+    /// Whether nobody can have written into it, so that all of it will read as zeroes.
+    pub(crate) fn is_fresh(&self) -> bool {
+        !self.used.load(Relaxed)
     }
 
     /// Makes the pages readable and writable that hold the bytes `range`, offsets from the base: its ends are rounded
@@ -155,6 +176,7 @@ impl Extent {
         if range.is_empty() {
             return Ok(());
         }
+        self.used.store(true, Relaxed);
         // SAFETY: whole pages of this extent, which is nobody else's.
         unsafe { commit(self.base.add(start), end - start) }
     }
@@ -251,7 +273,9 @@ pub(crate) fn reserve_near(hint: usize, len: usize) -> Result<Extent, ReserveErr
     // SAFETY: without MAP_FIXED the kernel takes address space that nobody has.
     let base = unsafe { sys::mmap(hint, len, PROT_NONE, MAP_RESERVE, -1, 0) }.map_err(ReserveError::Kernel)?;
     match NonNull::new(base) {
-        Some(base) if round_down(base.addr().get(), page_size()) == base.addr().get() => Ok(Extent { base, len }),
+        Some(base) if round_down(base.addr().get(), page_size()) == base.addr().get() => {
+            Ok(Extent { base, len, used: AtomicBool::new(false) })
+        }
         _ => {
             // It is not given back: FreeBSD rounds what munmap is told outward to whole pages (`sys/vm/vm_mmap.c`,
             // `kern_munmap`), and the last of those would be somebody else's.

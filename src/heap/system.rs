@@ -144,9 +144,19 @@ impl SystemMemory {
     /// Takes an arena that start-up has made, whole, and what limits it: further segments come from its budget. The
     /// space of its bitmap is used for blocks as well, unless
     /// [`take_bitmap`](crate::arena::Region::take_bitmap) has taken it out.
+    ///
+    /// An arena of which something has been committed is given back and reserved anew: what was written there is lost, and
+    /// the heap can rely on zeroes.
     pub fn in_arena(arena: Arena) -> SystemMemory {
-        let (first, budget) = arena.into_extents();
+        let (first, mut budget) = arena.into_extents();
         let most = budget.left().unwrap_or(u64::MAX).saturating_add(first.len() as u64);
+        let first = if first.is_fresh() {
+            Some(first)
+        } else {
+            let len = first.len() as u64;
+            budget.release(first);
+            budget.reserve(len, len).ok()
+        };
         let reserve = |arena: &mut InArena, min: usize, want: usize| {
             // A first region too small for this request may serve the next one.
             let first = arena.first.take_if(|first| first.len() >= min);
@@ -155,10 +165,7 @@ impl SystemMemory {
         let release = |arena: &mut InArena, extent| {
             arena.budget.release(extent);
         };
-        SystemMemory {
-            arena: Late::Some(InArena { first: Some(first), budget, most, reserve, release }),
-            ..SystemMemory::new()
-        }
+        SystemMemory { arena: Late::Some(InArena { first, budget, most, reserve, release }), ..SystemMemory::new() }
     }
 
     /// A region without a limit, or where the kernel has to leave `guard` bytes: `most` bytes, or half, and so on, at

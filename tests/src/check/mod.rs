@@ -11,6 +11,7 @@ pub mod freebsd_answers;
 pub mod fuzz;
 pub mod gc;
 pub mod heap_model;
+pub mod safe;
 pub mod specification;
 pub mod suite;
 pub mod sweep;
