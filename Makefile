@@ -27,7 +27,7 @@ STANDARD_freebsd_amd64 := x86_64-unknown-freebsd
 
 # Debian's packages that running and testing need beside a Rust toolchain.
 RUN_PACKAGES := qemu-system-arm
-TEST_PACKAGES := $(RUN_PACKAGES) qemu-user clang-22 lld-22 musl-tools sqlite3 qemu-system-x86 strace gdb makefs grub-common grub-pc-bin mtools xorriso \
+TEST_PACKAGES := $(RUN_PACKAGES) qemu-user clang-22 lld-22 musl-tools sqlite3 qemu-system-x86 strace gdb lldb-22 makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
 .PHONY: help new run picture charts figures test sweep mutants sanitize tools bench bench-gc bench-worst bench-threads \

@@ -198,6 +198,8 @@ cfg_if::cfg_if! {
     if #[cfg(target_arch = "x86")] {
         #[path = "../arch/cpu/386/entry.rs"]
         mod entry;
+        #[path = "../arch/cpu/386/frame.rs"]
+        mod frame;
         #[path = "../arch/cpu/386/gc.rs"]
         mod gc;
         #[path = "../arch/cpu/386/thread_pointer.rs"]
@@ -205,6 +207,8 @@ cfg_if::cfg_if! {
     } else if #[cfg(target_arch = "x86_64")] {
         #[path = "../arch/cpu/amd64/entry.rs"]
         mod entry;
+        #[path = "../arch/cpu/amd64/frame.rs"]
+        mod frame;
         #[path = "../arch/cpu/amd64/gc.rs"]
         mod gc;
         #[path = "../arch/cpu/amd64/thread_pointer.rs"]
@@ -212,6 +216,8 @@ cfg_if::cfg_if! {
     } else if #[cfg(target_arch = "arm")] {
         #[path = "../arch/cpu/arm/entry.rs"]
         mod entry;
+        #[path = "../arch/cpu/arm/frame.rs"]
+        mod frame;
         #[path = "../arch/cpu/arm/gc.rs"]
         mod gc;
         #[path = "../arch/cpu/arm/thread_pointer.rs"]
@@ -219,5 +225,6 @@ cfg_if::cfg_if! {
     }
 }
 
+pub(crate) use frame::frame_pointer;
 pub(crate) use gc::{kept_registers, prefetch, top_bit_or};
 pub(crate) use port::Port as Current;

@@ -18,6 +18,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | other limits | [`limits`]: control groups and others, for programs that heed them |
+//! | backtrace | [`backtrace`]: which calls led here, for programs that ask for it |
 //! | start | [`start`]: `_start` to `main`; [`io`]: printing |
 //! | heap | [`heap`]: an allocator in the arena; [`lock`]: its lock |
 //! | arena | [`arena`]: limit, plan, reservation |
@@ -37,6 +38,7 @@ pub mod plan;
 cfg_if::cfg_if! {
     if #[cfg(rt0_port)] {
         mod arch;
+        pub mod backtrace;
         pub mod gc;
         pub mod fault;
         pub mod heap;

@@ -4,7 +4,9 @@
 //! A C compiler links by a script of its own, so a program in C has no table of rt0's. All of this is done before such a
 //! program is relocated: no address that the linker stored in memory may be used.
 
-use super::initial_stack::{AT_PHDR, AT_PHNUM, Values};
+use core::ops::Range;
+
+use super::initial_stack::{AT_PHDR, AT_PHNUM, InitialStack, Values};
 
 /// Size of the file header, bytes (System V gABI, "ELF Header"); linkers put the program headers right behind it.
 const EHDR: usize = if size_of::<usize>() == 8 { 64 } else { 52 };
@@ -77,4 +79,37 @@ impl Headers {
             tls: found[PT_TLS].map(Tls),
         })
     }
+}
+
+/// A segment can be executed (System V gABI, "Segment Flag Bits").
+const PF_X: u32 = 1;
+
+/// Where the code of this process's program is.
+pub(crate) struct Code {
+    /// Its addresses, from the lowest executable segment to the highest.
+    pub(crate) addresses: Range<usize>,
+    /// How far they are above where the program was linked to be: 0 unless it is a static-PIE.
+    pub(crate) bias: usize,
+}
+
+impl Code {
+    /// `None` in a program that rt0 did not start, or if the kernel did not tell of its headers.
+    pub(crate) fn of_this_process() -> Option<Code> {
+        let stack = InitialStack::of_this_process()?;
+        let (headers, count) = (stack.auxv(AT_PHDR)?, stack.auxv(AT_PHNUM)?);
+        // SAFETY: the kernel says that this many headers are mapped there.
+        let headers =
+            unsafe { core::slice::from_raw_parts(core::ptr::with_exposed_provenance::<Phdr>(headers), count) };
+        let loaded = || headers.iter().filter(|header| header[0] as u32 as usize == PT_LOAD);
+        // The segment with the start of the file has the headers in it.
+        let bias = bias(headers.as_ptr().addr(), loaded().find(|header| header[1] == 0)?);
+        let code = loaded().filter(|header| flags(header) & PF_X != 0).map(|header| header[2]..header[2] + header[5]);
+        let code = code.reduce(|all, one| all.start.min(one.start)..all.end.max(one.end))?;
+        Some(Code { addresses: code.start.wrapping_add(bias)..code.end.wrapping_add(bias), bias })
+    }
+}
+
+/// A segment's flags: behind the type, in the upper half of the first word, or in a word of their own.
+fn flags(header: &Phdr) -> u32 {
+    if cfg!(target_pointer_width = "64") { (header[0] as u64 >> 32) as u32 } else { header[6] as u32 }
 }

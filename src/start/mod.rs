@@ -85,8 +85,9 @@ pub use relocate::Image;
 /// With `faults = rt0::fault::report` a stack that overflows ends the process with one line that says so and status 2, and
 /// any other fault is said in a line too; see [`fault`](crate::fault).
 ///
-/// The panic handler prints message and place on fd 2 and exits with 2. `panic_handler = none` at the end leaves it
-/// to the program.
+/// The panic handler prints message and place on fd 2 and exits with 2. `panic_handler = function` at the end names another
+/// one, a `fn(&PanicInfo<'_>) -> !`: with `panic_handler = rt0::backtrace::panic` the calls that led there are printed too;
+/// see [`backtrace`](crate::backtrace). `panic_handler = none` leaves it to the program.
 ///
 /// In a test harness (`cfg(test)`), whose start is std's, all of this is left out. A harness cannot be linked as the
 /// program is: say `test = false` and `bench = false` for it in `Cargo.toml`, and keep what is to be tested in a library.
@@ -118,14 +119,19 @@ macro_rules! entry {
             $(let _: fn(&$crate::fault::Fault) = $faults;)?
         };
     };
-    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(, faults = $faults:path)? $(,)?) => {
+    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(, faults = $faults:path)? , panic_handler = $handler:path $(,)?) => {
         $crate::entry!($main $(, arena = $options)? $(, heap = $heap)? $(, faults = $faults)?, panic_handler = none);
 
         #[cfg(not(test))]
         #[panic_handler]
         fn panic(info: &::core::panic::PanicInfo<'_>) -> ! {
-            $crate::start::panic(info)
+            $handler(info)
         }
+        #[cfg(test)]
+        const _: fn(&::core::panic::PanicInfo<'_>) -> ! = $handler;
+    };
+    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(, faults = $faults:path)? $(,)?) => {
+        $crate::entry!($main $(, arena = $options)? $(, heap = $heap)? $(, faults = $faults)?, panic_handler = $crate::start::panic);
     };
 }
 
@@ -372,6 +378,13 @@ fn refuse(failure: &crate::arena::ArenaError) -> i32 {
 /// Prints the panic's message and place on fd 2 and ends the process with status 2. Where `alloc` panics because there is
 /// no memory, one line says the limit, what the heap holds, what was asked for and what limit would do.
 pub fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    tell_panic(info);
+    sys::exit(2)
+}
+
+/// What [`panic`] prints.
+#[inline]
+pub(crate) fn tell_panic(info: &core::panic::PanicInfo<'_>) {
     // In pieces: to format the place would cost a small program a kilobyte of code.
     let mut out = io::Buffered::new(io::Fd(2));
     let place = info.location().map(|place| (place.file(), [place.line(), place.column()]));
@@ -382,7 +395,7 @@ pub fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     if of_alloc && exhausted::is_noted() {
         exhausted::tell(&mut |text, number| piece(&mut out, text, number));
         let _ = out.finish();
-        sys::exit(2);
+        return;
     }
     out.write_bytes(b"panicked at ");
     out.write_bytes(file.as_bytes());
@@ -392,7 +405,6 @@ pub fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     // What cannot be written is lost: there is nobody to tell.
     let _ = out.write_fmt(format_args!(":\n{}\n", info.message()));
     let _ = out.finish();
-    sys::exit(2)
 }
 
 /// Writes text, and perhaps a number after it.

@@ -113,6 +113,12 @@ impl Current {
         low..high
     }
 
+    /// The address that its first function's frame is right below: where the kernel put the arguments of the program, or
+    /// the end of the stack.
+    pub(crate) fn stack_base(self) -> usize {
+        if self.id() == 0 { InitialStack::current().extent().words } else { self.stack().end }
+    }
+
     /// How many bytes of its stack the thread has not used yet. Signal handlers and system calls need some of them.
     #[inline]
     pub fn stack_left(self) -> usize {

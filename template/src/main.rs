@@ -10,7 +10,8 @@ use alloc::vec::Vec;
 #[global_allocator]
 static HEAP: rt0::Heap = rt0::Heap::new();
 
-rt0::entry!(main, heap = HEAP);
+// A panic prints which calls led to it; `addr2line -Cfipe PROGRAM ADDRESS...` says where they are.
+rt0::entry!(main, heap = HEAP, panic_handler = rt0::backtrace::panic);
 
 fn main(args: rt0::Args) -> i32 {
     let mut words: Vec<&[u8]> = args.iter().skip(1).map(|word| word.to_bytes()).collect();

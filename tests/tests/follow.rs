@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 
 use rt0_tests::check::without_numbers;
 use rt0_tests::run::make::root;
+use rt0_tests::run::project::toolchain;
 
 /// A block of commands, each with what is shown after it.
 #[derive(Default)]
@@ -53,13 +54,6 @@ fn blocks(text: &str) -> Vec<Block> {
     found
 }
 
-/// A variable of `target/toolchain.mk`.
-fn toolchain(name: &str) -> String {
-    let text = fs::read_to_string(root().join("target/toolchain.mk")).expect("`make dist` finds a toolchain");
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(":="));
-    line.unwrap_or_default().trim().into()
-}
-
 /// A clone of this repository as it is now, which vanishes, and where a reader of its pages stands.
 struct Reader {
     _scratch: tempfile::TempDir,
@@ -89,7 +83,7 @@ impl Reader {
             command = "true";
         }
         // A nightly is what the page suggests. Any toolchain that builds core will do, and there is one.
-        let command = command.replace("cargo +nightly", &toolchain("PORT_CARGO"));
+        let command = command.replace("cargo +nightly", &toolchain("PORT_CARGO").unwrap());
         let mut shell = Command::new("sh");
         let own = |name: &str| {
             name.starts_with("CARGO")
@@ -117,7 +111,7 @@ fn the_pages_can_be_followed() {
         fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
     pages.retain(|page| page.extension().is_some_and(|it| it == "md") && !page.ends_with("c.md"));
     pages.extend(["README.md", "PORTING.md", "CONTRIBUTING.md", "tests/README.md"].map(|page| root().join(page)));
-    let builds_core = toolchain("STANDARD") != "yes";
+    let builds_core = toolchain("STANDARD").unwrap() != "yes";
     let mut run = 0;
     for page in pages {
         let mut reader = Reader::new();

@@ -6,61 +6,11 @@ use rt0_tests::port::{Port, chosen};
 use rt0_tests::run::job::{End, Job};
 use rt0_tests::run::machine::Machine;
 use rt0_tests::run::make::root;
+use rt0_tests::run::project::{Project, toolchain};
 use rt0_tests::run::qemu::linux::Kernel;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-
-/// A variable of `target/toolchain.mk`.
-fn toolchain(name: &str) -> Result<String> {
-    let text = fs::read_to_string(root().join("target/toolchain.mk")).context("see `make dist`")?;
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(":="));
-    Ok(line.unwrap_or_default().trim().into())
-}
-
-/// A project in a folder with a blank in its name, which vanishes; its dependencies are those of this repository's lock
-/// file, so that nothing has to be fetched.
-struct Project {
-    _scratch: tempfile::TempDir,
-    folder: PathBuf,
-}
-
-impl Project {
-    /// What `rt0`, a copy of this repository or of the package, makes of its template.
-    fn new(rt0: &Path, linker: &str) -> Result<Project> {
-        let scratch = tempfile::tempdir()?;
-        let folder = scratch.path().join("a folder/program");
-        let made = Command::new(rt0.join("tools/new")).arg(&folder).arg(linker).status()?;
-        ensure!(made.success(), "tools/new: {made}");
-        fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock"))?;
-        Ok(Project { _scratch: scratch, folder })
-    }
-
-    /// Runs `command` in `folder` of the project, as a shell would, and answers what it printed on both streams. What is
-    /// built stays for the next time in `target/template/` of this repository.
-    fn run(&self, folder: &str, command: &[&str]) -> Result<String> {
-        println!("{folder}: {}", command.join(" "));
-        let own = |name: &str| name.starts_with("CARGO") || ["LD_LIBRARY_PATH", "RUSTUP_TOOLCHAIN"].contains(&name);
-        let mut process = Command::new(command[0]);
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(own)) {
-            process.env_remove(name);
-        }
-        let output = process
-            .args(&command[1..])
-            .current_dir(self.folder.join(folder))
-            .env("CARGO_TARGET_DIR", target())
-            .output()
-            .with_context(|| command.join(" "))?;
-        let text = [output.stdout, output.stderr].concat();
-        let text = String::from_utf8_lossy(&text).into_owned();
-        ensure!(output.status.success(), "{}: {}\n{text}", command.join(" "), output.status);
-        Ok(text)
-    }
-}
-
-fn target() -> PathBuf {
-    root().join("target/template")
-}
 
 /// The words of the program that the template is, and what it makes of them.
 const WORDS: [&str; 3] = ["pear", "fig", "apple"];
@@ -68,7 +18,7 @@ const SORTED: &str = "fig\npear\napple\n";
 
 #[test]
 fn plain_cargo_works_for_this_machine() -> Result<()> {
-    let project = Project::new(root(), "rust-lld")?;
+    let project = Project::new(root(), "program", "rust-lld")?;
     for profile in [&[][..], &["--release"]] {
         let run = [&["cargo", "run", "--quiet"][..], profile, &["--"], &WORDS].concat();
         let said = project.run(".", &run)?;
@@ -93,7 +43,7 @@ fn the_oldest_compiler_builds_it() -> Result<()> {
     let manifest = fs::read_to_string(root().join("Cargo.toml"))?;
     let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")?.split('"').next());
     let toolchain = format!("+{}.0", version.context("no rust-version")?);
-    let project = Project::new(root(), "rust-lld")?;
+    let project = Project::new(root(), "program", "rust-lld")?;
     if project.run(".", &["cargo", &toolchain, "--version"]).is_err() {
         println!("not run: rustup has no toolchain {toolchain}");
         return Ok(());
@@ -150,7 +100,7 @@ fn the_packaged_crate_makes_a_project() -> Result<()> {
     names.sort();
     ensure!(names == PACKAGED, "the package has {names:?}");
     let linker = toolchain("PORT_LINKER")?;
-    let project = Project::new(&package, if linker.is_empty() { "rust-lld" } else { &linker })?;
+    let project = Project::new(&package, "program", if linker.is_empty() { "rust-lld" } else { &linker })?;
     let said = project.run(".", &[&["cargo", "run", "--quiet", "--"][..], &WORDS].concat())?;
     ensure!(said == SORTED, "{said:?}");
     if toolchain("STANDARD")? == "yes" || chosen(&[Port::linux_amd64]).is_empty() {
@@ -161,7 +111,7 @@ fn the_packaged_crate_makes_a_project() -> Result<()> {
     let cargo: Vec<&str> = cargo.split_whitespace().collect();
     project
         .run("targets", &[&cargo[..], &["build", "--quiet", "--release", "--target", "linux_amd64.json"]].concat())?;
-    run_program(&Machine::Native, &target().join("linux_amd64/release/program"))
+    run_program(&Machine::Native, &project.built("linux_amd64/release"))
 }
 
 #[test]
@@ -182,15 +132,14 @@ fn plain_cargo_works_in_the_folder_of_targets() -> Result<()> {
         println!("not run: the toolchain found does not build core");
         return Ok(());
     }
-    let linker = toolchain("PORT_LINKER")?;
-    let project = Project::new(root(), if linker.is_empty() { "rust-lld" } else { &linker })?;
+    let project = Project::for_ports("program")?;
     let cargo = toolchain("PORT_CARGO")?;
     let cargo: Vec<&str> = cargo.split_whitespace().collect();
     for port in chosen(&Port::ALL) {
         let file = format!("{port}.json");
         let build = [&cargo[..], &["build", "--quiet", "--release", "--target", &file]].concat();
         project.run("targets", &build)?;
-        let program = target().join(port.to_string()).join("release/program");
+        let program = project.built(&format!("{port}/release"));
         let machine = match port {
             Port::linux_386 | Port::linux_amd64 => Machine::Native,
             Port::linux_arm => Machine::Linux(Kernel::Armhf),

@@ -8,6 +8,7 @@
 //! - [`linux_runner`]: the host's kernel under ptrace, with injected failures
 //! - [`tracer`]: ptrace, as both runners use it
 //! - [`make`]: the repository's own `make`
+//! - [`project`]: what `make new` makes, and cargo in it
 
 pub mod freebsd_runner;
 pub mod job;
@@ -15,5 +16,6 @@ pub mod linux_runner;
 pub mod machine;
 pub mod make;
 pub mod native;
+pub mod project;
 pub mod qemu;
 pub mod tracer;

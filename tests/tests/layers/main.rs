@@ -16,7 +16,7 @@ use rt0_tests::run::make::root;
 /// The top-level modules in layers, the highest first. A module may import those of lower layers only, and each module
 /// has one place here.
 const LAYERS: &[&[&str]] = &[
-    &["limits"],
+    &["limits", "backtrace"],
     &["start", "gc"],
     &["fault"],
     &["heap"],
