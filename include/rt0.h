@@ -7,7 +7,7 @@
 // global. Each function may be called from several threads; a structure that is handed over is used as the caller says.
 //
 // With a C library:     cc program.c -lrt0
-// Without one:          cc -ffreestanding -nostdlib -static -Wl,--gc-sections program.c -lrt0
+// Without one:          cc -ffreestanding -nostdlib -static program.c -lrt0
 
 
 #ifndef RT0_H
