@@ -7,7 +7,7 @@
 // global. Each function may be called from several threads; a structure that is handed over is used as the caller says.
 //
 // With a C library:     cc program.c -lrt0
-// Without one:          cc -ffreestanding -nostdlib -static -Wl,--gc-sections program.c -lrt0
+// Without one:          cc -ffreestanding -nostdlib -static program.c -lrt0
 
 
 #ifndef RT0_H
@@ -557,6 +557,47 @@ void *rt0_gc_weak(struct rt0_gc *gc,
 // `gc` is null or a collector, `weak` null or a weak cell of it.
 void *rt0_gc_weak_get(struct rt0_gc *gc, const void *weak);
 
+// A table of ephemerons, empty: an object that leads from objects, the keys, to values, and keeps a value only as long as its
+// key is reachable otherwise. It does not keep its keys, and is itself kept as any other object. It may collect first. Null if
+// there is no memory or `gc` is null.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector; what is used later is reachable, as `rt0_gc_create` has it.
+void *rt0_gc_ephemerons(struct rt0_gc *gc);
+
+// Gives `key` a value, in place of the one that it has in the table. The value is any word: one that points to an object or
+// into it keeps that, as a word of a traced object does, but only as long as the key is reachable otherwise. It may collect
+// first, but not the table, the key or what the value points to.
+//
+// Answers 0; `-ENOMEM`, and the table is as it was; `-EINVAL` if `gc` or `table` is null or `key` is no object's first byte.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector, `table` null or a table of it; what is used later is reachable, as `rt0_gc_create` has it.
+int rt0_gc_ephemeron_set(struct rt0_gc *gc,
+                         void *table,
+                         const void *key,
+                         size_t value);
+
+// The value of `key`. Answers 1 and stores it where `value` points, unless that is null; 0 if the key has none; `-EINVAL` if
+// `gc` or `table` is null or `key` is no object's first byte. Where the answer is not 1 nothing is stored.
+//
+// Required of the caller:
+//
+// `gc` is null or a collector, `table` null or a table of it; `value` is null or points to a `size_t`.
+int rt0_gc_ephemeron_get(struct rt0_gc *gc,
+                         void *table,
+                         const void *key,
+                         size_t *value);
+
+// Removes `key` from the table. Answers as `rt0_gc_ephemeron_get` does, with the value that the key had.
+//
+// Required of the caller:
+//
+// As for `rt0_gc_ephemeron_get`.
+int rt0_gc_ephemeron_remove(struct rt0_gc *gc, void *table, const void *key, size_t *value);
+
 // Has `rt0_gc_next_unreachable` answer the object when it is not reachable any more: for what it holds outside of the heap.
 //
 // Answers 0; `-ENOMEM`; `-EINVAL` if `gc` is null or `object` is no object's first byte.
@@ -589,7 +630,7 @@ int rt0_gc_statistics(struct rt0_gc *gc,
 //
 // Required of the caller:
 //
-// `gc` is null or a collector; `where` is null or points to a `uintptr_t`.
+// `gc` is null or a collector; `where` is null or points to a `size_t`.
 int rt0_gc_check(struct rt0_gc *gc,
                  size_t *where);
 
@@ -724,7 +765,7 @@ void rt0_heap_trim(struct rt0_heap *heap);
 //
 // Required of the caller:
 //
-// `heap` is null or a heap; `where` is null or points to a `uintptr_t`.
+// `heap` is null or a heap; `where` is null or points to a `size_t`.
 int rt0_heap_check(struct rt0_heap *heap,
                    size_t *where);
 
@@ -870,7 +911,7 @@ const char *rt0_env(const char *name);
 //
 // Required of the caller:
 //
-// `value` is null or points to a `uintptr_t`.
+// `value` is null or points to a `size_t`.
 int rt0_auxv(size_t kind,
              size_t *value);
 

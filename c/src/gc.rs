@@ -7,7 +7,7 @@
 use core::ffi::{c_int, c_void};
 use core::ptr::{self, NonNull};
 
-use rt0::gc::{Collector, Embedder, Event, Growth, HeapError, Kind, Marker, Policy, Weak};
+use rt0::gc::{Collector, Embedder, Ephemerons, Event, Growth, HeapError, Kind, Marker, Policy, Weak};
 use rt0::sys::Errno;
 use rt0::{arena, page_size, vm};
 
@@ -530,9 +530,7 @@ pub unsafe extern "C" fn rt0_gc_object_size(gc: *mut rt0_gc, word: *const c_void
 pub unsafe extern "C" fn rt0_gc_weak(gc: *mut rt0_gc, object: *const c_void) -> *mut c_void {
     // SAFETY: the caller says that it is null or a collector.
     let Some(collector) = (unsafe { collector(gc) }) else { return ptr::null_mut() };
-    let Some(start) = collector.find_start(object.addr()).filter(|start| start.addr().get() == object.addr()) else {
-        return ptr::null_mut();
-    };
+    let Some(start) = object_at(collector, object) else { return ptr::null_mut() };
     // SAFETY: it is an object of this heap, as was just found.
     let weak = unsafe { collector.weak(start) };
     weak.map_or(ptr::null_mut(), |weak| weak.object().as_ptr().cast())
@@ -554,6 +552,116 @@ pub unsafe extern "C" fn rt0_gc_weak_get(gc: *mut rt0_gc, weak: *const c_void) -
     found.map_or(ptr::null_mut(), |object| object.as_ptr().cast())
 }
 
+/// A table of ephemerons, empty: an object that leads from objects, the keys, to values, and keeps a value only as long as its
+/// key is reachable otherwise. It does not keep its keys, and is itself kept as any other object. It may collect first. Null if
+/// there is no memory or `gc` is null.
+///
+/// # Safety
+///
+/// `gc` is null or a collector; what is used later is reachable, as `rt0_gc_create` has it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rt0_gc_ephemerons(gc: *mut rt0_gc) -> *mut c_void {
+    // SAFETY: the caller says that it is null or a collector.
+    let table = unsafe { collector(gc) }.and_then(Collector::ephemerons);
+    table.map_or(ptr::null_mut(), |table| table.object().as_ptr().cast())
+}
+
+/// Gives `key` a value, in place of the one that it has in the table. The value is any word: one that points to an object or
+/// into it keeps that, as a word of a traced object does, but only as long as the key is reachable otherwise. It may collect
+/// first, but not the table, the key or what the value points to.
+///
+/// Answers 0; `-ENOMEM`, and the table is as it was; `-EINVAL` if `gc` or `table` is null or `key` is no object's first byte.
+///
+/// # Safety
+///
+/// `gc` is null or a collector, `table` null or a table of it; what is used later is reachable, as `rt0_gc_create` has it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rt0_gc_ephemeron_set(
+    gc: *mut rt0_gc,
+    table: *mut c_void,
+    key: *const c_void,
+    value: usize,
+) -> c_int {
+    // SAFETY: the caller says what they are.
+    let Some((collector, table, key)) = (unsafe { ephemeron(gc, table, key) }) else { return negated(Errno::EINVAL) };
+    // SAFETY: the key is an object of this heap, as was just found; a value is looked up before it counts as a reference.
+    if unsafe { collector.set_ephemeron(table, key, value) } { 0 } else { negated(Errno::ENOMEM) }
+}
+
+/// The value of `key`. Answers 1 and stores it where `value` points, unless that is null; 0 if the key has none; `-EINVAL` if
+/// `gc` or `table` is null or `key` is no object's first byte. Where the answer is not 1 nothing is stored.
+///
+/// # Safety
+///
+/// `gc` is null or a collector, `table` null or a table of it; `value` is null or points to a `size_t`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rt0_gc_ephemeron_get(
+    gc: *mut rt0_gc,
+    table: *mut c_void,
+    key: *const c_void,
+    value: *mut usize,
+) -> c_int {
+    // SAFETY: the caller says what they are.
+    let Some((collector, table, key)) = (unsafe { ephemeron(gc, table, key) }) else { return negated(Errno::EINVAL) };
+    // SAFETY: the caller says what `value` points to.
+    unsafe { told(collector.ephemeron(table, key), value) }
+}
+
+/// Removes `key` from the table. Answers as `rt0_gc_ephemeron_get` does, with the value that the key had.
+///
+/// # Safety
+///
+/// As for `rt0_gc_ephemeron_get`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rt0_gc_ephemeron_remove(
+    gc: *mut rt0_gc,
+    table: *mut c_void,
+    key: *const c_void,
+    value: *mut usize,
+) -> c_int {
+    // SAFETY: the caller says what they are.
+    let Some((collector, table, key)) = (unsafe { ephemeron(gc, table, key) }) else { return negated(Errno::EINVAL) };
+    // SAFETY: the caller says what `value` points to.
+    unsafe { told(collector.remove_ephemeron(table, key), value) }
+}
+
+/// The collector, the table and the key, if none is missing and the key is an object.
+///
+/// # Safety
+///
+/// `gc` is null or a collector that nobody else uses now, `table` null or a table of it.
+unsafe fn ephemeron<'a>(
+    gc: *mut rt0_gc,
+    table: *mut c_void,
+    key: *const c_void,
+) -> Option<(&'a mut Collector<Program>, Ephemerons, NonNull<u8>)> {
+    // SAFETY: the caller says that it is null or a collector.
+    let collector = unsafe { collector(gc) }?;
+    let table = NonNull::new(table.cast())?;
+    let key = object_at(collector, key)?;
+    // SAFETY: the caller says that it is a table.
+    Some((collector, unsafe { Ephemerons::from_object(table) }, key))
+}
+
+/// Stores a value where there is one: 1, or 0.
+///
+/// # Safety
+///
+/// `to` is null or points to a word.
+unsafe fn told(value: Option<usize>, to: *mut usize) -> c_int {
+    let Some(value) = value else { return 0 };
+    if !to.is_null() {
+        // SAFETY: the caller says that it points to a word.
+        unsafe { to.write(value) };
+    }
+    1
+}
+
+/// The object whose first byte this is.
+fn object_at(collector: &Collector<Program>, first: *const c_void) -> Option<NonNull<u8>> {
+    collector.find_start(first.addr()).filter(|start| start.addr().get() == first.addr())
+}
+
 /// Has `rt0_gc_next_unreachable` answer the object when it is not reachable any more: for what it holds outside of the heap.
 ///
 /// Answers 0; `-ENOMEM`; `-EINVAL` if `gc` is null or `object` is no object's first byte.
@@ -565,9 +673,7 @@ pub unsafe extern "C" fn rt0_gc_weak_get(gc: *mut rt0_gc, weak: *const c_void) -
 pub unsafe extern "C" fn rt0_gc_finalize(gc: *mut rt0_gc, object: *const c_void) -> c_int {
     // SAFETY: the caller says that it is null or a collector.
     let Some(collector) = (unsafe { collector(gc) }) else { return negated(Errno::EINVAL) };
-    let Some(start) = collector.find_start(object.addr()).filter(|start| start.addr().get() == object.addr()) else {
-        return negated(Errno::EINVAL);
-    };
+    let Some(start) = object_at(collector, object) else { return negated(Errno::EINVAL) };
     // SAFETY: it is an object of this heap, as was just found.
     if unsafe { collector.finalize_later(start) } { 0 } else { negated(Errno::ENOMEM) }
 }
@@ -620,7 +726,7 @@ pub unsafe extern "C" fn rt0_gc_statistics(gc: *mut rt0_gc, stats: *mut rt0_gc_s
 ///
 /// # Safety
 ///
-/// `gc` is null or a collector; `where` is null or points to a `uintptr_t`.
+/// `gc` is null or a collector; `where` is null or points to a `size_t`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rt0_gc_check(gc: *mut rt0_gc, r#where: *mut usize) -> c_int {
     // SAFETY: the caller says that it is null or a collector.

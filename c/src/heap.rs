@@ -602,7 +602,7 @@ pub unsafe extern "C" fn rt0_heap_trim(heap: *mut rt0_heap) {
 ///
 /// # Safety
 ///
-/// `heap` is null or a heap; `where` is null or points to a `uintptr_t`.
+/// `heap` is null or a heap; `where` is null or points to a `size_t`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rt0_heap_check(heap: *mut rt0_heap, r#where: *mut usize) -> c_int {
     // SAFETY: the caller says that it is null or a heap.

@@ -28,7 +28,7 @@ pub unsafe extern "C" fn rt0_env(name: *const c_char) -> *const c_char {
 ///
 /// # Safety
 ///
-/// `value` is null or points to a `uintptr_t`.
+/// `value` is null or points to a `size_t`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rt0_auxv(kind: usize, value: *mut usize) -> c_int {
     match rt0::args().auxv(kind) {

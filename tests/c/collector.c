@@ -103,9 +103,64 @@ static void weak(struct rt0_gc *gc) {
     CHECK(stats_of(gc).live == 0);
 }
 
+/* A value is kept as long as its key is, and no longer, whether or not it refers to the key; a value that is no reference
+   stays what it is. */
+static void ephemerons(struct rt0_gc *gc) {
+    uintptr_t value = 1;
+    void *table = rt0_gc_ephemerons(gc);
+    array[0] = (struct pair *)table;
+    kept = list(gc, 300);
+    CHECK(table != NULL && rt0_gc_ephemeron_get(gc, table, kept, &value) == 0 && value == 1);
+
+    /* A chain: each value is the key of the next. Only its first key is reachable otherwise. */
+    kept = list(gc, 1);
+    struct pair *key = kept;
+    for (uintptr_t i = 1; i <= 300; i++) {
+        struct pair *next = list(gc, 1);
+        next->number = i;
+        CHECK(rt0_gc_ephemeron_set(gc, table, key, (uintptr_t)next | 1) == 0); /* tagged */
+        key = next;
+    }
+    CHECK(rt0_gc_ephemeron_set(gc, table, key, (uintptr_t)-1) == 0);
+    rt0_gc_collect(gc);
+    key = kept;
+    for (uintptr_t i = 1; i <= 300; i++) {
+        CHECK(rt0_gc_ephemeron_get(gc, table, key, &value) == 1);
+        key = (struct pair *)rt0_gc_find(gc, (void *)value);
+        CHECK(key != NULL && key->number == i);
+    }
+    CHECK(rt0_gc_ephemeron_get(gc, table, key, &value) == 1 && value == (uintptr_t)-1);
+    CHECK(rt0_gc_ephemeron_get(gc, table, key, NULL) == 1);
+
+    /* Another value for a key; and what had no other way to it is gone. */
+    CHECK(rt0_gc_ephemeron_set(gc, table, kept, 0) == 0);
+    CHECK(rt0_gc_ephemeron_get(gc, table, kept, &value) == 1 && value == 0);
+    CHECK(rt0_gc_ephemeron_set(gc, table, kept, (uintptr_t)list(gc, 5)) == 0);
+    rt0_gc_collect(gc);
+    size_t with_value = stats_of(gc).live;
+    CHECK(rt0_gc_ephemeron_remove(gc, table, kept, &value) == 1 && length_of((struct pair *)value) == 5);
+    CHECK(rt0_gc_ephemeron_remove(gc, table, kept, &value) == 0 && rt0_gc_ephemeron_get(gc, table, kept, NULL) == 0);
+    value = 0;
+    rt0_gc_collect(gc);
+    CHECK(stats_of(gc).live == with_value - 5 * sizeof(struct pair));
+
+    /* A value that refers to its key does not keep it. */
+    struct pair *own = list(gc, 1);
+    own->next = own;
+    CHECK(rt0_gc_ephemeron_set(gc, table, own, (uintptr_t)own) == 0);
+    rt0_gc_collect(gc);
+    CHECK(stats_of(gc).live == with_value - 5 * sizeof(struct pair) && rt0_gc_check(gc, NULL) == 0);
+
+    array[0] = kept = NULL;
+    rt0_gc_collect(gc);
+    CHECK(stats_of(gc).live == 0);
+}
+
 /* A heap of a bound size: more is refused, and what is dead makes room again. */
 static void exhausted(struct rt0_gc *gc) {
     uintptr_t count = 0;
+    void *table = rt0_gc_ephemerons(gc);
+    array[0] = (struct pair *)table;
     size_t most = stats_of(gc).most;
     CHECK(rt0_gc_allocate(gc, most + 1) == NULL && rt0_gc_allocate(gc, HUGE) == NULL);
     for (;;) {
@@ -117,6 +172,15 @@ static void exhausted(struct rt0_gc *gc) {
     }
     CHECK(count > 0 && count * 4096 <= most && length_of(kept) == count && rt0_gc_check(gc, NULL) == 0);
     CHECK(rt0_gc_weak(gc, kept) == NULL || rt0_gc_allocate(gc, 4096) == NULL);
+    /* A table that cannot grow is as it was. */
+    uintptr_t pairs = 0, value = 0;
+    struct pair *key = kept;
+    while (key != NULL && rt0_gc_ephemeron_set(gc, table, key, pairs) == 0) key = key->next, pairs++;
+    CHECK(key != NULL && rt0_gc_ephemeron_set(gc, table, key, 1) == -NO_MEMORY);
+    CHECK(rt0_gc_ephemeron_get(gc, table, key, &value) == 0);
+    for (key = kept; pairs > 0 && value < pairs - 1; key = key->next) CHECK(rt0_gc_ephemeron_get(gc, table, key, &value) == 1);
+    CHECK(rt0_gc_ephemerons(gc) == NULL || rt0_gc_allocate(gc, 4096) == NULL);
+    array[0] = NULL;
     kept = NULL;
     CHECK(rt0_gc_allocate(gc, most / 2) != NULL);
 }
@@ -169,6 +233,19 @@ static void wrong(struct rt0_gc *gc) {
     CHECK(rt0_gc_object_size(gc, rt0_gc_allocate(gc, 0)) == sizeof(void *));
     CHECK(rt0_gc_weak(NULL, line) == NULL && rt0_gc_weak(gc, line) == NULL && rt0_gc_weak(gc, NULL) == NULL);
     CHECK(rt0_gc_weak_get(NULL, line) == NULL && rt0_gc_weak_get(gc, NULL) == NULL);
+    void *table = rt0_gc_ephemerons(gc), *object = rt0_gc_allocate(gc, 8);
+    uintptr_t value = 1;
+    CHECK(rt0_gc_ephemerons(NULL) == NULL && table != NULL && object != NULL);
+    CHECK(rt0_gc_ephemeron_set(NULL, table, object, 1) == -INVALID && rt0_gc_ephemeron_set(gc, NULL, object, 1) == -INVALID);
+    CHECK(rt0_gc_ephemeron_set(gc, table, NULL, 1) == -INVALID && rt0_gc_ephemeron_set(gc, table, line, 1) == -INVALID);
+    CHECK(rt0_gc_ephemeron_set(gc, table, (char *)object + 1, 1) == -INVALID);
+    CHECK(rt0_gc_ephemeron_get(NULL, table, object, &value) == -INVALID);
+    CHECK(rt0_gc_ephemeron_get(gc, NULL, object, &value) == -INVALID);
+    CHECK(rt0_gc_ephemeron_get(gc, table, NULL, &value) == -INVALID && rt0_gc_ephemeron_get(gc, table, line, &value) == -INVALID);
+    CHECK(rt0_gc_ephemeron_remove(NULL, table, object, &value) == -INVALID);
+    CHECK(rt0_gc_ephemeron_remove(gc, NULL, object, &value) == -INVALID);
+    CHECK(rt0_gc_ephemeron_remove(gc, table, (void *)1, &value) == -INVALID);
+    CHECK(rt0_gc_ephemeron_get(gc, table, object, &value) == 0 && value == 1);
     CHECK(rt0_gc_finalize(NULL, line) == -INVALID && rt0_gc_finalize(gc, line) == -INVALID);
     CHECK(rt0_gc_next_unreachable(NULL) == NULL && rt0_gc_next_unreachable(gc) == NULL);
     CHECK(rt0_gc_statistics(NULL, NULL) == -INVALID && rt0_gc_statistics(gc, NULL) == -INVALID);
@@ -192,6 +269,7 @@ int main(void) {
     reachable(gc);
     handles(gc);
     weak(gc);
+    ephemerons(gc);
     exhausted(gc);
     wrong(gc);
     CHECK(rt0_gc_scan_stack(gc, __builtin_frame_address(0)) == 0);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use object::read::archive::ArchiveFile;
-use object::{Object, ObjectSymbol};
+use object::{Object, ObjectSection, ObjectSymbol};
 use rt0_tests::port::{Port, chosen};
 use rt0_tests::run::job::{End, Job};
 use rt0_tests::run::machine::Machine;
@@ -87,7 +87,6 @@ fn cross(port: Port, options: &[&str], name: &str, to: &Path) {
 
 /// The bytes of code and data that a program has in memory.
 fn code_and_data(program: &Path) -> u64 {
-    use object::ObjectSection;
     let data = fs::read(program).unwrap();
     let file = object::File::parse(&*data).unwrap();
     let names = [
@@ -143,6 +142,11 @@ fn structures_have_the_same_layout_on_both_sides() {
     }
 }
 
+/// Whether a section is in the programs that have it.
+fn is_loaded<'data>(section: &impl ObjectSection<'data>) -> bool {
+    matches!(section.flags(), object::SectionFlags::Elf { sh_flags } if sh_flags & u64::from(object::elf::SHF_ALLOC) != 0)
+}
+
 /// The functions that the header declares.
 fn declared() -> BTreeSet<String> {
     let header = fs::read_to_string(root().join("include/rt0.h")).unwrap();
@@ -161,32 +165,45 @@ fn the_archive_defines_what_the_header_declares_and_hides_what_is_freestanding()
     for port in chosen(&Port::ALL) {
         let data = fs::read(library(port).join("librt0.a")).unwrap();
         let archive = ArchiveFile::parse(&*data).unwrap();
-        let index: BTreeSet<String> = archive
-            .symbols()
-            .unwrap()
-            .unwrap()
-            .map(|symbol| String::from_utf8(symbol.unwrap().name().to_vec()).unwrap())
-            .collect();
-        let mut found = Vec::new();
+        // What can be named, and which members the index gives for it.
+        let (mut functions, mut extras) = (BTreeSet::new(), BTreeSet::new());
         for member in archive.members() {
             let member = member.unwrap();
+            let name = String::from_utf8(member.name().to_vec()).unwrap();
             let copy = member.data(&*data).unwrap().to_vec();
             let file = object::File::parse(&*copy).unwrap();
-            let names: BTreeSet<String> = file
-                .symbols()
-                .filter(|symbol| symbol.is_global() && symbol.is_definition())
-                .map(|symbol| symbol.name().unwrap().to_string())
-                .collect();
-            found.push((String::from_utf8(member.name().to_vec()).unwrap(), names));
+            let kind = name.split(['-', '.']).next().unwrap();
+            for symbol in file.symbols().filter(|symbol| symbol.is_global() && symbol.is_definition()) {
+                let defined = symbol.name().unwrap().to_string();
+                let is_hidden =
+                    matches!(symbol.flags(), object::SymbolFlags::Elf { st_other, .. } if st_other & 3 == 2);
+                match (kind, is_hidden) {
+                    (_, true) => assert!(defined.starts_with("rt0_"), "{port} {name}: {defined}"),
+                    ("rt0", false) => assert!(functions.insert(defined.clone()), "{port} {name}: {defined} twice"),
+                    ("bare", false) => assert!(extras.insert(defined.clone()), "{port} {name}: {defined} twice"),
+                    _ => panic!("{port} {name}: {defined}"),
+                }
+            }
+            let is_empty = file.sections().all(|section| section.size() == 0 || !is_loaded(&section));
+            assert!(is_empty || !["way", "hosted", "gate"].contains(&kind), "{port} {name}");
         }
-        let [(first, functions), (second, extras)] = found.as_slice() else { panic!("{port}: {found:?}") };
-        assert_eq!((first.as_str(), second.as_str()), ("rt0.o", "freestanding.o"), "{port}");
         // `_start` calls one of them; nobody else does.
         let starts = ["rt0_start".to_string(), "rt0_start_by_script".to_string()];
         let declared: BTreeSet<String> = declared.iter().cloned().chain(starts).collect();
-        assert_eq!(functions, &declared, "{port}");
-        let indexed: BTreeSet<String> = declared.iter().cloned().chain(["_start".into()]).collect();
-        assert_eq!(index, indexed, "{port}");
+        assert_eq!(functions, declared, "{port}");
+        let named = |member: &str| -> BTreeSet<String> {
+            let symbols = archive.symbols().unwrap().unwrap().map(|symbol| symbol.unwrap());
+            let of = |offset| String::from_utf8(archive.member(offset).unwrap().name().to_vec()).unwrap();
+            let symbols = symbols.filter(|symbol| of(symbol.offset()).starts_with(member));
+            symbols.map(|symbol| String::from_utf8(symbol.name().to_vec()).unwrap()).collect()
+        };
+        assert!(named("rt0-").is_superset(&declared), "{port}");
+        let outside: Vec<_> = named("rt0-").into_iter().filter(|name| !name.starts_with("rt0_")).collect();
+        assert_eq!(outside, [""; 0], "{port}");
+        let outside: Vec<_> = named("bare-").into_iter().filter(|name| !name.starts_with("rt0_")).collect();
+        assert_eq!(outside, ["_start"], "{port}");
+        let gates: BTreeSet<String> = named("gate-").into_iter().chain(["_start".into()]).collect();
+        assert_eq!(gates, extras, "{port}");
         for name in
             ["_start", "memcpy", "memmove", "memset", "memcmp", "strlen", "__stack_chk_fail", "__stack_chk_guard"]
         {
@@ -219,10 +236,13 @@ fn hello_is_small_on_every_port_and_runs() {
         cross(port, &["-Os", &by_script(port)], "hello.c", &program);
         let size = code_and_data(&program);
         assert!(size < 1024, "{port}: {size} bytes");
-        // The compiler's own script says nothing of the image, and what looks for it is there too.
-        cross(port, &["-Os"], "hello.c", &program);
-        let size = code_and_data(&program);
-        assert!(size < 1408, "{port}: {size} bytes without the script");
+        // The compiler's own script says nothing of the image, and what looks for it is there too. Nothing else is, whether
+        // or not the linker collects garbage: what is not called is in members of its own.
+        for options in [&["-Os"][..], &["-Os", "-Wl,--no-gc-sections"]] {
+            cross(port, options, "hello.c", &program);
+            let size = code_and_data(&program);
+            assert!(size < 1424, "{port} {options:?}: {size} bytes without the script");
+        }
     }
     if chosen(&[Port::linux_amd64]).is_empty() {
         return;
@@ -248,6 +268,49 @@ fn hello_is_small_on_every_port_and_runs() {
                 "{compiler} {options:?}: {output:?}"
             );
         }
+    }
+}
+
+/// What compilers call by name is there for a program without a C library, and no more of it than the program needs, by GNU
+/// ld, which reads the archive's index, and by LLD, which does not.
+#[test]
+fn what_compilers_call_is_there_without_a_c_library() {
+    let folder = tempfile::tempdir().unwrap();
+    let lld = format!("{CLANG} {LINKER}");
+    for machine in [Machine::Native, Machine::Runner, Machine::Linux(Kernel::Armhf)] {
+        let mut jobs = Vec::new();
+        for port in chosen(machine.ports()) {
+            let compilers: &[&str] = match port {
+                Port::linux_amd64 => &["gcc", CLANG, &lld],
+                Port::linux_386 => &["gcc -m32", &lld],
+                _ => &[&lld],
+            };
+            let script = by_script(port);
+            let ways = [
+                &["-O0"][..],
+                &["-O2"],
+                &["-O2", "-flto"],
+                &["-O2", &script],
+                &["-O2", "-flto", &script],
+                &["-O2", "-fstack-protector-all"],
+            ];
+            for compiler in compilers {
+                for options in ways {
+                    let targets = if compiler.starts_with("gcc") { &[][..] } else { target(port) };
+                    let program = folder.path().join(format!("bare-{port}-{}", jobs.len()));
+                    let options = [targets, &["-Wl,--no-gc-sections"], options].concat();
+                    freestanding(compiler, port, &options, "bare.c", &program);
+                    let size = code_and_data(&program);
+                    assert!(size < 20480, "{compiler} {port} {options:?}: {size}");
+                    jobs.push(Job::new(
+                        format!("{port}/bare/{compiler}{}", options.concat()).replace(' ', ""),
+                        program,
+                        &[],
+                    ));
+                }
+            }
+        }
+        each_is_done(machine, &jobs);
     }
 }
 
@@ -310,7 +373,7 @@ fn every_function_answers_what_is_documented_however_it_is_called() {
     }
 }
 
-/// `hosted.c` calls what is in `freestanding.o` too; it must be the C library's. The link map says which members came.
+/// `hosted.c` calls what is in the members `bare-*.o` too; it must be the C library's. The link map says which members came.
 #[test]
 fn a_hosted_program_keeps_its_c_library() {
     if chosen(&[Port::linux_amd64]).is_empty() {
@@ -329,7 +392,7 @@ fn a_hosted_program_keeps_its_c_library() {
             let (succeeded, text) = compile(compiler, &[&arguments[..], &[&with_map]].concat(), &[]);
             assert!(succeeded, "{compiler}: {text}");
             let map = fs::read_to_string(&map).unwrap();
-            assert!(map.contains("(rt0.o)") && !map.contains("(freestanding.o)"), "{compiler}");
+            assert!(map.contains("librt0.a(rt0-") && !map.contains("librt0.a(bare-"), "{compiler}");
             let output = Command::new(&program).output().unwrap();
             assert!(output.status.success(), "{compiler}: {output:?}");
             assert_eq!(String::from_utf8_lossy(&output.stdout), name, "{compiler}");

@@ -237,6 +237,45 @@ fn sqlite_answers_nomem_and_goes_on() {
     }
 }
 
+/// However deep a statement nests, and whatever memory there is: an answer or an error of SQLite's. Its stack stays within what
+/// a process has at first, so that the heap may have all the rest.
+#[test]
+fn sqlite_never_overflows_its_stack() {
+    let nested = |before: &str, inner: &str, after: &str, times: usize| {
+        format!("select {}{inner}{}", before.repeat(times), after.repeat(times))
+    };
+    let views: String = (1..170).map(|i| format!("create view v{i} as select * from v{}; ", i - 1)).collect();
+    let statements = [
+        nested("(", "1", "+1)", 145),
+        nested("(", "1", "+1)", 999),
+        nested("", "1", " union all select 2", 149),
+        nested("", "1", " union all select 2", 499),
+        nested("case when 1 then ", "1", " end", 145),
+        nested("1 in (", "1", ")", 70),
+        format!("select \"{}\" like \"{}x\"", "ab".repeat(250), "%a".repeat(249)),
+        format!("create table v0(a); {views} select * from v140; select * from v169"),
+        format!("select length(json_pretty(\"{}1{}\"))", "[".repeat(990), "]".repeat(990)),
+    ];
+    let limits: Vec<u64> = (960..1792).step_by(32).chain([1920, 2048, 2560, 3072]).map(|kib| kib * KIB).collect();
+    for machine in [Machine::Native, Machine::Runner] {
+        for port in chosen(machine.ports()) {
+            let sqlite = guest(port, "sqlite");
+            let mut jobs = Vec::new();
+            for (index, statement) in statements.iter().enumerate() {
+                let words = [":memory:", statement.as_str(), "select \"on\""];
+                let job = |limit| Job::new(format!("{port}/nested/{index}/{limit}"), &sqlite, &words).limited(limit);
+                jobs.extend(limits.iter().map(|limit| job(*limit)));
+            }
+            let mut went_on = 0;
+            for outcome in machine.run(&default_dist(), &jobs, PATIENCE, &mut |_| ()).unwrap() {
+                assert!(matches!(outcome.end, End::Exit(0..=2)), "{machine}: {outcome:?}");
+                went_on += usize::from(outcome.output.ends_with("on\n"));
+            }
+            assert!(went_on > jobs.len() / 2, "{machine} {port}: {went_on} of {}", jobs.len());
+        }
+    }
+}
+
 /// A transaction is as if it had not been when the process is killed in its midst: the file is whole, for SQLite on rt0 and
 /// for Debian's.
 #[test]

@@ -21,6 +21,9 @@ pub(crate) fn set(word: usize) {
 }
 
 /// What a function calls that finds the word changed: says so and ends the process with status 127.
+///
+/// It is not inlined: rt0's linker script sees from its section that the program has protected functions.
+#[inline(never)]
 #[unsafe(no_mangle)]
 extern "C" fn __stack_chk_fail() -> ! {
     const LINE: &CStr = c"rt0: stack smashing detected\n";
@@ -31,4 +34,12 @@ extern "C" fn __stack_chk_fail() -> ! {
     unsafe { rt0_write(2, LINE.as_ptr(), LINE.count_bytes()) };
     // SAFETY: it ends the process.
     unsafe { rt0_exit(127) }
+}
+
+/// The same for code that can be loaded anywhere, on the 386: a call within the program, which needs no table of addresses (GCC,
+/// `TARGET_STACK_PROTECT_FAIL`).
+#[cfg(target_arch = "x86")]
+#[unsafe(no_mangle)]
+extern "C" fn __stack_chk_fail_local() -> ! {
+    __stack_chk_fail()
 }

@@ -1,8 +1,7 @@
 //! What a C program without a libc needs beside the functions of `rt0.h`.
 //!
-//! `tools/librt0` makes one member of the archive of this and of `compiler_builtins`: `_start`, the memory functions and the
-//! arithmetic that compilers call by name, the stack protector. A program with a libc never sees it, since the archive's
-//! index names nothing of it but `_start`.
+//! `tools/librt0` makes members of the archive of this and of `compiler_builtins`: `_start`, the memory functions and the
+//! arithmetic that compilers call by name, the stack protector. A program with a libc never gets them.
 
 #![no_std]
 #![allow(missing_docs, reason = "the functions that rt0's macros make")]
@@ -72,7 +71,7 @@ extern "C" fn __aeabi_unwind_cpp_pr0() -> c_int {
     9 // _URC_FAILURE
 }
 
-/// Nothing in this member can panic; a program in Rust would not compile without it.
+/// Nothing here can panic; a program in Rust would not compile without it.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     // SAFETY: it ends the process.

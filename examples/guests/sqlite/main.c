@@ -39,9 +39,8 @@ static void memory_shut_down(void *unused) { (void)unused; }
 static int open_memory(void) {
     static const sqlite3_mem_methods methods = {memory_allocate, memory_free,     memory_reallocate, memory_size,
                                                 memory_round_up, memory_init,     memory_shut_down,  NULL};
-    /* SQLite bounds how deep statements nest, so that its stack stays below what a process has at first, 128 KiB: as much
-       again is left for it, and not a quarter of the limit. */
-    struct rt0_heap_policy policy = {.size = sizeof policy, .flags = RT0_HEAP_UNLOCKED, .allowance = 128 << 10};
+    /* Nothing is kept for the stack, since it stays within what the process has at first: see bound_stack. */
+    struct rt0_heap_policy policy = {.size = sizeof policy, .flags = RT0_HEAP_UNLOCKED | RT0_HEAP_NO_ALLOWANCE};
     struct rt0_decision decision = {.size = sizeof decision};
     if (rt0_heap_create(&policy, &heap, &decision) != 0) {
         char line[401];
@@ -53,6 +52,15 @@ static int open_memory(void) {
 }
 
 #endif
+
+/* A process has 128 KiB of stack at first. SQLite recurses as deep as statements nest, by default 1000 levels of half a KiB: so
+   deep a statement would need memory that a heap may have taken, and end by a signal. With these bounds it is an error of
+   SQLite's, and 100 KiB are enough. */
+static void bound_stack(sqlite3 *database) {
+    sqlite3_limit(database, SQLITE_LIMIT_EXPR_DEPTH, 150);
+    sqlite3_limit(database, SQLITE_LIMIT_COMPOUND_SELECT, 150);
+    sqlite3_limit(database, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 500);
+}
 
 static int print_row(void *unused, int count, char **values, char **names) {
     (void)unused, (void)names;
@@ -109,6 +117,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "sqlite: %s: %s\n", argv[1], sqlite3_errstr(result));
         return 2;
     }
+    bound_stack(database);
     if (argc == 2) status = read_and_run(database);
     for (int i = 2; i < argc; i++) status |= run(database, argv[i]);
     sqlite3_close(database);

@@ -1,34 +1,56 @@
 //! Makes `librt0.a` of the two static libraries that rustc makes of `c/` and `c/freestanding/`.
 //!
 //! ```text
-//!   librt0_c.a              -> rt0.o            the functions of rt0.h, and nothing else with a global name
-//!   librt0_c_freestanding.a -> freestanding.o   _start, memory functions, the compiler's arithmetic, the stack protector
+//!   librt0_c.a              -> rt0-N.o     the functions of rt0.h, and nothing else that a C program can name
+//!   librt0_c_freestanding.a -> bare-N.o    _start, memory functions, the compiler's arithmetic, the stack protector
+//!                              the rest    nothing but names: see below
 //! ```
 //!
-//! Two things are done that a plain `ar` would not do.
+//! Each function and each variable is a member of its own ([`split`]), so that a linker takes those alone that a program uses,
+//! whether or not it is told to collect garbage.
 //!
-//! - The index of the archive names the functions of `rt0.h` and `_start`, and no other name of `freestanding.o`. The index
-//!   is where GNU ld looks for what is missing. A program with a libc has a `_start` of its own and never gets that member:
-//!   not for its `memcpy`, not for its 64-bit division. A program without one gets it with `_start`, as a whole, so that
-//!   what link-time optimization calls late is there too, and `--gc-sections` takes out what nobody calls.
-//! - `rt0.o` has an undefined symbol `_start`. It makes GNU ld look for one, which it does not do by itself.
+//! What is bare must never get into a program with a C library, which has a `memcpy` of its own and a 64-bit division. A
+//! linker takes a member if its name is missing, and `memcpy` is missing in both kinds of program. They differ in `_start`:
+//! in a program with a C library the first object defines it, and in the other it is missing. The index of the archive, which
+//! is where GNU ld looks for names, asks for both.
+//!
+//! ```text
+//!   index, in this order         member       it defines                     it needs
+//!   _start                       bare-N.o     _start, rt0_way                main, ...
+//!   rt0_way                      hosted.o     rt0_way, each rt0_bare_NAME
+//!   rt0_bare_memcpy, ...         bare-N.o     memcpy, rt0_bare_memcpy
+//!   rt0_heap_create, ...         rt0-N.o      rt0_heap_create                _start, rt0_way, memcpy, ...
+//!   memcpy, ...                  gate-N.o                                    _start, rt0_way, rt0_bare_memcpy
+//! ```
+//!
+//! GNU ld goes through the index from its beginning until it finds nothing more. In the first round it takes functions of
+//! `rt0.h` and gates. In the second one, where nobody has defined `_start`, it takes ours, and with it `rt0_way`; then
+//! `rt0_bare_memcpy` is missing, and comes with `memcpy`. Where `_start` is there it takes `hosted.o`, which has every
+//! `rt0_bare_NAME`, and `memcpy` is still missing when it comes to the C library.
+//!
+//! LLD does not look at the index, but at what the members define. So it never takes a gate, and takes the first definition
+//! there is: with a C library that has to come first, `-lc -lrt0`. For LLD there is `way.o`, the first member, which defines
+//! `rt0_way` and nothing else.
 
+mod archive;
+mod split;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
-use object::build::elf::{Builder, Symbol};
-use object::elf::{SHN_UNDEF, STB_GLOBAL, STB_LOCAL, STB_WEAK, STT_NOTYPE};
+use object::build::elf::Builder;
 use object::read::archive::ArchiveFile;
 
+use archive::Member;
+use split::Objects;
+
 const USAGE: &str = "usage: librt0 LINKER LIBRARY FREESTANDING OUTPUT";
-
-/// The ends of the names of sections that are left out: `.eh_frame` stands for `.rela.eh_frame` too.
-const UNWANTED: [&[u8]; 4] = [b".llvmbc", b".llvmcmd", b".comment", b".eh_frame"];
-
-/// How names begin that Rust makes, and that no C compiler calls.
-const RUST: [&[u8]; 3] = [b"_ZN", b"_R", b"__rust_"];
+const START: &str = "_start";
+/// The name that says which kind of program it is.
+const WAY: &str = "rt0_way";
 
 fn main() -> Result<ExitCode> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -36,16 +58,7 @@ fn main() -> Result<ExitCode> {
         eprintln!("{USAGE}");
         return Ok(ExitCode::from(2));
     };
-    let library = library_member(linker, Path::new(library))?;
-    let freestanding = freestanding_member(linker, Path::new(freestanding))?;
-    let names = |member: &[u8], wanted: fn(&str) -> bool| -> Result<Vec<String>> {
-        Ok(globals(member)?.into_iter().filter(|name| wanted(name)).collect())
-    };
-    let members = [
-        Member { name: "rt0.o", index: names(&library, |_| true)?, data: library },
-        Member { name: "freestanding.o", index: names(&freestanding, |name| name == "_start")?, data: freestanding },
-    ];
-    let made = archive(&members);
+    let made = archive::written(&members(linker, Path::new(library), Path::new(freestanding))?);
     // A file that stays as it is keeps its time, and what is made of it is not made anew.
     if fs::read(output).ok().as_ref() != Some(&made) {
         fs::write(output, made).with_context(|| format!("writing {output}"))?;
@@ -53,8 +66,64 @@ fn main() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The one object of rustc's library that is this project's, with an undefined `_start`.
-fn library_member(linker: &str, file: &Path) -> Result<Vec<u8>> {
+/// All members, in their order in the file.
+fn members(linker: &str, library: &Path, freestanding: &Path) -> Result<Vec<Member>> {
+    let joined = join_one(linker, library)?;
+    let library = Objects::of(Builder::read(&*joined)?)?;
+    let joined = join(linker, freestanding)?;
+    let bare = Objects::of(Builder::read(&*joined)?)?;
+
+    let mut parts = Vec::new();
+    for (n, mut part) in library.parts().into_iter().enumerate() {
+        let names: Vec<&str> = part.exported().collect();
+        let foreign = names.iter().find(|name| !name.starts_with("rt0_"));
+        ensure!(foreign.is_none(), "{foreign:?} is global and does not begin with rt0_");
+        if !names.is_empty() {
+            part.needs.extend([START, WAY]);
+        }
+        parts.push((format!("rt0-{n}.o"), part));
+    }
+    let mut gated = BTreeSet::new();
+    for (n, mut part) in bare.parts().into_iter().enumerate() {
+        for name in part.exported().collect::<Vec<_>>() {
+            if name == START {
+                part.beside.push((name, WAY.into()));
+            } else {
+                part.beside.push((name, behind_gate(name)));
+                gated.insert(name);
+            }
+        }
+        parts.push((format!("bare-{n}.o"), part));
+    }
+
+    let mut members = Vec::new();
+    let mut add = |name: &str, index: Vec<(u8, &str)>, data: Vec<u8>| {
+        let index = index.into_iter().map(|(rank, name)| (rank, name.to_string())).collect();
+        members.push(Member { name: name.into(), index, data });
+    };
+    add("way.o", vec![], library.names(&[WAY], &[])?);
+    let hosted: Vec<String> = gated.iter().map(|name| behind_gate(name)).collect();
+    let hosted: Vec<&str> = hosted.iter().map(String::as_str).chain([WAY]).collect();
+    add("hosted.o", vec![(1, WAY)], library.names(&hosted, &[])?);
+    for (name, part) in &parts {
+        let names = part.defined().filter(|name| *name != WAY && !gated.contains(name));
+        let index = names.map(|name| (if name == START { 0 } else { 2 }, name)).collect();
+        add(name, index, part.written()?);
+    }
+    for (n, name) in gated.iter().enumerate() {
+        let data = library.names(&[], &[START, WAY, &behind_gate(name)])?;
+        add(&format!("gate-{n}.o"), vec![(3, name)], data);
+    }
+    Ok(members)
+}
+
+/// The name that is missing when a gate for another one was taken.
+fn behind_gate(name: &str) -> String {
+    format!("rt0_bare_{name}")
+}
+
+/// The one object of rustc's library that is this project's.
+fn join_one(linker: &str, file: &Path) -> Result<Vec<u8>> {
     let data = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     let archive = ArchiveFile::parse(&*data)?;
     let folder = tempfile::tempdir()?;
@@ -68,31 +137,7 @@ fn library_member(linker: &str, file: &Path) -> Result<Vec<u8>> {
         }
     }
     ensure!(found == 1, "{} has {found} objects of rt0_c: lto = true, codegen-units = 1", file.display());
-    let joined = join(linker, &object)?;
-    let mut elf = Builder::read(&*joined)?;
-    for symbol in elf.symbols.iter().filter(|symbol| is_global(symbol)) {
-        ensure!(symbol.name.starts_with(b"rt0_"), "{} is global and does not begin with rt0_", symbol.name);
-    }
-    let start = elf.symbols.add();
-    start.name = "_start".into();
-    start.set_st_info(STB_GLOBAL, STT_NOTYPE);
-    written(elf)
-}
-
-/// All objects of rustc's library as one, whose names of Rust are local.
-fn freestanding_member(linker: &str, file: &Path) -> Result<Vec<u8>> {
-    let joined = join(linker, file)?;
-    let mut elf = Builder::read(&*joined)?;
-    for symbol in &mut elf.symbols {
-        if symbol.name.as_slice() == b"_start" {
-            // Where a linker does not look at the index (LLD), a program with a libc may get this member; its own comes first.
-            symbol.set_st_info(STB_WEAK, symbol.st_type());
-        }
-        if is_global(symbol) && RUST.iter().any(|start| symbol.name.starts_with(start)) {
-            symbol.set_st_info(STB_LOCAL, symbol.st_type());
-        }
-    }
-    written(elf)
+    join(linker, &object)
 }
 
 /// Makes one object of a file, or of all in an archive; some of rustc's are not machine code yet.
@@ -108,69 +153,4 @@ fn join(linker: &str, file: &Path) -> Result<Vec<u8>> {
         .with_context(|| format!("running {linker}"))?;
     ensure!(status.success(), "{linker}: {status}");
     Ok(fs::read(&joined)?)
-}
-
-/// Whether it is a name that an object defines for others.
-fn is_global(symbol: &Symbol<'_>) -> bool {
-    symbol.st_bind() != STB_LOCAL && (symbol.section.is_some() || symbol.st_shndx != SHN_UNDEF)
-}
-
-/// The file, without the bitcode that rustc puts beside machine code, and without tables for unwinding: nothing unwinds.
-fn written(mut elf: Builder<'_>) -> Result<Vec<u8>> {
-    for section in &mut elf.sections {
-        section.delete = UNWANTED.iter().any(|name| section.name.ends_with(name));
-    }
-    elf.delete_orphans();
-    let mut bytes = Vec::new();
-    elf.write(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// The names that an object defines for others.
-fn globals(member: &[u8]) -> Result<Vec<String>> {
-    let elf = Builder::read(member)?;
-    Ok(elf.symbols.iter().filter(|symbol| is_global(symbol)).map(|symbol| symbol.name.to_string()).collect())
-}
-
-/// A file in an archive.
-struct Member {
-    name: &'static str,
-    /// The names that the archive's index has of it.
-    index: Vec<String>,
-    data: Vec<u8>,
-}
-
-/// An archive as GNU and LLVM write it (System V's format: a header of 60 bytes of text before each file; the first file,
-/// named `/`, is the index: a count, the place of the member for each name, the names).
-fn archive(members: &[Member]) -> Vec<u8> {
-    const MAGIC: &[u8] = b"!<arch>\n";
-    const HEADER: usize = 60;
-    let even = |len: usize| len.next_multiple_of(2);
-
-    let names: usize = members.iter().map(|member| member.index.len()).sum();
-    let text: usize = members.iter().flat_map(|member| &member.index).map(|name| name.len() + 1).sum();
-    let index_len = even(4 + 4 * names + text);
-
-    let mut index = u32::try_from(names).expect("few names").to_be_bytes().to_vec();
-    let mut place = MAGIC.len() + HEADER + index_len;
-    for member in members {
-        let at = u32::try_from(place).expect("a small archive");
-        index.extend(std::iter::repeat_n(at.to_be_bytes(), member.index.len()).flatten());
-        place += HEADER + even(member.data.len());
-    }
-    for name in members.iter().flat_map(|member| &member.index) {
-        index.extend(name.as_bytes());
-        index.push(0);
-    }
-    index.resize(index_len, 0);
-
-    let mut bytes = MAGIC.to_vec();
-    for (name, data) in std::iter::once(("", &index)).chain(members.iter().map(|member| (member.name, &member.data))) {
-        // Name, time, owner, group, mode, size: the same bytes whoever makes it, and when.
-        let header = format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", format!("{name}/"), 0, 0, 0, 644, data.len());
-        bytes.extend(header.as_bytes());
-        bytes.extend(data);
-        bytes.resize(even(bytes.len()), b'\n');
-    }
-    bytes
 }
