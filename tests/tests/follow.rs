@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use rt0_tests::check::without_numbers;
-use rt0_tests::run::make::root;
+use rt0_tests::run::make::{as_from_a_shell, root};
 use rt0_tests::run::project::toolchain;
 
 /// A block of commands, each with what is shown after it.
@@ -85,13 +85,7 @@ impl Reader {
         // A nightly is what the page suggests. Any toolchain that builds core will do, and there is one.
         let command = command.replace("cargo +nightly", &toolchain("PORT_CARGO").unwrap());
         let mut shell = Command::new("sh");
-        let own = |name: &str| {
-            name.starts_with("CARGO")
-                || ["LD_LIBRARY_PATH", "RUSTUP_TOOLCHAIN", "MAKEFLAGS", "MAKELEVEL"].contains(&name)
-        };
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(own)) {
-            shell.env_remove(name);
-        }
+        as_from_a_shell(&mut shell).env_remove("RUSTUP_TOOLCHAIN");
         // Behind the others: rt0 has a `sort` too.
         let path = format!("{}:{}", std::env::var("PATH").unwrap(), root().join("dist/linux_amd64/bin").display());
         shell.args(["-c", &command]).current_dir(&self.place).env("PATH", path);

@@ -6,15 +6,12 @@ use std::process::{Command, Stdio};
 
 use nix::pty::openpty;
 use rt0_tests::port::{Port, chosen};
-use rt0_tests::run::make::root;
+use rt0_tests::run::make::{as_from_a_shell, root};
 
 /// `make run` for one port, as from a shell.
 fn make_run(port: Port) -> Command {
     let mut make = Command::new("make");
-    let own = |name: &str| name.starts_with("CARGO") || ["LD_LIBRARY_PATH", "MAKEFLAGS", "MAKELEVEL"].contains(&name);
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(own)) {
-        make.env_remove(name);
-    }
+    as_from_a_shell(&mut make);
     make.args(["-s", "run", &format!("PORT={port}")]).env_remove("NO_COLOR").current_dir(root());
     make
 }

@@ -37,6 +37,21 @@ fn plain_cargo_works_for_this_machine() -> Result<()> {
     Ok(())
 }
 
+/// Once this repository is built, a new project needs no network, without a word to cargo that there is none.
+#[test]
+fn a_new_project_fetches_nothing() -> Result<()> {
+    let without_network = ["unshare", "--map-root-user", "--net"];
+    let project = Project::new(root(), "offline", "rust-lld")?;
+    if project.run(".", &[&without_network[..], &["true"]].concat()).is_err() {
+        println!("not run: this system lets nobody leave its network");
+        return Ok(());
+    }
+    let run = [&without_network[..], &["cargo", "run", "--quiet", "--"], &WORDS].concat();
+    let said = project.run_with(".", &[("CARGO_NET_OFFLINE", "false")], &run)?;
+    ensure!(said == SORTED, "{said:?}");
+    Ok(())
+}
+
 /// The oldest compiler that the manifest names builds the project, where rustup has it.
 #[test]
 fn the_oldest_compiler_builds_it() -> Result<()> {

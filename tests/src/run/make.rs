@@ -19,6 +19,19 @@ pub fn make(what: &str, ports: &[Port]) -> Result<()> {
     make_in(root(), what, ports)
 }
 
+/// Takes from a command the variables that cargo and make set around a test. Where cargo keeps what it has fetched stays: that
+/// is the user's to say.
+pub fn as_from_a_shell(command: &mut Command) -> &mut Command {
+    let set = |name: &str| {
+        name.starts_with("CARGO") && name != "CARGO_HOME"
+            || ["LD_LIBRARY_PATH", "MAKEFLAGS", "MAKELEVEL"].contains(&name)
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(set)) {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// Runs `make what PORT=ports` in `tree` as from a shell, without the variables that cargo and make set around a test.
 ///
 /// # Errors
@@ -28,13 +41,12 @@ pub fn make_in(tree: &Path, what: &str, ports: &[Port]) -> Result<()> {
     let ports: Vec<_> = ports.iter().map(Port::to_string).collect();
     let port = format!("PORT={}", ports.join(" "));
     println!("make {what} {port:?}");
-    let own = |name: &str| name.starts_with("CARGO") || ["LD_LIBRARY_PATH", "MAKEFLAGS", "MAKELEVEL"].contains(&name);
     let mut command = Command::new("make");
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(own)) {
-        command.env_remove(name);
-    }
-    let output =
-        command.current_dir(tree).args([what, &port]).output().context("make (Debian: apt-get install make)")?;
+    let output = as_from_a_shell(&mut command)
+        .current_dir(tree)
+        .args([what, &port])
+        .output()
+        .context("make (Debian: apt-get install make)")?;
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     ensure!(output.status.success(), "make {what}: {}\n{stdout}{stderr}", output.status);
     Ok(())

@@ -1,13 +1,12 @@
 //! A project of one's own: what `make new` makes of `template/`, built by cargo as its user would build it.
 
-use crate::run::make::root;
+use crate::run::make::{as_from_a_shell, root};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A project in a folder with a blank in its name, which vanishes; its dependencies are those of this repository's lock
-/// file, so that nothing has to be fetched.
+/// A project in a folder with a blank in its name, which vanishes.
 pub struct Project {
     _scratch: tempfile::TempDir,
     /// Its folder.
@@ -26,7 +25,6 @@ impl Project {
         let folder = scratch.path().join("a folder").join(name);
         let made = Command::new(rt0.join("tools/new")).arg(&folder).arg(linker).status()?;
         ensure!(made.success(), "tools/new: {made}");
-        fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock"))?;
         Ok(Project { _scratch: scratch, folder })
     }
 
@@ -47,22 +45,20 @@ impl Project {
     }
 
     /// Runs `command` in `folder` of the project, as a shell would, with `variables` of its own, and answers what it printed
-    /// on both streams.
+    /// on both streams. Nothing is fetched: `tools/new` has written the lock file of a repository that has been built.
     ///
     /// # Errors
     ///
     /// It fails; the error has what it printed.
     pub fn run_with(&self, folder: &str, variables: &[(&str, &str)], command: &[&str]) -> Result<String> {
         println!("{folder}: {}", command.join(" "));
-        let own = |name: &str| name.starts_with("CARGO") || ["LD_LIBRARY_PATH", "RUSTUP_TOOLCHAIN"].contains(&name);
         let mut process = Command::new(command[0]);
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(own)) {
-            process.env_remove(name);
-        }
-        let output = process
+        let output = as_from_a_shell(&mut process)
+            .env_remove("RUSTUP_TOOLCHAIN")
             .args(&command[1..])
             .current_dir(self.folder.join(folder))
             .env("CARGO_TARGET_DIR", target())
+            .env("CARGO_NET_OFFLINE", "true")
             .envs(variables.iter().copied())
             .output()
             .with_context(|| command.join(" "))?;
