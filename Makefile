@@ -79,6 +79,18 @@ ifneq ($(unknown),)
 $(error there is no rule for $(unknown); `make help` says what there is)
 endif
 
+# What can be said beside. Another variable, or one in small letters, would have no effect.
+SAID := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+unknown := $(filter-out PORT NAME BENCH SEED KERNEL O SHELL MAKE,$(SAID))
+ifneq ($(unknown),)
+$(error nothing here reads $(unknown); there are: PORT, NAME, BENCH, SEED, KERNEL and O)
+endif
+ifneq ($(KERNEL),)
+ifneq ($(shell test -f '$(KERNEL)' && echo yes),yes)
+$(error KERNEL=$(KERNEL) is no file)
+endif
+endif
+
 # Everything is built in target/ and dist/ here, whatever cargo is told elsewhere; and cargo does not know make's
 # way to share jobs between processes that are no makes.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_MAKEFLAGS MAKEFLAGS

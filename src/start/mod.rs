@@ -133,6 +133,19 @@ macro_rules! entry {
     ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(, faults = $faults:path)? $(,)?) => {
         $crate::entry!($main $(, arena = $options)? $(, heap = $heap)? $(, faults = $faults)?, panic_handler = $crate::start::panic);
     };
+    ($($other:tt)*) => {
+        ::core::compile_error!(
+            "rt0::entry! takes the function to begin with and, in this order, each of which may be left out: arena = function, \
+            heap = STATIC, faults = function, panic_handler = function or none"
+        );
+
+        // Without it the compiler would miss one, and say so too.
+        #[cfg(not(test))]
+        #[panic_handler]
+        fn panic(_: &::core::panic::PanicInfo<'_>) -> ! {
+            loop {}
+        }
+    };
 }
 
 /// What comes between the start and `main`: a function from [`Args`] to an exit status.
