@@ -107,7 +107,6 @@ impl Cache {
 
     /// Takes blocks for an empty list from the depot or the back end, and one of them for the caller.
     pub(super) fn refill<M: Memory>(&mut self, class: SizeClass, depot: &mut Depot, backend: &mut Backend<M>) -> Link {
-        depot.drain_excess(backend);
         if let Some((batch, held)) = depot.take(class) {
             let i = class.index();
             self.heads[i] = Some(batch);
@@ -115,6 +114,7 @@ impl Cache {
             self.left[i] = self.most[i] - held as i32;
             return self.pop(class);
         }
+        depot.drain_excess(backend);
         let (i, len) = (class.index(), class.len());
         // A class of which much is in use is wanted again; blocks of a class that lie together share pages with their like.
         let bytes = (depot.out[i] * len / 8).clamp(BATCH_BYTES, BATCH_MOST_BYTES);

@@ -2,9 +2,9 @@
 //!
 //! A cache's list that is full comes here whole, as a batch, and whichever cache has an empty list of that class takes
 //! it whole: to pass hundreds of blocks from one thread to another costs a few instructions, and a number of blocks that
-//! goes up and down costs nothing. Once an eighth of what is in use is here ([`KEPT_SHARE`]), batches do not come back
-//! but go to the back end, which joins what lies side by side, before more is taken from there; and half of what is in
-//! use ([`MOST_SHARE`]) is never here. A program that frees all and ends has joined nothing.
+//! goes up and down costs nothing. Once more than a sixteenth of what is in use is here ([`KEPT_SHARE`]), batches go to the
+//! back end, which joins what lies side by side, before more is taken from there; and half of what is in use
+//! ([`MOST_SHARE`]) is never here. A program that frees all and ends has joined nothing.
 //!
 //! Blocks that come back from batches lie where they were freed, all over what was in use, and what stays of them keeps
 //! long blocks out. Where address space is short that is dear, so the bounds in bytes are parts of what the heap may come
@@ -22,8 +22,8 @@ use super::memory::Memory;
 /// As many blocks go from batches to the back end at once, and those of a batch that is begun.
 const DRAIN: usize = 2048;
 
-/// Batches come back while at most this part of what is in use is here ...
-const KEPT_SHARE: usize = 8;
+/// Nothing is taken from the back end before at most this part of what is in use is here ...
+const KEPT_SHARE: usize = 16;
 /// ... or this many bytes.
 const KEPT_MIN: usize = if usize::BITS == 64 { 5 * 1024 * 1024 } else { 3 * 1024 * 1024 };
 /// ... or this part of what the heap may come to, if that is less.
@@ -31,7 +31,7 @@ const KEPT_LIMIT_SHARE: usize = 32;
 /// At most this part of what is in use is here ...
 const MOST_SHARE: usize = 2;
 /// ... or this many bytes.
-const MOST_MIN: usize = 8 * 1024 * 1024;
+const MOST_MIN: usize = 16 * 1024 * 1024;
 /// ... or this part of what the heap may come to, if that is less.
 const MOST_LIMIT_SHARE: usize = 16;
 
@@ -124,7 +124,7 @@ impl Depot {
         }
     }
 
-    /// Gives some batches to the back end if more is here than may come back.
+    /// Gives some batches to the back end if more is here than may stay when more is taken from there.
     pub(super) fn drain_excess<M: Memory>(&mut self, backend: &mut Backend<M>) {
         if self.bytes > KEPT_MIN.min(backend.limit / KEPT_LIMIT_SHARE) && self.bytes > backend.out() / KEPT_SHARE {
             self.drain(DRAIN, backend);
