@@ -35,7 +35,7 @@ GUEST_LINK = -nostdlib -static --ld-path=$(or $(shell command -v $(LLD)),$(LLD))
 	$(if $(filter linux_arm,$1),-Wl$(comma)-z$(comma)max-page-size=4096) -Llinker -Wl,-T,$1.ld
 guest_cc = $(GUEST_CC) $(CLANG_$1) $(GUEST_CFLAGS) -Wno-unused-command-line-argument -nostdlibinc $(GUEST_LINK) \
 	-Dmain=guest_main -I$G/libc/include -Iinclude $2 $(GUEST_LIBC) -Ldist/$1/lib -lrt0 dist/$1/lib/libguest_numbers.a -o $@
-GUEST_FILES := $(GUEST_LIBC) $(wildcard $G/libc/include/*.h) $G/guests.mk $G/sources/Cargo.toml include/rt0.h
+GUEST_FILES := $(GUEST_LIBC) $(wildcard $G/libc/include/*.h $G/libc/include/sys/*.h) $G/guests.mk $G/sources/Cargo.toml include/rt0.h
 LUA_MAIN := $G/lua/main.c
 SQLITE_MAIN := $G/sqlite/main.c $G/sqlite/vfs.c
 

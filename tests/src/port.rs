@@ -38,6 +38,17 @@ impl Port {
         matches!(self, Port::freebsd_386 | Port::freebsd_amd64)
     }
 
+    /// What clang is told, so that it compiles for the port.
+    pub fn clang(self) -> &'static [&'static str] {
+        match self {
+            Port::linux_386 => &["--target=i686-unknown-linux-gnu", "-march=pentium4"],
+            Port::linux_amd64 => &["--target=x86_64-unknown-linux-gnu"],
+            Port::linux_arm => &["--target=armv7-unknown-linux-gnueabi", "-mfloat-abi=soft"],
+            Port::freebsd_386 => &["--target=i686-unknown-freebsd", "-march=pentium4"],
+            Port::freebsd_amd64 => &["--target=x86_64-unknown-freebsd"],
+        }
+    }
+
     /// The file of the program `name`, as `make dist` writes it.
     pub fn program(self, dist: &Path, name: &str) -> PathBuf {
         dist.join(self.to_string()).join("bin").join(name)

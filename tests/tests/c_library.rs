@@ -19,17 +19,6 @@ use rt0_tests::run::qemu::linux::Kernel;
 const CLANG: &str = "clang-22";
 const LINKER: &str = "--ld-path=/usr/bin/ld.lld-22";
 
-/// What clang is told of a port.
-fn target(port: Port) -> &'static [&'static str] {
-    match port {
-        Port::linux_386 => &["--target=i686-unknown-linux-gnu", "-march=pentium4"],
-        Port::linux_amd64 => &["--target=x86_64-unknown-linux-gnu"],
-        Port::linux_arm => &["--target=armv7-unknown-linux-gnueabi", "-mfloat-abi=soft"],
-        Port::freebsd_386 => &["--target=i686-unknown-freebsd", "-march=pentium4"],
-        Port::freebsd_amd64 => &["--target=x86_64-unknown-freebsd"],
-    }
-}
-
 fn source(name: &str) -> PathBuf {
     root().join("tests/c").join(name)
 }
@@ -82,7 +71,7 @@ fn freestanding(compiler: &str, port: Port, options: &[&str], name: &str, to: &P
 }
 
 fn cross(port: Port, options: &[&str], name: &str, to: &Path) {
-    freestanding(CLANG, port, &[target(port), &[LINKER], options].concat(), name, to);
+    freestanding(CLANG, port, &[port.clang(), &[LINKER], options].concat(), name, to);
 }
 
 /// The bytes of code and data that a program has in memory.
@@ -137,7 +126,7 @@ fn structures_have_the_same_layout_on_both_sides() {
     for port in chosen(&Port::ALL) {
         for language in [&["-std=c11"][..], &["-x", "c++", "-std=c++17"]] {
             let freestanding = ["-ffreestanding", "-nostdlibinc", "-fsyntax-only"];
-            compiled(CLANG, &[target(port), language, &freestanding].concat(), &[&source("layout.c")]);
+            compiled(CLANG, &[port.clang(), language, &freestanding].concat(), &[&source("layout.c")]);
         }
     }
 }
@@ -296,7 +285,7 @@ fn what_compilers_call_is_there_without_a_c_library() {
             ];
             for compiler in compilers {
                 for options in ways {
-                    let targets = if compiler.starts_with("gcc") { &[][..] } else { target(port) };
+                    let targets = if compiler.starts_with("gcc") { &[][..] } else { port.clang() };
                     let program = folder.path().join(format!("bare-{port}-{}", jobs.len()));
                     let options = [targets, &["-Wl,--no-gc-sections"], options].concat();
                     freestanding(compiler, port, &options, "bare.c", &program);
@@ -466,7 +455,7 @@ fn the_stack_protector_sees_what_it_is_for() {
             let library = format!("-L{}", library(port).display());
             let args = [LINKER, "-ffreestanding", "-nostdlib", "-static", "-O1", "-fstack-protector-all", "-o"];
             let rest = [program.to_str().unwrap(), code.to_str().unwrap(), &library, "-lrt0"];
-            let (succeeded, text) = compile(CLANG, &[target(port), &args, &rest].concat(), &[]);
+            let (succeeded, text) = compile(CLANG, &[port.clang(), &args, &rest].concat(), &[]);
             assert!(succeeded, "{text}");
             jobs.push(Job::new(format!("{port}/smash"), program, &[]));
         }

@@ -379,7 +379,23 @@ fn guests_live_with_failures_of_each_call_for_memory() {
     }
 }
 
-/// The guide's command makes a program of somebody's source, which is written against a C library.
+/// Makes a program of a source that is written against a C library, by the guide's command.
+fn by_the_guide(port: Port, source: &Path, program: &Path) {
+    let guide = fs::read_to_string(root().join("docs/c.md")).unwrap();
+    let command: Vec<&str> = guide
+        .lines()
+        .map(str::trim)
+        .skip_while(|line| !line.starts_with("clang-22 ") || !line.contains("-O2 -nostdlib -static -nostdlibinc"))
+        .take_while(|line| *line != "```")
+        .map(|line| line.trim_end_matches('\\'))
+        .collect();
+    let command = command.join(" ").replace("YOURS.c", source.to_str().unwrap()).replace("-o program", "-o $OUT");
+    let command = command.replace(Port::linux_amd64.clang()[0], &port.clang().join(" "));
+    let command = command.replace("linux_amd64", &port.to_string());
+    let built = Command::new("sh").args(["-c", &command]).env("OUT", program).current_dir(root()).output().unwrap();
+    assert!(built.status.success(), "{command}: {built:?}");
+}
+
 #[test]
 fn the_guide_leads_to_a_program() {
     if chosen(&[Port::linux_amd64]).is_empty() {
@@ -391,17 +407,29 @@ fn the_guide_leads_to_a_program() {
                 int main(int argc, char **argv) { char *text = malloc(100); strcpy(text, argv[1]);\n\
                 printf(\"%s %g %d\", text, sqrt(2.0), argc); free(text); return 3; }\n";
     fs::write(&source, text).unwrap();
-    let guide = fs::read_to_string(root().join("docs/c.md")).unwrap();
-    let command: Vec<&str> = guide
-        .lines()
-        .map(str::trim)
-        .skip_while(|line| !line.starts_with("clang-22 ") || !line.contains("-O2 -nostdlib -static -nostdlibinc"))
-        .take_while(|line| *line != "```")
-        .map(|line| line.trim_end_matches('\\'))
-        .collect();
-    let command = command.join(" ").replace("YOURS.c", source.to_str().unwrap()).replace("-o program", "-o $OUT");
-    let built = Command::new("sh").args(["-c", &command]).env("OUT", &program).current_dir(root()).output().unwrap();
-    assert!(built.status.success(), "{command}: {built:?}");
+    by_the_guide(Port::linux_amd64, &source, &program);
     let output = Command::new(&program).arg("hello").output().unwrap();
     assert_eq!((output.status.code(), &*output.stdout), (Some(3), &b"hello 1.41421 2"[..]), "{output:?}");
+}
+
+/// What the layer has beside what Lua and SQLite call: dates, scanning, strings, mathematics, files. A program prints the same
+/// with it as with glibc.
+#[test]
+fn the_layer_answers_what_glibc_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, theirs) = (root().join("tests/c/layer.c"), folder.path().join("glibc"));
+    let compiler = ["-O1", "-fno-builtin", "-w", "-o", theirs.to_str().unwrap(), source.to_str().unwrap(), "-lm"];
+    assert!(Command::new("gcc").args(compiler).status().unwrap().success());
+    let scratch = folder.path().join("scratch");
+    let expected = host(&theirs, &[scratch.to_str().unwrap()]);
+    assert!(expected.0 == End::Exit(3) && expected.1.ends_with("first\nlast\n"), "{expected:?}");
+    for machine in [Machine::Native, Machine::Runner] {
+        for port in chosen(machine.ports()) {
+            let program = folder.path().join(format!("layer-{port}"));
+            by_the_guide(port, &source, &program);
+            let job = Job::new(format!("{port}/layer"), &program, &[scratch.to_str().unwrap()]);
+            let outcome = machine.run(&default_dist(), &[job], PATIENCE, &mut |_| ()).unwrap().remove(0);
+            assert_eq!((outcome.end, outcome.output), expected, "{machine} {port}");
+        }
+    }
 }

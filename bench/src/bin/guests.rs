@@ -1,5 +1,5 @@
 //! Lua and SQLite on rt0 without a C library, on rt0 under glibc, on glibc, musl and mimalloc: processor time, peak of resident
-//! memory, start, size, and the smallest `ulimit -v` under which each starts and does a small job.
+//! memory, start, size, and the smallest `ulimit -v` under which each starts and does a small job; at the end what rt0 has to hold.
 //!
 //! `make bench-guests` builds them. Each run is a process of its own; all variants of a workload run in turn, round after round,
 //! and the table has the medians.
@@ -22,6 +22,11 @@ const VARIANTS: [(&str, &str, Option<&str>); 5] = [
     ("musl", "dist/hosted/GUEST-musl", None),
     ("mimalloc", "dist/hosted/GUEST-dynamic", Some("libmimalloc.so.2")),
 ];
+
+/// Which of them is rt0 without a C library, glibc's malloc and mimalloc.
+const RT0: usize = 0;
+const GLIBC: usize = 2;
+const MIMALLOC: usize = 4;
 
 /// Workloads: guest, name, arguments, what is read from stdin.
 const WORKLOADS: [(&str, &str, &[&str], Option<&str>); 5] = [
@@ -74,10 +79,19 @@ fn median(mut values: Vec<u64>) -> u64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
+/// The geometric mean of what a variant's processor times are to another one's.
+fn mean(workloads: &[Vec<(u64, u64)>], index: usize, other: usize) -> f64 {
+    let logs = workloads.iter().map(|row| (row[index].0 as f64 / row[other].0 as f64).ln());
+    (logs.sum::<f64>() / workloads.len() as f64).exp()
+}
+
 fn main() -> Result<()> {
     let rounds = std::env::args().nth(1).map_or(Ok(ROUNDS), |rounds| rounds.parse())?;
-    println!("{:<14} {:<16} {:>9} {:>7} {:>9} {:>7}", "workload", "memory", "CPU ms", "/glibc", "peak KiB", "/glibc");
-    let mut ratios = vec![0.0; VARIANTS.len()];
+    println!(
+        "{:<14} {:<16} {:>9} {:>7} {:>7} {:>9} {:>7}",
+        "workload", "memory", "CPU ms", "/glibc", "/mimal.", "peak KiB", "/glibc"
+    );
+    let mut workloads: Vec<Vec<(u64, u64)>> = Vec::new();
     for (guest, name, args, input) in WORKLOADS {
         let mut costs: Vec<Vec<Spent>> = VARIANTS.iter().map(|_| Vec::new()).collect();
         for _ in 0..rounds {
@@ -100,19 +114,24 @@ fn main() -> Result<()> {
             .collect();
         for (index, (variant, (time, peak))) in VARIANTS.iter().zip(&figures).enumerate() {
             ensure!(costs[index].iter().all(|cost| cost.output == output), "{name}: outputs differ on {}", variant.0);
-            let (of_time, of_peak) = (*time as f64 / figures[2].0 as f64, *peak as f64 / figures[2].1 as f64);
-            ratios[index] += of_time.ln() / WORKLOADS.len() as f64;
+            let to = |other: usize| *time as f64 / figures[other].0 as f64;
             println!(
-                "{name:<14} {:<16} {:>9.1} {of_time:>7.2} {peak:>9} {of_peak:>7.2}",
+                "{name:<14} {:<16} {:>9.1} {:>7.2} {:>7.2} {peak:>9} {:>7.2}",
                 variant.0,
-                *time as f64 / 1000.0
+                *time as f64 / 1000.0,
+                to(GLIBC),
+                to(MIMALLOC),
+                *peak as f64 / figures[GLIBC].1 as f64
             );
         }
+        workloads.push(figures);
     }
-    for (variant, ratio) in VARIANTS.iter().zip(&ratios) {
-        println!("{:<14} {:<16} {:>9} {:>7.2}", "mean", variant.0, "", ratio.exp());
+    for (index, variant) in VARIANTS.iter().enumerate() {
+        let (of_glibc, of_mimalloc) = (mean(&workloads, index, GLIBC), mean(&workloads, index, MIMALLOC));
+        println!("{:<14} {:<16} {:>9} {of_glibc:>7.2} {of_mimalloc:>7.2}", "mean", variant.0, "");
     }
 
+    let mut least = Vec::new();
     println!("\n{:<8} {:<16} {:>9} {:>9} {:>14}", "guest", "memory", "start us", "file", "ulimit -v KiB");
     for (guest, args, wanted) in SMALL {
         for variant in VARIANTS {
@@ -142,7 +161,28 @@ fn main() -> Result<()> {
             }
             let size = std::fs::metadata(variant.1.replace("GUEST", guest))?.len();
             println!("{guest:<8} {:<16} {:>9} {size:>9} {:>14}", variant.0, median(starts), enough * 4);
+            least.push(enough as f64);
         }
+    }
+
+    let times = |other: usize| workloads.iter().map(move |row| row[RT0].0 as f64 / row[other].0 as f64);
+    let peaks = workloads.iter().map(|row| row[RT0].1 as f64 / row[GLIBC].1 as f64);
+    let most = |ratios: &mut dyn Iterator<Item = f64>| ratios.fold(0.0, f64::max);
+    println!("\nrt0 without a C library:");
+    for (what, ratio, bound) in [
+        ("CPU time in the mean, to mimalloc's", mean(&workloads, RT0, MIMALLOC), 1.0),
+        ("CPU time in the mean, to glibc's", mean(&workloads, RT0, GLIBC), 0.95),
+        ("the worst row, to mimalloc's or glibc's", most(&mut times(MIMALLOC).chain(times(GLIBC))), 1.05),
+        ("the worst peak, to glibc's", most(&mut peaks.into_iter()), 1.0),
+        ("the smallest ulimit -v of lua, to glibc's", least[RT0] / least[GLIBC], 0.6),
+        (
+            "the smallest ulimit -v of sqlite, to glibc's",
+            least[VARIANTS.len() + RT0] / least[VARIANTS.len() + GLIBC],
+            0.6,
+        ),
+    ] {
+        let holds = if ratio <= bound { "holds" } else { "DOES NOT HOLD" };
+        println!("{what:<46} {ratio:>5.2}, at most {bound:.2}: {holds}");
     }
     Ok(())
 }

@@ -168,6 +168,60 @@ int putc(int c, FILE *file) { return fputc(c, file); }
 int putchar(int c) { return fputc(c, stdout); }
 int puts(const char *text) { return fputs(text, stdout) == EOF ? EOF : fputc('\n', stdout); }
 
+/* lseek: arch/{x86,arm} tables of Linux; FreeBSD sys/sys/syscall.h, where the offset has 64 bits. */
+static long seek(FILE *file, long offset, int from) {
+#if defined(__FreeBSD__) && defined(__i386__)
+    intptr_t result = rt0_syscall(478, (uintptr_t)file->fd, (uintptr_t)offset, (uintptr_t)(offset >> 31), (uintptr_t)from, 0, 0);
+#else
+#if defined(__FreeBSD__)
+    const int number = 478;
+#elif defined(__x86_64__)
+    const int number = 8;
+#else
+    const int number = 19;
+#endif
+    intptr_t result = rt0_syscall(number, (uintptr_t)file->fd, (uintptr_t)offset, (uintptr_t)from, 0, 0, 0);
+#endif
+    if (result < 0) errno = (int)-result;
+    return result < 0 ? -1 : (long)result;
+}
+
+long ftell(FILE *file) {
+    long at = seek(file, 0, SEEK_CUR);
+    if (at < 0 || file->state == WRITING) return at < 0 ? at : at + (long)file->length;
+    return at - (long)(file->length - file->position) - (file->pushed_back != EOF);
+}
+
+int fseek(FILE *file, long offset, int from) {
+    if (from == SEEK_CUR && file->state == READING) {
+        long at = ftell(file);
+        if (at < 0) return -1;
+        offset += at;
+        from = SEEK_SET;
+    }
+    if (fflush(file) != 0 || seek(file, offset, from) < 0) return -1;
+    file->position = file->length = 0;
+    file->pushed_back = EOF;
+    file->at_end = 0;
+    return 0;
+}
+
+void rewind(FILE *file) {
+    fseek(file, 0, SEEK_SET);
+    file->failed = 0;
+}
+
+int fileno(FILE *file) { return file->fd; }
+
+/* Files keep their own buffers; none is what a program may ask for. */
+int setvbuf(FILE *file, char *buffer, int mode, size_t size) {
+    (void)buffer, (void)size;
+    file->unbuffered = mode == _IONBF;
+    return 0;
+}
+
+void perror(const char *text) { fprintf(stderr, "%s: %s\n", text, strerror(errno)); }
+
 int remove(const char *path) {
     /* unlink: include/linux/syscalls, arch/{x86,arm} tables; FreeBSD sys/sys/syscall.h. */
 #if defined(__x86_64__) && defined(__linux__)
@@ -368,10 +422,14 @@ int snprintf(char *to, size_t size, const char *format, ...) {
     return length;
 }
 
+int vsprintf(char *to, const char *format, va_list arguments) {
+    return vsnprintf(to, (size_t)INT32_MAX, format, arguments);
+}
+
 int sprintf(char *to, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(to, (size_t)INT32_MAX, format, arguments);
+    int length = vsprintf(to, format, arguments);
     va_end(arguments);
     return length;
 }
@@ -380,6 +438,8 @@ int vfprintf(FILE *file, const char *format, va_list arguments) {
     struct sink sink = {.file = file};
     return guest_vprintf(&sink, format, arguments);
 }
+
+int vprintf(const char *format, va_list arguments) { return vfprintf(stdout, format, arguments); }
 
 int fprintf(FILE *file, const char *format, ...) {
     va_list arguments;

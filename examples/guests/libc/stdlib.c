@@ -1,16 +1,16 @@
-/* Memory, numbers in text, sorting, clocks, the end. */
+/* Memory, numbers in text, sorting, the end. */
 
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <locale.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "rt0.h"
 
@@ -34,6 +34,8 @@ void *malloc(size_t size) { return or_errno(rt0_malloc(the_heap(), size)); }
 void *calloc(size_t count, size_t size) { return or_errno(rt0_calloc(the_heap(), count, size)); }
 void *realloc(void *block, size_t size) { return or_errno(rt0_realloc(the_heap(), block, size)); }
 void free(void *block) { rt0_free(heap, block); }
+void *aligned_alloc(size_t align, size_t size) { return or_errno(rt0_aligned_alloc(the_heap(), align, size)); }
+size_t malloc_usable_size(void *block) { return rt0_malloc_size(block); }
 
 char *strdup(const char *text) {
     size_t size = strlen(text) + 1;
@@ -41,8 +43,28 @@ char *strdup(const char *text) {
     return copy != NULL ? memcpy(copy, text, size) : NULL;
 }
 
+char *strndup(const char *text, size_t most) {
+    size_t length = strnlen(text, most);
+    char *copy = malloc(length + 1);
+    if (copy == NULL) return NULL;
+    copy[length] = 0;
+    return memcpy(copy, text, length);
+}
+
+/* What is to be called at the end, the last first: 32 functions, as C says at least. */
+enum { AT_EXIT = 32 };
+static void (*at_exit[AT_EXIT])(void);
+static int at_exit_count;
+
+int atexit(void (*function)(void)) {
+    if (at_exit_count == AT_EXIT) return -1;
+    at_exit[at_exit_count++] = function;
+    return 0;
+}
+
 /* The end. What stdout still holds is written. */
 void exit(int status) {
+    while (at_exit_count > 0) at_exit[--at_exit_count]();
     fflush(NULL);
     rt0_exit(status);
 }
@@ -68,6 +90,10 @@ char *strerror(int error) {
 
 int abs(int number) { return number < 0 ? -number : number; }
 long labs(long number) { return number < 0 ? -number : number; }
+long long llabs(long long number) { return number < 0 ? -number : number; }
+div_t div(int number, int by) { return (div_t){number / by, number % by}; }
+ldiv_t ldiv(long number, long by) { return (ldiv_t){number / by, number % by}; }
+lldiv_t lldiv(long long number, long long by) { return (lldiv_t){number / by, number % by}; }
 
 /* The digits of a whole number: its size without the sign, which *negative is told. Too large is ERANGE and the largest. */
 static unsigned long long whole(const char *text, char **end, int base, int *negative) {
@@ -202,6 +228,9 @@ double strtod(const char *text, char **end) {
     return length > 0 ? guest_parse(at, length) : 0;
 }
 
+/* By way of a double: the last bit may be another one than that of the nearest float. */
+float strtof(const char *text, char **end) { return (float)strtod(text, end); }
+
 /* A heap sort: in place, never quadratic, not stable. */
 static void swap(unsigned char *a, unsigned char *b, size_t size) {
     for (; size > 0; a++, b++, size--) {
@@ -261,19 +290,4 @@ struct lconv *localeconv(void) {
 char *setlocale(int category, const char *locale) {
     (void)category;
     return locale == NULL || *locale == 0 || strcmp(locale, "C") == 0 ? "C" : NULL;
-}
-
-time_t time(time_t *seconds) {
-    struct rt0_timespec now = {0, 0};
-    rt0_clock_gettime(RT0_CLOCK_REALTIME, &now);
-    if (seconds != NULL) *seconds = now.seconds;
-    return now.seconds;
-}
-
-clock_t clock(void) {
-    static struct rt0_timespec first;
-    struct rt0_timespec now = {0, 0};
-    rt0_clock_gettime(RT0_CLOCK_MONOTONIC, &now);
-    if (first.seconds == 0) first = now;
-    return (clock_t)((now.seconds - first.seconds) * CLOCKS_PER_SEC + (now.nanoseconds - first.nanoseconds) / 1000);
 }

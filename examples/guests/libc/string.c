@@ -96,3 +96,48 @@ int isspace(int c) { return c == ' ' || (unsigned)c - 9 < 5; }
 int isxdigit(int c) { return isdigit(c) || (unsigned)(c | 32) - 'a' < 6; }
 int tolower(int c) { return isupper(c) ? c | 32 : c; }
 int toupper(int c) { return islower(c) ? c & ~32 : c; }
+
+char *strncat(char *restrict to, const char *restrict from, size_t size) {
+    size_t length = strlen(to), part = strnlen(from, size);
+    memcpy(to + length, from, part);
+    to[length + part] = 0;
+    return to;
+}
+
+char *stpcpy(char *restrict to, const char *restrict from) {
+    size_t length = strlen(from);
+    memcpy(to, from, length + 1);
+    return to + length;
+}
+
+char *strtok_r(char *restrict text, const char *restrict set, char **restrict rest) {
+    if (text == NULL) text = *rest;
+    text += strspn(text, set);
+    char *end = text + strcspn(text, set);
+    *rest = end;
+    if (end == text) return NULL;
+    if (*end != 0) *end = 0, *rest = end + 1;
+    return text;
+}
+
+char *strtok(char *restrict text, const char *restrict set) {
+    static char *rest;
+    return strtok_r(text, set, &rest);
+}
+
+void *memrchr(const void *from, int byte, size_t size) {
+    const unsigned char *bytes = from;
+    while (size-- > 0)
+        if (bytes[size] == (unsigned char)byte) return (void *)(bytes + size);
+    return NULL;
+}
+
+int strncasecmp(const char *a, const char *b, size_t size) {
+    for (; size > 0; a++, b++, size--) {
+        int difference = tolower((unsigned char)*a) - tolower((unsigned char)*b);
+        if (difference != 0 || *a == 0) return difference;
+    }
+    return 0;
+}
+
+int strcasecmp(const char *a, const char *b) { return strncasecmp(a, b, (size_t)-1); }

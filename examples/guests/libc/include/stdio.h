@@ -36,8 +36,18 @@ int puts(const char *text);
 int printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int fprintf(FILE *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int vfprintf(FILE *file, const char *format, va_list arguments);
+int vprintf(const char *format, va_list arguments);
+int vsprintf(char *to, const char *format, va_list arguments);
 int sprintf(char *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int snprintf(char *to, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int vsnprintf(char *to, size_t size, const char *format, va_list arguments);
+int sscanf(const char *text, const char *format, ...) __attribute__((format(scanf, 2, 3)));
+int vsscanf(const char *text, const char *format, va_list arguments);
 int remove(const char *path);
+void perror(const char *text);
+int fseek(FILE *file, long offset, int from);
+long ftell(FILE *file);
+void rewind(FILE *file);
+int setvbuf(FILE *file, char *buffer, int mode, size_t size);
+int fileno(FILE *file);
 #endif

@@ -2,6 +2,7 @@
 #ifndef GUEST_STRING_H
 #define GUEST_STRING_H
 #include <stddef.h>
+#include <strings.h>
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
 void *memmove(void *to, const void *from, size_t size);
 void *memset(void *to, int byte, size_t size);
@@ -21,6 +22,12 @@ char *strstr(const char *text, const char *part);
 char *strpbrk(const char *text, const char *set);
 size_t strspn(const char *text, const char *set);
 size_t strcspn(const char *text, const char *set);
+char *strncat(char *restrict to, const char *restrict from, size_t size);
+char *stpcpy(char *restrict to, const char *restrict from);
+char *strtok(char *restrict text, const char *restrict set);
+char *strtok_r(char *restrict text, const char *restrict set, char **restrict rest);
 char *strdup(const char *text);
+char *strndup(const char *text, size_t most);
+void *memrchr(const void *from, int byte, size_t size);
 char *strerror(int error);
 #endif

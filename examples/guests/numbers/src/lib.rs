@@ -2,7 +2,7 @@
 
 #![no_std]
 
-use core::ffi::{c_char, c_int};
+use core::ffi::{c_char, c_int, c_long, c_longlong};
 use core::fmt::{self, Write};
 
 unsafe extern "C" {
@@ -192,27 +192,82 @@ macro_rules! functions {
 
 functions! {
     acos(x: f64) -> f64;
+    acosh(x: f64) -> f64;
     asin(x: f64) -> f64;
+    asinh(x: f64) -> f64;
     atan(x: f64) -> f64;
-    atan2(y: f64, x: f64) -> f64;
+    atanh(x: f64) -> f64;
     cosh(x: f64) -> f64;
     cos(x: f64) -> f64;
+    erf(x: f64) -> f64;
+    erfc(x: f64) -> f64;
     exp(x: f64) -> f64;
     exp2(x: f64) -> f64;
     expm1(x: f64) -> f64;
-    hypot(x: f64, y: f64) -> f64;
-    ldexp(x: f64, exponent: c_int) -> f64;
+    lgamma(x: f64) -> f64;
     log(x: f64) -> f64;
     log10(x: f64) -> f64;
     log1p(x: f64) -> f64;
     log2(x: f64) -> f64;
-    pow(x: f64, y: f64) -> f64;
-    powf(x: f32, y: f32) -> f32;
-    scalbn(x: f64, exponent: c_int) -> f64;
     sin(x: f64) -> f64;
     sinh(x: f64) -> f64;
     tan(x: f64) -> f64;
     tanh(x: f64) -> f64;
+    tgamma(x: f64) -> f64;
+    atan2(y: f64, x: f64) -> f64;
+    hypot(x: f64, y: f64) -> f64;
+    nextafter(x: f64, y: f64) -> f64;
+    pow(x: f64, y: f64) -> f64;
+    remainder(x: f64, y: f64) -> f64;
+    ldexp(x: f64, exponent: c_int) -> f64;
+    scalbn(x: f64, exponent: c_int) -> f64;
+    acosf(x: f32) -> f32;
+    asinf(x: f32) -> f32;
+    atanf(x: f32) -> f32;
+    cosf(x: f32) -> f32;
+    coshf(x: f32) -> f32;
+    expf(x: f32) -> f32;
+    exp2f(x: f32) -> f32;
+    logf(x: f32) -> f32;
+    log10f(x: f32) -> f32;
+    log2f(x: f32) -> f32;
+    sinf(x: f32) -> f32;
+    sinhf(x: f32) -> f32;
+    tanf(x: f32) -> f32;
+    tanhf(x: f32) -> f32;
+    atan2f(y: f32, x: f32) -> f32;
+    hypotf(x: f32, y: f32) -> f32;
+    powf(x: f32, y: f32) -> f32;
+}
+
+/// C's `nearbyint`: `rint`, since nobody asks which exceptions of floats there were.
+#[unsafe(no_mangle)]
+pub extern "C" fn nearbyint(x: f64) -> f64 {
+    libm::rint(x)
+}
+
+/// C's `lrint`; what no `long` is gives the nearest one.
+#[unsafe(no_mangle)]
+pub extern "C" fn lrint(x: f64) -> c_long {
+    libm::rint(x) as c_long
+}
+
+/// C's `llrint`, as `lrint`.
+#[unsafe(no_mangle)]
+pub extern "C" fn llrint(x: f64) -> c_longlong {
+    libm::rint(x) as c_longlong
+}
+
+/// C's `lround`, as `lrint`.
+#[unsafe(no_mangle)]
+pub extern "C" fn lround(x: f64) -> c_long {
+    libm::round(x) as c_long
+}
+
+/// C's `llround`, as `lrint`.
+#[unsafe(no_mangle)]
+pub extern "C" fn llround(x: f64) -> c_longlong {
+    libm::round(x) as c_longlong
 }
 
 /// C's `frexp`.

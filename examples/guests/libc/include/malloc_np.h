@@ -1,0 +1,2 @@
+/* The guests' C library: what FreeBSD calls <malloc.h>. */
+#include <malloc.h>

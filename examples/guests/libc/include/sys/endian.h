@@ -1,0 +1,2 @@
+/* The guests' C library: what BSD calls <endian.h>. */
+#include <endian.h>
