@@ -30,7 +30,7 @@ RUN_PACKAGES := qemu-system-arm
 TEST_PACKAGES := $(RUN_PACKAGES) qemu-user clang-22 lld-22 musl-tools sqlite3 qemu-system-x86 strace gdb lldb-22 makefs grub-common grub-pc-bin mtools xorriso \
 	linux-libc-dev-armhf-cross linux-libc-dev
 
-.PHONY: help new run picture charts figures test sweep mutants sanitize tools bench bench-gc bench-worst bench-threads \
+.PHONY: help new run picture charts figures test sweep mutants sanitize tools bench bench-freestanding bench-gc bench-worst bench-threads \
 	bench-programs test-freebsd dist library header guests guests-hosted bench-guests tls layouts others pie lint clean
 .DEFAULT_GOAL := help
 
@@ -72,8 +72,8 @@ endif
 
 # What can be made. A word that is none of these is refused before anything is installed or built.
 PLAIN := help clean tools header figures charts
-GOALS := $(PLAIN) new run picture test sweep mutants sanitize bench bench-gc bench-worst bench-threads bench-programs test-freebsd dist library guests guests-hosted \
-	bench-guests tls layouts others pie lint guests-% whole-% dist-% library-% tls-% layouts-% pie-% warnings-% dist/%
+GOALS := $(PLAIN) new run picture test sweep mutants sanitize bench bench-freestanding bench-gc bench-worst bench-threads bench-programs test-freebsd dist library \
+	guests guests-hosted bench-guests tls layouts others pie lint guests-% whole-% dist-% library-% tls-% layouts-% pie-% warnings-% dist/%
 unknown := $(filter-out $(GOALS),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(error there is no rule for $(unknown); `make help` says what there is)
@@ -176,18 +176,23 @@ sweep: dist
 WHOLE := rt0 glibc musl mimalloc
 
 # The first run builds the peers and records the traces. BENCH='--instructions' counts instructions too (valgrind).
-# The drivers are built without the peers, whose programs they build themselves, with flags of their own; `memory` is
-# among those.
-bench_cargo = cargo run --quiet --profile bench --package rt0-bench --no-default-features --target-dir target/bench
+# The drivers are built without the peers, whose programs they build themselves, with flags of their own: by the cargo that
+# runs the drivers, which is that of the ports, so that one compiler builds hosted and freestanding programs.
+bench_cargo = $(PORT_CARGO) run --quiet --profile bench --package rt0-bench --no-default-features --target-dir target/bench
 # What it prints stays in target/bench.txt, for `make figures`.
-bench: dist-linux_amd64 $(WHOLE:%=whole-%)
+bench: dist-linux_amd64 bench-freestanding $(WHOLE:%=whole-%)
 	@{ $(bench_cargo) --bin rt0-bench -- $(BENCH) && echo && \
 		$(bench_cargo) --bin scaling && echo && \
 		$(bench_cargo) --bin startup && echo && \
-		target/bench/release/calls && echo && \
-		target/bench/release/memory && echo && \
+		$(bench_cargo) --bin calls && echo && \
+		$(bench_cargo) --bin memory && echo && \
 		$(bench_cargo) --bin bench-programs; } | tee target/bench.new
 	@mv target/bench.new target/bench.txt
+
+# The heap's workloads in a program that rt0 starts, with the options that the hosted ones have.
+bench-freestanding:
+	@$(call whole_port,heap)
+	@mkdir -p target/whole/rt0 && cp $(whole_out)/heap-rt0-freestanding target/whole/rt0/
 
 # The tables of README and docs/benchmarks.md from the last `make bench`, and the charts from the page's tables.
 figures:
@@ -216,20 +221,22 @@ bench-threads:
 bench-programs: $(WHOLE:%=whole-%)
 	@$(bench_cargo) --bin bench-programs -- $(BENCH)
 
-whole_build = build --quiet --profile bench --package rt0-bench-whole --target-dir target/whole
+whole_build = build --quiet --profile bench --package rt0-bench-$1 --target-dir target/whole
+whole_port = $(subst --release,,$(call port_cargo,linux_amd64,$(whole_build)))
+whole_out = target/whole/$(if $(STANDARD),$(STANDARD_linux_amd64),linux_amd64)/release
 whole_copy = mkdir -p target/whole/$1 && cp $2/deflate $2/json $2/patterns $2/script target/whole/$1/
 
 whole-rt0:
-	@$(subst --release,,$(call port_cargo,linux_amd64,$(whole_build))) --features rt0
-	@$(call whole_copy,$(@:whole-%=%),target/whole/$(if $(STANDARD),$(STANDARD_linux_amd64),linux_amd64)/release)
+	@$(call whole_port,whole) --features rt0
+	@$(call whole_copy,$(@:whole-%=%),$(whole_out))
 whole-glibc whole-mimalloc:
-	@$(PORT_CARGO) $(whole_build) --target x86_64-unknown-linux-gnu $(if $(filter %-mimalloc,$@),--features mimalloc)
+	@$(PORT_CARGO) $(call whole_build,whole) --target x86_64-unknown-linux-gnu $(if $(filter %-mimalloc,$@),--features mimalloc)
 	@$(call whole_copy,$(@:whole-%=%),target/whole/x86_64-unknown-linux-gnu/release)
 # Distributions have no std for musl, so it is built here. Nothing unwinds, so that the library for it can be an empty one.
 whole-musl:
 	@$(if $(STANDARD),exit 0;) tools/install musl-tools && mkdir -p target/whole/empty && ar cr target/whole/empty/libunwind.a && \
 		RUSTFLAGS='-Lnative=target/whole/empty -Clink-self-contained=no -Crelocation-model=static' \
-		$(PORT_CARGO) $(whole_build) -Zbuild-std=std,panic_abort -Zbuild-std-features= --target x86_64-unknown-linux-musl \
+		$(PORT_CARGO) $(call whole_build,whole) -Zbuild-std=std,panic_abort -Zbuild-std-features= --target x86_64-unknown-linux-musl \
 		--config 'target.x86_64-unknown-linux-musl.linker="musl-gcc"' && \
 		$(call whole_copy,$(@:whole-%=%),target/whole/x86_64-unknown-linux-musl/release)
 

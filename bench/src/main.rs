@@ -9,8 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use rt0_bench::peers::median;
 use rt0_bench::programs::{PROGRAMS, record};
-use rt0_bench::work::WORKLOADS;
-use rt0_bench::{Cost, collected, peers, trace};
+use rt0_bench::{collected, peers, trace};
+use rt0_bench_heap::Cost;
+use rt0_bench_heap::work::WORKLOADS;
 
 const USAGE: &str = "\
 usage: rt0-bench [--rounds=N] [--only=WORKLOAD,...] [--allocators=NAME,...] [--instructions]
@@ -19,8 +20,10 @@ usage: rt0-bench [--rounds=N] [--only=WORKLOAD,...] [--allocators=NAME,...] [--i
   --allocators=...    these allocators only; mimalloc, the measure, is always there
   --instructions      also count instructions per call on the traces (valgrind; slow)";
 
-/// The allocators, in the order of the table. `mimalloc` is version 3.
+/// The allocators, in the order of the table: first rt0's as it is shipped, in a program that rt0 starts and in a hosted one.
+/// `mimalloc` is version 3.
 const ALLOCATORS: &[&str] = &[
+    "rt0-freestanding",
     "rt0-lock",
     "rt0",
     "rt0-huge",
@@ -99,11 +102,12 @@ fn run(options: &Options) -> Result<()> {
     workloads
         .extend(traces.iter().filter(|t| wanted(&t.0)).map(|(name, path)| (name.clone(), path.display().to_string())));
     ensure!(!workloads.is_empty(), "--only names no workload");
-    let allocators: Vec<&str> = ALLOCATORS
-        .iter()
-        .copied()
-        .filter(|a| *a == MEASURE || options.allocators.as_ref().is_none_or(|list| list.iter().any(|l| l == a)))
-        .collect();
+    let asked = |a: &&str| *a == MEASURE || options.allocators.as_ref().is_none_or(|list| list.iter().any(|l| l == a));
+    let (allocators, missing): (Vec<&str>, Vec<&str>) =
+        ALLOCATORS.iter().copied().filter(asked).partition(|name| programs[name].exists());
+    for name in missing {
+        println!("{name} is left out: `make bench` builds {}, which is not here", programs[name].display());
+    }
 
     let mut costs: HashMap<(usize, usize), Vec<Cost>> = HashMap::new();
     let mut out: HashSet<(usize, usize)> = HashSet::new();
@@ -219,6 +223,7 @@ fn markdown(rows: &[Row<'_>], allocators: &[&str]) {
 /// What the tables call an allocator.
 fn title(name: &str) -> &str {
     match name {
+        "rt0-freestanding" => "rt0, freestanding",
         "rt0-lock" => "rt0, locked",
         "rt0-huge" => "rt0, huge from 0",
         "rt0-4k" => "rt0, never huge",
@@ -275,7 +280,7 @@ fn count(program: &Path, trace: &Path) -> Option<f64> {
         let calls: f64 = String::from_utf8_lossy(&output.stdout).trim().parse().ok()?;
         Some(collected(&output)? as f64 / calls)
     };
-    Some(run("rt0_bench::trace::replay")? - run("rt0_bench::trace::replay_nothing")?)
+    Some(run("rt0_bench_heap::trace::replay")? - run("rt0_bench_heap::trace::replay_nothing")?)
 }
 
 fn table(rows: &[&str], columns: &[&str], mean: bool, cell: impl Fn(usize, usize) -> Option<f64>) {

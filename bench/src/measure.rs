@@ -1,10 +1,10 @@
 //! Clocks and the kernel's figures. Nothing here allocates once a pattern has run:
 //! its heap may be full.
 
-use std::io::Read;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+pub(crate) use rt0_bench_heap::measure::{cpu_time, memory, reset_peak};
 
 /// How many of the longest calls a run remembers.
 const KEPT: usize = 32;
@@ -83,47 +83,6 @@ impl Clock {
     pub(crate) fn spent(&self) -> u64 {
         self.spent.unwrap_or(0)
     }
-}
-
-/// The CPU time of the process in nanoseconds.
-pub(crate) fn cpu_time() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: fills `time`; this clock exists on every Linux.
-    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-}
-
-/// What the kernel counts, in bytes.
-pub(crate) struct Memory {
-    pub(crate) resident: u64,
-    pub(crate) peak_resident: u64,
-    pub(crate) peak_space: u64,
-}
-
-/// The process's memory now.
-pub(crate) fn memory() -> Result<Memory> {
-    let mut text = [0; 4096];
-    let mut file = std::fs::File::open("/proc/self/status")?;
-    let mut len = 0;
-    while len < text.len() {
-        match file.read(&mut text[len..])? {
-            0 => break,
-            more => len += more,
-        }
-    }
-    let text = str::from_utf8(&text[..len])?;
-    let field = |name: &str| {
-        let line = text.lines().find(|l| l.starts_with(name));
-        let kib = line.and_then(|l| l.split_whitespace().nth(1)).and_then(|n| n.parse::<u64>().ok());
-        kib.map(|kib| kib * 1024).with_context(|| format!("/proc/self/status has no {name}"))
-    };
-    Ok(Memory { resident: field("VmRSS:")?, peak_resident: field("VmHWM:")?, peak_space: field("VmPeak:")? })
-}
-
-/// Forgets the peak resident set so far, which is not the pattern's.
-pub(crate) fn reset_peak() -> Result<Memory> {
-    std::fs::write("/proc/self/clear_refs", "5").context("cannot reset the peak resident set")?;
-    memory()
 }
 
 /// The address space that is not the heap's: the image's, the libraries', the stack's.

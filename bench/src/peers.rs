@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-/// Builds the allocators' programs, and says where those of the named ones are.
+/// Builds the allocators' hosted programs, and says where those of the named ones are. The freestanding one is built by make,
+/// which knows how.
 pub fn build(root: &Path, names: &[&str]) -> Result<Vec<PathBuf>> {
     let build = |package: &str, dir: &str| -> Result<PathBuf> {
         let dir = root.join("target").join(dir);
@@ -27,6 +28,7 @@ pub fn build(root: &Path, names: &[&str]) -> Result<Vec<PathBuf>> {
     // Version 2 apart: one build has one mimalloc.
     let dir2 = build("rt0-bench-mimalloc2", "bench-mimalloc2")?;
     let program = |name: &&str| match *name {
+        "rt0-freestanding" => root.join("target/whole/rt0/heap-rt0-freestanding"),
         "mimalloc2" => dir2.join("rt0-bench-mimalloc2"),
         name => dir.join(format!("heap-{name}")),
     };

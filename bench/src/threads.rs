@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::measure;
 use crate::work::{Block, Random};
-use crate::{measure, usage};
 
 /// A workload: its name, what it does, and the function, which is told how many threads there are.
 pub type Workload = (&'static str, &'static str, fn(usize));
@@ -68,6 +68,16 @@ pub(crate) fn measured(mut args: impl Iterator<Item = String>) -> Result<()> {
     let sleeps = usage()?.ru_nvcsw - sleeps;
     println!("{wall} {cpu} {} {sleeps}", measure::memory()?.peak_resident.saturating_sub(before));
     Ok(())
+}
+
+fn usage() -> Result<libc::rusage> {
+    // SAFETY: all zeroes is a value of this plain structure, and getrusage fills it.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: it is a structure of this kind.
+    if unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut usage) } != 0 {
+        bail!("getrusage: {}", std::io::Error::last_os_error());
+    }
+    Ok(usage)
 }
 
 /// Runs a body on that many threads, which begin at once.

@@ -1,4 +1,4 @@
-//! Traces of real programs: read, checked, replayed.
+//! Traces of real programs: what was recorded is compacted, read, checked, and made ready for the replay.
 //!
 //! A trace is a list of calls. Blocks are numbered by slots that are used again
 //! once free, so a number says where the replay keeps the block. In the file
@@ -11,39 +11,12 @@
 //!   slot << 2 | 3          free
 //! ```
 
-use std::alloc::{GlobalAlloc, Layout};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-
-/// One call, ready to be replayed: what is done, the slot, the size.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct Call {
-    kind: u32,
-    slot: u32,
-    size: u32,
-}
-
-const ALLOC: u32 = 0;
-const ZEROED: u32 = 1;
-const RESIZE: u32 = 2;
-const FREE: u32 = 3;
-
-/// A trace in memory that is no allocator's: its pages are the file's.
-pub struct Trace {
-    /// The calls in order.
-    pub calls: &'static [Call],
-    /// A place for each block.
-    pub slots: &'static mut [(*mut u8, usize)],
-    /// The most bytes that are live at once.
-    pub peak: usize,
-}
-
-const ALIGN: usize = 16;
+use rt0_bench_heap::trace::{ALLOC, FREE, RESIZE, ZEROED};
 
 /// Turns the recorder's raw events into a trace file's bytes. Blocks from
 /// before the recording, or of a size that a trace does not hold, are left out.
@@ -100,7 +73,7 @@ fn number(out: &mut Vec<u8>, mut n: usize) {
     out.push(n as u8);
 }
 
-/// Reads a trace file, checks it, and writes it as the calls that [`open`] maps:
+/// Reads a trace file, checks it, and writes it as the calls that [`rt0_bench_heap::trace::open`] maps:
 /// three words, the number of slots, the peak of the live bytes and 0, then the
 /// calls.
 pub fn expand(from: &Path, to: &Path) -> Result<()> {
@@ -157,138 +130,4 @@ pub fn expand(from: &Path, to: &Path) -> Result<()> {
     let words = head.iter().chain(calls.as_flattened());
     let out: Vec<u8> = words.flat_map(|word| word.to_ne_bytes()).collect();
     std::fs::write(to, out).with_context(|| format!("cannot write {}", to.display()))
-}
-
-/// Maps a file that [`expand`] wrote.
-pub fn open(path: &Path) -> Result<Trace> {
-    let file = std::fs::File::open(path).with_context(|| format!("cannot open the calls {}", path.display()))?;
-    let len = file.metadata()?.len() as usize;
-    ensure!(len > size_of::<Call>(), "{} is no file of calls", path.display());
-    let flags = libc::MAP_PRIVATE | libc::MAP_POPULATE;
-    // SAFETY: a new mapping, which replaces none.
-    let at = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ, flags, file.as_raw_fd(), 0) };
-    ensure!(at != libc::MAP_FAILED, "cannot map {}: {}", path.display(), std::io::Error::last_os_error());
-    // SAFETY: the file is `len` bytes of words, and nobody changes it.
-    let all = unsafe { std::slice::from_raw_parts(at.cast::<Call>(), len / size_of::<Call>()) };
-    let (slots, peak) = (all[0].kind as usize, all[0].slot as usize);
-    let places = crate::arena::reserve(slots * size_of::<(*mut u8, usize)>());
-    // SAFETY: as many places as the mapping has room for; written here first.
-    let slots = unsafe {
-        let places = places.cast::<(*mut u8, usize)>();
-        for i in 0..slots {
-            places.add(i).write((std::ptr::dangling_mut(), 1));
-        }
-        std::slice::from_raw_parts_mut(places.as_ptr(), slots)
-    };
-    Ok(Trace { calls: &all[1..], slots, peak })
-}
-
-/// Replays a trace `times` times through the global allocator. Each new block's
-/// first byte and one in each of its pages is written.
-#[inline(never)]
-pub fn replay(trace: &mut Trace, times: usize) {
-    replay_on(&Program, trace, times);
-}
-
-/// As [`replay`], with one block for all: what the replay itself costs.
-#[inline(never)]
-pub fn replay_nothing(trace: &mut Trace, times: usize) {
-    let block = crate::arena::reserve(1 << 30).cast().as_ptr();
-    replay_on(&Nothing(block), trace, times);
-}
-
-/// The program's global allocator.
-struct Program;
-
-// SAFETY: passed on.
-unsafe impl GlobalAlloc for Program {
-    #[inline(always)]
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: passed on, as all below.
-        unsafe { std::alloc::alloc(layout) }
-    }
-    #[inline(always)]
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as above.
-        unsafe { std::alloc::alloc_zeroed(layout) }
-    }
-    #[inline(always)]
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: as above.
-        unsafe { std::alloc::realloc(block, layout, size) }
-    }
-    #[inline(always)]
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { std::alloc::dealloc(block, layout) };
-    }
-}
-
-/// One block, longer than any of a trace, for every request.
-struct Nothing(*mut u8);
-
-// SAFETY: not an allocator; the replay, which never reads a block, may use it.
-unsafe impl GlobalAlloc for Nothing {
-    #[inline(always)]
-    unsafe fn alloc(&self, _: Layout) -> *mut u8 {
-        self.0
-    }
-    #[inline(always)]
-    unsafe fn alloc_zeroed(&self, _: Layout) -> *mut u8 {
-        self.0
-    }
-    #[inline(always)]
-    unsafe fn realloc(&self, block: *mut u8, _: Layout, _: usize) -> *mut u8 {
-        block
-    }
-    #[inline(always)]
-    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
-}
-
-#[inline(always)]
-fn replay_on<A: GlobalAlloc>(target: &A, trace: &mut Trace, times: usize) {
-    let (calls, slots) = (trace.calls, &mut *trace.slots);
-    let layout = |size: usize| Layout::from_size_align(size.max(1), ALIGN).expect("a trace's sizes are below 1 GiB");
-    for _ in 0..times {
-        for &Call { kind, slot, size } in calls {
-            // SAFETY: reading the trace has shown that slots hold blocks when
-            // they are resized or freed; sizes are kept beside them.
-            unsafe {
-                match kind {
-                    ALLOC => {
-                        let block = target.alloc(layout(size as usize));
-                        touch(block, 0, size as usize);
-                        slots[slot as usize] = (block, size as usize);
-                    }
-                    ZEROED => {
-                        let block = target.alloc_zeroed(layout(size as usize));
-                        touch(block, 0, size as usize);
-                        slots[slot as usize] = (block, size as usize);
-                    }
-                    RESIZE => {
-                        let (block, old) = slots[slot as usize];
-                        let block = target.realloc(block, layout(old), (size as usize).max(1));
-                        touch(block, old, size as usize);
-                        slots[slot as usize] = (block, size as usize);
-                    }
-                    _ => {
-                        let (block, size) = slots[slot as usize];
-                        target.dealloc(block, layout(size));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Writes the first byte of a block and one in each page that is new.
-#[inline(always)]
-unsafe fn touch(block: *mut u8, from: usize, to: usize) {
-    assert!(!block.is_null(), "out of memory");
-    let mut at = from;
-    while at < to {
-        // SAFETY: inside the block.
-        unsafe { block.add(at).write_volatile(1) };
-        at += 4096;
-    }
 }

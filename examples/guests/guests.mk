@@ -78,4 +78,4 @@ dist/hosted/sqlite-%: $(SQLITE_MAIN) $G/sqlite/calls.h $(GUEST_FILES) dist/linux
 # Both guests on each, measured in one interleaved run. BENCH=ROUNDS.
 bench-guests: guests-linux_amd64 guests-hosted
 	@tools/install libmimalloc2.0
-	@cargo run --quiet --profile bench --package rt0-bench --no-default-features --target-dir target/bench --bin guests -- $(BENCH)
+	@$(bench_cargo) --bin guests -- $(BENCH)

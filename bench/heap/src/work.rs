@@ -1,8 +1,10 @@
 //! The workloads. All of them allocate through the program's global allocator.
 
-use std::alloc::{Layout, alloc, dealloc, realloc};
-use std::collections::BTreeMap;
-use std::hint::black_box;
+use alloc::alloc::{Layout, alloc, dealloc, realloc};
+use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::hint::black_box;
 
 /// What a workload says of itself when it is done.
 #[derive(Clone, Copy, Default)]
@@ -31,22 +33,25 @@ pub const WORKLOADS: &[Workload] = &[
 ];
 
 /// A small generator (xorshift64*), the same for every allocator.
-pub(crate) struct Random(pub(crate) u64);
+pub struct Random(pub u64);
 
+#[expect(clippy::should_implement_trait, reason = "it has no end")]
 impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
+    /// The next number.
+    pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    pub(crate) fn below(&mut self, n: usize) -> usize {
+    /// Below `n`.
+    pub fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.next()) * n as u128) >> 64) as usize
     }
 
     /// From `low` to `high`, small ones as likely as large ones by their logarithm.
-    pub(crate) fn skewed(&mut self, low: usize, high: usize) -> usize {
+    pub fn skewed(&mut self, low: usize, high: usize) -> usize {
         let doublings = (high / low).ilog2() as usize;
         let base = low << self.below(doublings.max(1));
         base + self.below(base)
@@ -57,19 +62,22 @@ fn layout(size: usize) -> Layout {
     Layout::from_size_align(size, 8).expect("the workloads' sizes are small")
 }
 
+/// A block and its size, or none.
 #[derive(Clone, Copy)]
-pub(crate) struct Block(pub(crate) *mut u8, pub(crate) usize);
+pub struct Block(pub *mut u8, pub usize);
 
 // SAFETY: a block may be freed by any thread, and one thread at a time has it.
 unsafe impl Send for Block {}
-// SAFETY: as above: what a reference gives is a copy of the pointer.
+// SAFETY: what a reference gives is a copy of the pointer.
 unsafe impl Sync for Block {}
 
 impl Block {
-    pub(crate) const NONE: Block = Block(std::ptr::null_mut(), 0);
+    /// None.
+    pub const NONE: Block = Block(core::ptr::null_mut(), 0);
 
+    /// A new block, whose first byte is written.
     #[inline(always)]
-    pub(crate) fn new(size: usize) -> Block {
+    pub fn new(size: usize) -> Block {
         // SAFETY: sizes are not zero; the block is at least as long as a word.
         unsafe {
             let at = alloc(layout(size));
@@ -79,8 +87,9 @@ impl Block {
         }
     }
 
+    /// Frees it, if it is one.
     #[inline(always)]
-    pub(crate) fn free(self) {
+    pub fn free(self) {
         if !self.0.is_null() {
             // SAFETY: made by `new`, freed once.
             unsafe { dealloc(self.0, layout(self.1)) };
@@ -151,7 +160,7 @@ fn btreemap() -> Done {
     }
     let live: usize = map.values().map(|v| v.len() + 12).sum();
     black_box(&map);
-    std::mem::forget(map);
+    core::mem::forget(map);
     Done { calls, peak: live, live }
 }
 
@@ -234,6 +243,6 @@ fn fragmentation() -> Done {
             }
         }
     }
-    std::mem::forget(blocks);
+    core::mem::forget(blocks);
     Done { calls, peak: LIVE, live }
 }
