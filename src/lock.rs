@@ -1,8 +1,8 @@
 //! The lock of the heap, and what stands for it where calls never overlap.
 //!
 //! A program that rt0 started has one thread until it starts another ([`thread::start`](crate::thread::start)). Until
-//! then a [`Lock`] costs a load, a comparison and a store, and no atomic operation: `has_one_thread` tells. A hosted
-//! program may have made threads by means that rt0 does not see, so there it never holds.
+//! then nobody takes a [`Lock`] for what calls nothing, and to take it is no atomic operation: `has_one_thread` tells. A
+//! hosted program may have made threads by means that rt0 does not see, so there it never holds.
 //!
 //! Where there may be several threads, each is known by its thread pointer if that can be read and the kernel can put the
 //! steps of others in order (`membarrier`): `calling_thread` tells. Then what one thread uses most is its own by a `Bias`,
@@ -40,9 +40,7 @@
 //!
 //! // SAFETY: this lock is used by one thread.
 //! let none = unsafe { Unlocked::new() };
-//! assert!(none.lock_alone());
-//! // SAFETY: it has just been taken, and nobody waits.
-//! unsafe { none.unlock_unawaited() };
+//! assert!(none.is_alone());
 //! ```
 
 mod bias;
@@ -63,16 +61,17 @@ use crate::os::{futex, membarrier, tls};
 ///   will be called.
 /// - What one holder wrote before `unlock`, the next one reads after `lock`: an `unlock` synchronizes with the `lock`
 ///   that follows it.
+/// - Where `is_alone` says so, nobody holds it, and nobody takes it before the calling thread does something that can make
+///   another thread or call the heap: it may do what the lock is for without taking it.
 /// - This stays so when the value is moved while nobody holds it. A value that was just made is free.
 /// - No method unwinds, and none calls the heap that the lock belongs to.
 pub unsafe trait RawMutex {
     /// Waits until nobody else holds it, and takes it. Not called by its holder.
     fn lock(&self);
 
-    /// Takes it in plain steps if no other thread can be there; says whether it did. A kind that cannot know that leaves
-    /// this out.
+    /// Whether it is free, and no other thread can be there. A kind that cannot know that leaves this out.
     #[inline]
-    fn lock_alone(&self) -> bool {
+    fn is_alone(&self) -> bool {
         false
     }
 
@@ -88,8 +87,8 @@ pub unsafe trait RawMutex {
     /// else wants to go there. It is [`Lock`] that knows how: others leave this out.
     const BIASED: bool = false;
 
-    /// A further one, free. A heap whose lock has it serves several threads side by side, and does not call `lock` then;
-    /// without it the heap's calls go one after the other.
+    /// A further one, free. A heap whose lock has it serves several threads side by side, and calls `lock` only where
+    /// [`is_alone`](RawMutex::is_alone) says so; without it the heap's calls go one after the other.
     #[inline]
     fn another() -> Option<Self>
     where
@@ -141,7 +140,7 @@ unsafe impl RawMutex for Unlocked {
     #[inline]
     fn lock(&self) {}
     #[inline]
-    fn lock_alone(&self) -> bool {
+    fn is_alone(&self) -> bool {
         true
     }
     #[inline]
@@ -195,8 +194,8 @@ unsafe impl RawMutex for Lock {
     }
 
     #[inline]
-    fn lock_alone(&self) -> bool {
-        self.take_alone()
+    fn is_alone(&self) -> bool {
+        self.is_free_alone()
     }
 
     #[inline]

@@ -175,8 +175,8 @@ unsafe impl RawMutex for Chosen {
     }
 
     #[inline]
-    fn lock_alone(&self) -> bool {
-        self.lock.as_ref().is_none_or(RawMutex::lock_alone)
+    fn is_alone(&self) -> bool {
+        self.lock.as_ref().is_none_or(RawMutex::is_alone)
     }
 
     #[inline]

@@ -170,12 +170,22 @@ impl<L: RawMutex> Fronts<L> {
         }
     }
 
-    /// The first front, if no other thread can be there; or the front whose owner the calling thread is.
+    /// The lists of the first front, if nobody is in it and no other thread can come.
     #[inline]
-    pub(super) fn enter(&self) -> Option<Held<'_, L>> {
-        if self.first.lock.lock_alone() {
-            return Some(Held::by_lock(&self.first));
-        }
+    pub(super) fn alone(&self) -> Option<&UnsafeCell<Cache>> {
+        self.first.lock.is_alone().then_some(&self.first.cache)
+    }
+
+    /// The first front, whose lock is free, as [`alone`](Fronts::alone) has said.
+    #[inline]
+    pub(super) fn enter_alone(&self) -> Held<'_, L> {
+        self.first.lock.lock();
+        Held::by_lock(&self.first)
+    }
+
+    /// The front whose owner the calling thread is.
+    #[inline]
+    pub(super) fn enter_own(&self) -> Option<Held<'_, L>> {
         if !L::BIASED {
             return None;
         }

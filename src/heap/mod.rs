@@ -234,6 +234,29 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// heap is as it was.
     #[inline]
     pub fn allocate(&self, layout: Layout) -> Option<NonNull<u8>> {
+        if let Some(class) = SizeClass::of(layout) {
+            let block = if let Some(cache) = self.fronts.alone() {
+                // SAFETY: nobody is in the front, and `pop` calls nothing: this is the only reference.
+                unsafe { &mut *cache.get() }.pop(class)
+            } else if let Some(held) = self.fronts.enter_own() {
+                // SAFETY: the front is held, so this is the only reference.
+                let block = unsafe { &mut *held.front.cache.get() }.pop(class);
+                // SAFETY: the reference is not used any more.
+                unsafe { held.release() };
+                block
+            } else {
+                None
+            };
+            if block.is_some() {
+                return block;
+            }
+        }
+        self.allocate_slowly(layout)
+    }
+
+    /// The same where no list has a block, for a long one, and for a thread that is not the owner of a front.
+    #[inline(never)]
+    fn allocate_slowly(&self, layout: Layout) -> Option<NonNull<u8>> {
         let held = self.enter();
         if let Some(class) = SizeClass::of(layout) {
             // SAFETY: the front is held, so this is the only reference.
@@ -288,8 +311,40 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// `block` came from this heap for this `layout` and is not used any more.
     #[inline]
     pub unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        let held = self.enter();
+        let mut is_listed = false;
         if let Some(class) = SizeClass::of(layout) {
+            // SAFETY: nobody else is in the front, and `push` calls nothing: the references are the only ones. The caller
+            // says how long the block is, and that it is free.
+            let fits = unsafe {
+                if let Some(cache) = self.fronts.alone() {
+                    Some((*cache.get()).push(class, block))
+                } else if let Some(held) = self.fronts.enter_own() {
+                    let fits = (*held.front.cache.get()).push(class, block);
+                    held.release();
+                    Some(fits)
+                } else {
+                    None
+                }
+            };
+            if fits == Some(true) {
+                return;
+            }
+            is_listed = fits.is_some();
+        }
+        // SAFETY: this function's contract for the block.
+        unsafe { self.deallocate_slowly(block, layout, is_listed) };
+    }
+
+    /// The same where a list is full, for a long block, and for a thread that is not the owner of a front. `is_listed`: the
+    /// block is in a list already, which holds one too many.
+    ///
+    /// # Safety
+    ///
+    /// As for `deallocate`.
+    #[inline(never)]
+    unsafe fn deallocate_slowly(&self, block: NonNull<u8>, layout: Layout, is_listed: bool) {
+        let held = self.enter();
+        if let (false, Some(class)) = (is_listed, SizeClass::of(layout)) {
             // SAFETY: the front is held, so this is the only reference; the caller says how long the block is, and
             // that it is free.
             if unsafe { (*held.front.cache.get()).push(class, block) } {
@@ -338,7 +393,21 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         if old.is_none() && unsafe { self.resize(block, layout, new_layout) } {
             return Some(block);
         }
-        let Some(moved) = self.allocate(new_layout) else {
+        let held = self.enter();
+        if let (Some(old), Some(new)) = (old, new) {
+            let cache = held.front.cache.get();
+            // SAFETY: the front is held, so this is the only reference.
+            if let Some(moved) = unsafe { (*cache).pop(new) } {
+                // SAFETY: two blocks, each at least as long as what is copied; the old one is not used after that, and the
+                // caller says how long it is.
+                unsafe {
+                    ptr::copy_nonoverlapping(block.as_ptr(), moved.as_ptr(), layout.size().min(new_size));
+                    if (*cache).push(old, block) { held.release() } else { self.deallocate_in(held, block, layout) }
+                }
+                return Some(moved);
+            }
+        }
+        let Some((moved, _)) = self.allocate_in(held, new_layout) else {
             // There is no other block, so this one becomes shorter.
             let shorter = old.is_some() && new.is_some() && new_size <= layout.size();
             // SAFETY: this function's contract says that the block is this heap's, for this layout.
@@ -347,7 +416,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         // SAFETY: two blocks, each at least as long as what is copied; the old one is not used after that.
         unsafe {
             ptr::copy_nonoverlapping(block.as_ptr(), moved.as_ptr(), layout.size().min(new_size));
-            self.deallocate(block, layout);
+            self.deallocate_slowly(block, layout, false);
         }
         Some(moved)
     }
@@ -410,9 +479,12 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     }
 
     /// A front for the calling thread, which is in it.
-    #[inline]
+    #[inline(never)]
     fn enter(&self) -> Held<'_, L> {
-        self.fronts.enter().unwrap_or_else(|| self.enter_among_others())
+        if self.fronts.alone().is_some() {
+            return self.fronts.enter_alone();
+        }
+        self.fronts.enter_own().unwrap_or_else(|| self.enter_among_others())
     }
 
     /// The same where it is not the thread's own, or not now.

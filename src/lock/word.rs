@@ -31,10 +31,16 @@ const AWAKE: u32 = 2;
 const SLEEPER: u32 = 4;
 
 impl Lock {
-    /// Takes the lock if it is free and there is no other thread that could take it.
+    /// Whether the lock is free and there is no other thread that could take it.
+    #[inline]
+    pub(super) fn is_free_alone(&self) -> bool {
+        has_one_thread() && self.state.load(Relaxed) == FREE
+    }
+
+    /// Takes the lock if that is so.
     #[inline]
     pub(super) fn take_alone(&self) -> bool {
-        let taken = has_one_thread() && self.state.load(Relaxed) == FREE;
+        let taken = self.is_free_alone();
         if taken {
             self.state.store(HELD, Relaxed);
         }
