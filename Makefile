@@ -31,7 +31,7 @@ TEST_PACKAGES := $(RUN_PACKAGES) qemu-user clang-22 lld-22 musl-tools sqlite3 qe
 	linux-libc-dev-armhf-cross linux-libc-dev
 
 .PHONY: help new run picture charts figures test sweep mutants sanitize tools bench bench-freestanding bench-gc bench-worst bench-threads \
-	bench-programs test-freebsd dist library header guests guests-hosted bench-guests tls layouts others pie lint clean
+	bench-programs test-freebsd dist programs library header guests guests-hosted bench-guests tls layouts others pie lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -73,7 +73,7 @@ endif
 # What can be made. A word that is none of these is refused before anything is installed or built.
 PLAIN := help clean tools header figures charts
 GOALS := $(PLAIN) new run picture test sweep mutants sanitize bench bench-freestanding bench-gc bench-worst bench-threads bench-programs test-freebsd dist library \
-	guests guests-hosted bench-guests tls layouts others pie lint guests-% whole-% dist-% library-% tls-% layouts-% pie-% warnings-% dist/%
+	guests guests-hosted bench-guests tls layouts others pie lint guests-% whole-% dist-% programs-% library-% tls-% layouts-% pie-% warnings-% dist/%
 unknown := $(filter-out $(GOALS),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(error there is no rule for $(unknown); `make help` says what there is)
@@ -115,12 +115,16 @@ has_target = $(if $(STANDARD),$(if $(filter $(STANDARD_$1),$(STANDARD_TARGETS)),
 	echo "make: $1 needs: rustup target add $(STANDARD_$1)" >&2; exit 1))
 
 dist: $(PORT:%=dist-%)
-dist-%:
+dist-%: programs-%
+	@$(MAKE) --no-print-directory library-$*
+
+# dist/<port>/bin alone: what `make mutants` builds, whose values the checks of the C library would refuse.
+programs: $(PORT:%=programs-%)
+programs-%:
 	@$(call has_target,$*)
 	@mkdir -p dist/$*/bin
 	@$(call port_cargo,$*,build)
 	@cd $(call out_of,$*) && cp -u $(PROGRAMS) "$(CURDIR)/dist/$*/bin/"
-	@$(MAKE) --no-print-directory library-$*
 
 # dist/<port>/lib/librt0.a, the header, the linker script and the files of pkg-config. Its code can be loaded anywhere; its
 # variables are not merged (as LLVM does on ARM), so that a program has those alone that it uses.

@@ -41,6 +41,8 @@
 //! // SAFETY: this lock is used by one thread.
 //! let none = unsafe { Unlocked::new() };
 //! assert!(none.is_alone());
+//! // SAFETY: it is held as far as there is something to hold, and nobody waits.
+//! unsafe { none.unlock_unawaited() };
 //! ```
 
 mod bias;

@@ -235,18 +235,25 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     #[inline]
     pub fn allocate(&self, layout: Layout) -> Option<NonNull<u8>> {
         if let Some(class) = SizeClass::of(layout) {
-            let block = if let Some(cache) = self.fronts.alone() {
-                // SAFETY: nobody is in the front, and `pop` calls nothing: this is the only reference.
-                unsafe { &mut *cache.get() }.pop(class)
-            } else if let Some(held) = self.fronts.enter_own() {
-                // SAFETY: the front is held, so this is the only reference.
-                let block = unsafe { &mut *held.front.cache.get() }.pop(class);
-                // SAFETY: the reference is not used any more.
-                unsafe { held.release() };
-                block
-            } else {
-                None
-            };
+            let Some(cache) = self.fronts.alone() else { return self.allocate_beside_others(class, layout) };
+            // SAFETY: nobody is in the front, and `pop` calls nothing: this is the only reference.
+            let block = unsafe { &mut *cache.get() }.pop(class);
+            if block.is_some() {
+                return block;
+            }
+        }
+        self.allocate_slowly(layout)
+    }
+
+    /// The same where there may be other threads. A function of its own, so that the other way is short enough to become
+    /// a part of its callers.
+    #[inline(never)]
+    fn allocate_beside_others(&self, class: SizeClass, layout: Layout) -> Option<NonNull<u8>> {
+        if let Some(held) = self.fronts.enter_own() {
+            // SAFETY: the front is held, so this is the only reference.
+            let block = unsafe { &mut *held.front.cache.get() }.pop(class);
+            // SAFETY: the reference is not used any more.
+            unsafe { held.release() };
             if block.is_some() {
                 return block;
             }
@@ -311,25 +318,40 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// `block` came from this heap for this `layout` and is not used any more.
     #[inline]
     pub unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        let mut is_listed = false;
         if let Some(class) = SizeClass::of(layout) {
-            // SAFETY: nobody else is in the front, and `push` calls nothing: the references are the only ones. The caller
-            // says how long the block is, and that it is free.
-            let fits = unsafe {
-                if let Some(cache) = self.fronts.alone() {
-                    Some((*cache.get()).push(class, block))
-                } else if let Some(held) = self.fronts.enter_own() {
-                    let fits = (*held.front.cache.get()).push(class, block);
-                    held.release();
-                    Some(fits)
-                } else {
-                    None
-                }
+            let Some(cache) = self.fronts.alone() else {
+                // SAFETY: this function's contract for the block.
+                return unsafe { self.deallocate_beside_others(class, block, layout) };
             };
-            if fits == Some(true) {
+            // SAFETY: nobody is in the front, and `push` calls nothing: this is the only reference. The caller says how
+            // long the block is, and that it is free.
+            if unsafe { (*cache.get()).push(class, block) } {
                 return;
             }
-            is_listed = fits.is_some();
+        }
+        // SAFETY: this function's contract for the block.
+        unsafe { self.deallocate_slowly(block, layout, true) };
+    }
+
+    /// The same where there may be other threads.
+    ///
+    /// # Safety
+    ///
+    /// As for `deallocate`.
+    #[inline(never)]
+    unsafe fn deallocate_beside_others(&self, class: SizeClass, block: NonNull<u8>, layout: Layout) {
+        let held = self.fronts.enter_own();
+        let is_listed = held.is_some();
+        if let Some(held) = held {
+            // SAFETY: the front is held, so this is the only reference, which is not used any more when that ends. The
+            // caller says how long the block is, and that it is free.
+            unsafe {
+                let fits = (*held.front.cache.get()).push(class, block);
+                held.release();
+                if fits {
+                    return;
+                }
+            }
         }
         // SAFETY: this function's contract for the block.
         unsafe { self.deallocate_slowly(block, layout, is_listed) };

@@ -39,7 +39,7 @@ impl Bias {
     /// Goes in, if the calling thread is the owner and not kept out.
     #[inline]
     pub(crate) fn enter(&self, thread: usize) -> bool {
-        if self.owner.load(Relaxed) != thread {
+        if !self.is_open_to(thread) {
             return false;
         }
         self.inside.store(1, Relaxed);
@@ -56,6 +56,12 @@ impl Bias {
     #[inline]
     pub(crate) fn leave(&self) {
         self.inside.store(0, Release);
+    }
+
+    /// Whether the calling thread is the owner and not kept out, as far as it can tell without going in.
+    #[inline]
+    pub(crate) fn is_open_to(&self, thread: usize) -> bool {
+        self.owner.load(Relaxed) == thread
     }
 
     /// Whether this is the calling thread's, be it kept out or not.

@@ -1,6 +1,6 @@
 //! Breaks the sources on purpose, one way at a time, and checks that a test turns red for each.
 //!
-//! Each mutant is a replacement of text in a copy of the tree. Programs of a port are built as `make dist` builds them,
+//! Each mutant is a replacement of text in a copy of the tree. Programs of a port are built as `make programs` builds them,
 //! and the suite runs that has the test which must see the mutant; for the others a suite of the host runs on the changed
 //! sources. If it stays green the tests have a hole, and this fails.
 
@@ -111,7 +111,7 @@ fn try_one(root: &Path, copy: &Path, mutant: &Mutant) -> Result<Vec<String>> {
         None => bail!("there is no suite {}", mutant.seen_by),
         Some(port) => {
             let variables = mutant.seen_by.starts_with("variables_on");
-            make_in(copy, if variables { "tls" } else { "dist" }, &[port])
+            make_in(copy, if variables { "tls" } else { "programs" }, &[port])
                 .and_then(|()| failing_tests(root, &copy.join("dist"), mutant, port))
         }
     };
