@@ -72,7 +72,7 @@ endif
 
 # What can be made. A word that is none of these is refused before anything is installed or built.
 PLAIN := help clean tools header figures charts
-GOALS := $(PLAIN) new run picture test sweep mutants sanitize bench bench-freestanding bench-gc bench-worst bench-threads bench-programs test-freebsd dist library \
+GOALS := $(PLAIN) new run picture test sweep mutants sanitize bench bench-freestanding bench-gc bench-worst bench-threads bench-programs test-freebsd dist programs library \
 	guests guests-hosted bench-guests tls layouts others pie lint guests-% whole-% dist-% programs-% library-% tls-% layouts-% pie-% warnings-% dist/%
 unknown := $(filter-out $(GOALS),$(MAKECMDGOALS))
 ifneq ($(unknown),)
