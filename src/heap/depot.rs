@@ -10,6 +10,11 @@
 //! long blocks out. Where address space is short that is dear, so the bounds in bytes are parts of what the heap may come
 //! to ([`KEPT_LIMIT_SHARE`], [`MOST_LIMIT_SHARE`]) if that is less.
 //!
+//! A sorter frees its records in another order than that in which they lie. From a batch its next records would lie all
+//! over memory as well, and each access would miss the processor's caches. So a batch that is scattered ([`LINKS`]) is not
+//! kept: the back end joins its blocks to what is free beside them. Only the blocks that were freed last are looked at,
+//! since those are still in the processor's cache.
+//!
 //! Bounds. A call hands at most [`DRAIN`] blocks and one batch to the back end, but for those that would be refused
 //! otherwise: they empty the depot.
 
@@ -34,6 +39,13 @@ const MOST_SHARE: usize = 2;
 const MOST_MIN: usize = 16 * 1024 * 1024;
 /// ... or this part of what the heap may come to, if that is less.
 const MOST_LIMIT_SHARE: usize = 16;
+
+/// A batch is scattered if this many links, those of the blocks that were freed last ...
+const LINKS: usize = 16;
+/// ... all lead further than this many bytes, ...
+const NEAR: usize = 256 * 1024;
+/// ... and more than this many bytes are in use, more than a processor's cache of the second level has.
+const SCATTERED_MIN: usize = 4 * 1024 * 1024;
 
 /// A free block: its first word links to the next one of its list or batch. In the first block of a
 /// batch the second word links to the first block of the next batch, in its second block it is their number.
@@ -63,17 +75,32 @@ pub(super) unsafe fn next(block: NonNull<u8>) -> Link {
     unsafe { block.cast::<Link>().read() }
 }
 
+/// Whether the blocks at the head of a list lie all over memory.
+fn is_scattered(first: NonNull<u8>) -> bool {
+    let mut before = first;
+    chain(Some(first)).skip(1).take(LINKS).all(|block| {
+        let distance = block.addr().get().abs_diff(before.addr().get());
+        before = block;
+        distance > NEAR
+    })
+}
+
 impl Depot {
     pub(super) const fn new() -> Depot {
         Depot { batches: [None; CLASSES], bytes: 0, marks: [0; CLASSES.div_ceil(32)], out: [0; CLASSES] }
     }
 
-    /// Makes a batch of a list of `held` blocks; of a single block none can be made, and the list stays as it is.
+    /// Makes a batch of a list of `held` blocks, or gives them to the back end if they are scattered; of a single block no
+    /// batch can be made, and the list stays as it is.
     pub(super) fn put<M: Memory>(&mut self, class: SizeClass, list: &mut Link, held: usize, backend: &mut Backend<M>) {
         let i = class.index();
         // SAFETY: the caller's list.
         let second = list.and_then(|first| unsafe { next(first) });
         let (Some(first), Some(second)) = (*list, second) else { return };
+        if held > LINKS && backend.out() > SCATTERED_MIN && is_scattered(first) {
+            self.give(class, list.take(), backend);
+            return;
+        }
         // SAFETY: free blocks, which are at least two words long.
         unsafe {
             first.cast::<Link>().add(1).write(self.batches[i]);
