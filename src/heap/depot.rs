@@ -208,3 +208,6 @@ pub(super) fn chain(head: Link) -> impl Iterator<Item = NonNull<u8>> {
     // SAFETY: the heads that callers have are those of lists and batches.
     core::iter::successors(head, |block| unsafe { next(*block) })
 }
+
+#[cfg(test)]
+mod tests;

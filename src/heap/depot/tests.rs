@@ -1,0 +1,54 @@
+//! Which batches are kept.
+
+extern crate std;
+
+use std::alloc::Layout;
+use std::boxed::Box;
+use std::vec::Vec;
+
+use super::super::backend::Request;
+use super::super::class::GRANULE;
+use super::super::system::SystemMemory;
+use super::super::{Heap, State};
+use super::*;
+use crate::lock::Unlocked;
+
+#[test]
+fn a_batch_that_lies_all_over_memory_is_not_kept() {
+    const COUNT: usize = LINKS + 20;
+    // SAFETY: this test alone has it.
+    let heap: &'static Heap<Unlocked> = Box::leak(Box::new(unsafe { Heap::new_unlocked() }));
+    // SAFETY: it is held from now on.
+    let mut state = unsafe { heap.state(&heap.hold_all()) };
+    let layout = Layout::from_size_align(4096, 8).expect("a layout");
+    let class = SizeClass::of(layout).expect("it has a class");
+    // Long blocks, of which those in the middle are free again, in one piece.
+    let long = Layout::from_size_align(40_000, 8).expect("a layout");
+    let blocks: Vec<_> = (0..800).map(|_| state.allocate(long).expect("there is memory").0).collect();
+    for block in &blocks[200..799] {
+        // SAFETY: the heap's, and not used any more.
+        unsafe { state.deallocate(*block, long) };
+    }
+    assert!(state.backend.out() > SCATTERED_MIN);
+    let take = |state: &mut State<'_, Unlocked, SystemMemory>, len| {
+        state.backend.take(Request { len, count: 1, align: GRANULE }).expect("there is memory").at
+    };
+    for is_scattered in [false, true] {
+        let mut list: Link = None;
+        for _ in 0..COUNT {
+            let block = take(&mut state, class.len());
+            state.depot.out[class.index()] += 1;
+            if is_scattered {
+                take(&mut state, NEAR);
+            }
+            // SAFETY: a new block of that length.
+            unsafe { block.cast::<Link>().write(list) };
+            list = Some(block);
+        }
+        let before = state.depot.bytes();
+        state.depot.put(class, &mut list, COUNT, state.backend);
+        assert_eq!(list, None);
+        assert_eq!(state.depot.bytes() - before, if is_scattered { 0 } else { COUNT * class.len() });
+    }
+    assert_eq!(state.check(), Ok(()));
+}
