@@ -67,7 +67,6 @@ pub(super) unsafe fn prepare_by_headers(headers: &Headers, guard: usize, first: 
     let pointer = if template.size != 0 {
         let room = template.room();
         // SAFETY: a new mapping of zeroes replaces nothing.
-        // SAFETY: a new mapping of zeroes replaces nothing.
         let Ok(low) = (unsafe { sys::mmap(null_mut(), room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0) })
         else {
             no_tls()
