@@ -606,6 +606,15 @@ static const char *read_all(int fd) {
     return NULL;
 }
 
+/* Whether there is more room than the reserve takes. To allocate as much and forget it would not do: what a conservative
+   collector finds on the stack may be left from that. */
+static int has_room(void) {
+    struct rt0_gc_stats stats = {.size = sizeof stats};
+    rt0_gc_collect(toy.gc);
+    rt0_gc_statistics(toy.gc, &stats);
+    return stats.live + 4 * RESERVE <= stats.most;
+}
+
 int main(int argc, char **argv) {
     struct rt0_gc_policy policy = {.size = sizeof policy, .roots = roots};
     struct rt0_decision why = {.size = sizeof why};
@@ -629,9 +638,7 @@ int main(int argc, char **argv) {
     if (program != NULL) advance();
     while (program != NULL && *token != 0) {
         toy.error = NULL, toy.depth = 0, toy.returning = 0, toy.result = NIL, toy.line = token_line;
-        /* Not before there is more room again than it takes. */
-        if (toy.reserve == NULL && rt0_gc_allocate_leaf(toy.gc, 4 * RESERVE) != NULL)
-            toy.reserve = rt0_gc_allocate_leaf(toy.gc, RESERVE);
+        if (toy.reserve == NULL && has_room()) toy.reserve = rt0_gc_allocate_leaf(toy.gc, RESERVE);
         struct node *parsed = statement();
         int syntax = toy.error != NULL;
         if (!syntax) run(parsed, &toy.globals);

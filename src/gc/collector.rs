@@ -95,6 +95,12 @@ impl<E: Embedder> Collector<E> {
     #[cold]
     #[inline(never)]
     fn allocate_slowly(&mut self, len: usize, code: usize) -> Option<NonNull<u8>> {
+        stack::spilled(|top| self.allocate_from(top, len, code))
+    }
+
+    /// The same. If it collects, the stack is scanned from `top` on, which lies above this function's frame.
+    #[inline(never)]
+    fn allocate_from(&mut self, top: *const usize, len: usize, code: usize) -> Option<NonNull<u8>> {
         if len > isize::MAX as usize {
             return None;
         }
@@ -108,7 +114,7 @@ impl<E: Embedder> Collector<E> {
             if !collects || too_soon {
                 return None;
             }
-            self.collect();
+            self.collect_from(top);
             self.heap.search(len, code).or_else(|| self.grow(len, code))
         });
         let found = found.or_else(|| {
@@ -120,7 +126,7 @@ impl<E: Embedder> Collector<E> {
             if !collects || !too_soon {
                 return None;
             }
-            self.collect();
+            self.collect_from(top);
             self.heap.search(len, code)
         });
         found.map(|at| self.heap.map.pointer(at))
@@ -166,6 +172,12 @@ impl<E: Embedder> Collector<E> {
     /// Collects: frees what is not reachable.
     #[inline(never)]
     pub fn collect(&mut self) {
+        stack::spilled(|top| self.collect_from(top));
+    }
+
+    /// The same, with the stack scanned from `top` on, which lies above this function's frame.
+    #[inline(never)]
+    fn collect_from(&mut self, top: *const usize) {
         self.embedder.event(&Event::Begin);
         let begin = now();
         self.stats.total += self.heap.taken as u64;
@@ -181,7 +193,7 @@ impl<E: Embedder> Collector<E> {
         }
         if let Some(base) = self.stack {
             // SAFETY: `scan_stack` was told so.
-            unsafe { stack::roots(&mut marker, base) };
+            unsafe { stack::roots(&mut marker, top, base) };
         }
         marker.drain();
         if let Some(passes) = &self.passes {

@@ -230,9 +230,7 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
         true
     }
 
-    /// Scans what waits, and what is found by that, until nothing is left. A function of its own: its frame holds addresses of
-    /// the heap, and lies below all that is scanned.
-    #[inline(never)]
+    /// Scans what waits, and what is found by that, until nothing is left.
     pub(super) fn drain(&mut self) {
         loop {
             self.drain_stack();

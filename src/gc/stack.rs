@@ -1,27 +1,26 @@
 //! This thread's stack and registers as roots.
+//!
+//! The frames of a collection are not scanned: what functions of the program have left there may be any reference that was
+//! once on the stack, and would keep what is dead. So a collection begins with a frame that has little beside the registers
+//! of its caller, and all that the collector does lies below.
 
 use super::mark::{Embedder, Marker};
 use crate::arch::kept_registers;
 
-/// Marks what the registers and the stack of this thread refer to, up to `base`.
-///
-/// # Safety
-///
-/// `base` is an address on this thread's stack, above every frame that may hold references.
-pub(super) unsafe fn roots<E: Embedder>(marker: &mut Marker<'_, E>, base: *const usize) {
+/// Calls `collect` with the place from where on the stack is scanned, which has the registers of the caller.
+#[inline(always)]
+pub(super) fn spilled<T>(collect: impl FnOnce(*const usize) -> T) -> T {
     let kept = kept_registers();
-    // SAFETY: `base` is above every frame that may hold references, and so above this one, which holds the registers.
-    unsafe { below(marker, &kept, base) };
+    collect(core::hint::black_box(&kept).as_ptr())
 }
 
-/// Marks what the stack refers to, from this function's frame, which lies below its caller's, up to `base`.
+/// Marks what the stack refers to, from `from` up to `base`.
 ///
 /// # Safety
 ///
-/// As for [`roots`]; `kept`, which holds registers, lies on the stack.
-#[inline(never)]
-unsafe fn below<E: Embedder>(marker: &mut Marker<'_, E>, kept: &[usize], base: *const usize) {
-    let here = core::hint::black_box(kept).len();
-    // SAFETY: from a word of this frame up to `base` all of it is this thread's stack.
-    unsafe { marker.roots(&raw const here, base) };
+/// Both are addresses on this thread's stack, `from` one of [`spilled`], and `base` above every frame that may hold
+/// references.
+pub(super) unsafe fn roots<E: Embedder>(marker: &mut Marker<'_, E>, from: *const usize, base: *const usize) {
+    // SAFETY: from the one up to the other all of it is this thread's stack.
+    unsafe { marker.roots(from, base) };
 }
