@@ -317,6 +317,7 @@ pub struct Attempts {
 }
 
 impl Attempts {
+    // It stands three times in a search that is made once: a function of its own is less code.
     #[inline(never)]
     fn reserve(&mut self, len: usize) -> Result<Extent, ReserveError> {
         self.tries += 1;

@@ -601,10 +601,8 @@ pub unsafe extern "C" fn rt0_gc_ephemeron_get(
     key: *const c_void,
     value: *mut usize,
 ) -> c_int {
-    // SAFETY: the caller says what they are.
-    let Some((collector, table, key)) = (unsafe { ephemeron(gc, table, key) }) else { return negated(Errno::EINVAL) };
-    // SAFETY: the caller says what `value` points to.
-    unsafe { told(collector.ephemeron(table, key), value) }
+    // SAFETY: the caller says what they are, and `ask` is given a table of the collector.
+    unsafe { tell(gc, table, key, value, |collector, table, key| collector.ephemeron(table, key)) }
 }
 
 /// Removes `key` from the table. Answers as `rt0_gc_ephemeron_get` does, with the value that the key had.
@@ -619,10 +617,8 @@ pub unsafe extern "C" fn rt0_gc_ephemeron_remove(
     key: *const c_void,
     value: *mut usize,
 ) -> c_int {
-    // SAFETY: the caller says what they are.
-    let Some((collector, table, key)) = (unsafe { ephemeron(gc, table, key) }) else { return negated(Errno::EINVAL) };
-    // SAFETY: the caller says what `value` points to.
-    unsafe { told(collector.remove_ephemeron(table, key), value) }
+    // SAFETY: the caller says what they are, and `ask` is given a table of the collector.
+    unsafe { tell(gc, table, key, value, |collector, table, key| collector.remove_ephemeron(table, key)) }
 }
 
 /// The collector, the table and the key, if none is missing and the key is an object.
@@ -643,13 +639,21 @@ unsafe fn ephemeron<'a>(
     Some((collector, unsafe { Ephemerons::from_object(table) }, key))
 }
 
-/// Stores a value where there is one: 1, or 0.
+/// Stores what is found of a key where `to` points: 1, or 0 if that is nothing.
 ///
 /// # Safety
 ///
-/// `to` is null or points to a word.
-unsafe fn told(value: Option<usize>, to: *mut usize) -> c_int {
-    let Some(value) = value else { return 0 };
+/// As for [`ephemeron`]; `to` is null or points to a word.
+unsafe fn tell(
+    gc: *mut rt0_gc,
+    table: *mut c_void,
+    key: *const c_void,
+    to: *mut usize,
+    ask: impl FnOnce(&mut Collector<Program>, Ephemerons, NonNull<u8>) -> Option<usize>,
+) -> c_int {
+    // SAFETY: the caller says what they are.
+    let Some((collector, table, key)) = (unsafe { ephemeron(gc, table, key) }) else { return negated(Errno::EINVAL) };
+    let Some(value) = ask(collector, table, key) else { return 0 };
     if !to.is_null() {
         // SAFETY: the caller says that it points to a word.
         unsafe { to.write(value) };

@@ -295,7 +295,7 @@ impl Allocator {
         None
     }
 
-    /// Zeroes free memory.
+    /// Zeroes free memory. Not inlined, since it takes much longer than a call.
     #[inline(never)]
     fn clear(&mut self, from: usize, to: usize) {
         let used = to.min(self.fresh).saturating_sub(from);

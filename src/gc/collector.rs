@@ -192,8 +192,8 @@ impl<E: Embedder> Collector<E> {
             marker.root(word);
         }
         if let Some(base) = self.stack {
-            // SAFETY: `scan_stack` was told so.
-            unsafe { stack::roots(&mut marker, top, base) };
+            // SAFETY: from `top` up to `base`, which `scan_stack` was told, all of it is this thread's stack.
+            unsafe { marker.roots(top, base) };
         }
         marker.drain();
         if let Some(passes) = &self.passes {

@@ -81,8 +81,40 @@ impl Headers {
     }
 }
 
-/// A segment can be executed (System V gABI, "Segment Flag Bits").
+/// A segment can be executed, or written (System V gABI, "Segment Flag Bits").
 const PF_X: u32 = 1;
+pub(crate) const PF_W: u32 = 2;
+
+/// The segments of a program that are in memory.
+pub(crate) struct Segments(&'static [Phdr]);
+
+impl Segments {
+    /// `None` if the kernel did not tell of the program's headers.
+    pub(crate) fn of(stack: InitialStack) -> Option<Segments> {
+        let (headers, count) = (stack.auxv(AT_PHDR).filter(|at| *at != 0)?, stack.auxv(AT_PHNUM)?);
+        // SAFETY: the kernel says that this many headers are mapped there.
+        Some(Segments(unsafe {
+            core::slice::from_raw_parts(core::ptr::with_exposed_provenance::<Phdr>(headers), count)
+        }))
+    }
+
+    fn loaded(&self) -> impl Iterator<Item = &'static Phdr> + use<> {
+        self.0.iter().filter(|header| header[0] as u32 as usize == PT_LOAD)
+    }
+
+    /// How far they are above where the program was linked to be: 0 unless it is a static-PIE. `None` if no segment has the
+    /// start of the file, where the headers are.
+    pub(crate) fn bias(&self) -> Option<usize> {
+        let first = self.loaded().find(|header| header[1] == 0)?;
+        Some(bias(self.0.as_ptr().addr(), first))
+    }
+
+    /// Where those are that have the flag, as the program was linked.
+    pub(crate) fn with(&self, flag: u32) -> impl Iterator<Item = Range<usize>> + use<> {
+        let chosen = self.loaded().filter(move |header| flags(header) & flag != 0);
+        chosen.map(|header| header[2]..header[2].wrapping_add(header[5]))
+    }
+}
 
 /// Where the code of this process's program is.
 pub(crate) struct Code {
@@ -95,16 +127,9 @@ pub(crate) struct Code {
 impl Code {
     /// `None` in a program that rt0 did not start, or if the kernel did not tell of its headers.
     pub(crate) fn of_this_process() -> Option<Code> {
-        let stack = InitialStack::of_this_process()?;
-        let (headers, count) = (stack.auxv(AT_PHDR)?, stack.auxv(AT_PHNUM)?);
-        // SAFETY: the kernel says that this many headers are mapped there.
-        let headers =
-            unsafe { core::slice::from_raw_parts(core::ptr::with_exposed_provenance::<Phdr>(headers), count) };
-        let loaded = || headers.iter().filter(|header| header[0] as u32 as usize == PT_LOAD);
-        // The segment with the start of the file has the headers in it.
-        let bias = bias(headers.as_ptr().addr(), loaded().find(|header| header[1] == 0)?);
-        let code = loaded().filter(|header| flags(header) & PF_X != 0).map(|header| header[2]..header[2] + header[5]);
-        let code = code.reduce(|all, one| all.start.min(one.start)..all.end.max(one.end))?;
+        let segments = Segments::of(InitialStack::of_this_process()?)?;
+        let bias = segments.bias()?;
+        let code = segments.with(PF_X).reduce(|all, one| all.start.min(one.start)..all.end.max(one.end))?;
         Some(Code { addresses: code.start.wrapping_add(bias)..code.end.wrapping_add(bias), bias })
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
+pub(crate) use rt0_bench_heap::measure::cpu_time;
 
 use crate::heaps::{Boehm, Malloc, Measured, Mode, rt0};
 use crate::programs::{self, Ref};
@@ -14,14 +15,6 @@ use crate::programs::{self, Ref};
 pub(crate) const RT0: &str = "rt0";
 pub(crate) const BOEHM: [&str; 3] = ["boehm", "no interior", "bound at start"];
 pub(crate) const MALLOC: &str = "malloc";
-
-/// Of the process, nanoseconds.
-pub(crate) fn cpu_time() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is writable.
-    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-}
 
 /// The most that was resident so far, bytes.
 fn peak() -> u64 {

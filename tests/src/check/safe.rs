@@ -111,8 +111,7 @@ impl World {
 
     /// One step; `None` when the choices are at their end.
     fn step(&mut self, choices: &mut impl Choices) -> Option<()> {
-        let small = |choices: &mut dyn FnMut(usize) -> Option<usize>| Some(choices(64)? << choices(12)?);
-        let mut size = || small(&mut |bound| choices.below(bound));
+        let mut size = || Some(choices.below(64)? << choices.below(12)?);
         let (one, other) = (size()?, size()?);
         match choices.below(8)? {
             0 => self.on_heap(one, other, choices),

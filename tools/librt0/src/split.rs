@@ -266,12 +266,7 @@ impl<'a> Part<'a> {
                 moved.push(relocation);
             }
             let symtab = out.sections.iter().find(|section| section.sh_type == SHT_SYMTAB).map(Section::id);
-            let made = out.sections.add();
-            made.name = section.name.to_vec().into();
-            made.sh_type = section.sh_type;
-            made.sh_flags = section.sh_flags;
-            made.sh_addralign = section.sh_addralign;
-            made.sh_entsize = section.sh_entsize;
+            let made = add_like(&mut out, section);
             made.sh_link_section = symtab;
             made.sh_info_section = Some(*of);
             made.data = SectionData::Relocation(moved);
@@ -341,14 +336,20 @@ fn define<'data>(out: &mut Builder<'data>, name: &Name, section: SectionId, at: 
 }
 
 fn copy<'data>(out: &mut Builder<'data>, section: &Section<'data>) -> SectionId {
+    let made = add_like(out, section);
+    made.data = section.data.clone();
+    made.id()
+}
+
+/// Adds a section with the name and the kind of another one, and without data.
+fn add_like<'b, 'data>(out: &'b mut Builder<'data>, section: &Section<'data>) -> &'b mut Section<'data> {
     let made = out.sections.add();
     made.name = section.name.clone();
     made.sh_type = section.sh_type;
     made.sh_flags = section.sh_flags;
     made.sh_addralign = section.sh_addralign;
     made.sh_entsize = section.sh_entsize;
-    made.data = section.data.clone();
-    made.id()
+    made
 }
 
 fn write(mut out: Builder<'_>) -> Result<Vec<u8>> {
