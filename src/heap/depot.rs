@@ -15,13 +15,16 @@
 //! kept: the back end joins its blocks to what is free beside them. Only the blocks that were freed last are looked at,
 //! since those are still in the processor's cache.
 //!
+//! Blocks of more than [`LONG`] bytes are not kept either: to join one costs little beside what its owner did with it, and a
+//! few that wait are much memory.
+//!
 //! Bounds. A call hands at most [`DRAIN`] blocks and one batch to the back end, but for those that would be refused
 //! otherwise: they empty the depot.
 
 use core::ptr::NonNull;
 
 use super::backend::Backend;
-use super::class::{CLASSES, SizeClass};
+use super::class::{CLASSES, SMALL_MAX, SizeClass};
 use super::memory::Memory;
 
 /// As many blocks go from batches to the back end at once, and those of a batch that is begun.
@@ -39,6 +42,9 @@ const MOST_SHARE: usize = 2;
 const MOST_MIN: usize = 16 * 1024 * 1024;
 /// ... or this part of what the heap may come to, if that is less.
 const MOST_LIMIT_SHARE: usize = 16;
+
+/// Blocks that are longer go to the back end, which joins them.
+const LONG: usize = SMALL_MAX / 2;
 
 /// A batch is scattered if this many links, those of the blocks that were freed last ...
 const LINKS: usize = 16;
@@ -90,14 +96,15 @@ impl Depot {
         Depot { batches: [None; CLASSES], bytes: 0, marks: [0; CLASSES.div_ceil(32)], out: [0; CLASSES] }
     }
 
-    /// Makes a batch of a list of `held` blocks, or gives them to the back end if they are scattered; of a single block no
-    /// batch can be made, and the list stays as it is.
+    /// Makes a batch of a list of `held` blocks, or gives them to the back end if they are long or scattered; of a single
+    /// block no batch can be made, and the list stays as it is.
     pub(super) fn put<M: Memory>(&mut self, class: SizeClass, list: &mut Link, held: usize, backend: &mut Backend<M>) {
         let i = class.index();
         // SAFETY: the caller's list.
         let second = list.and_then(|first| unsafe { next(first) });
         let (Some(first), Some(second)) = (*list, second) else { return };
-        if held > LINKS && backend.out() > SCATTERED_MIN && is_scattered(first) {
+        let scattered = || held > LINKS && backend.out() > SCATTERED_MIN && is_scattered(first);
+        if class.len() > LONG || scattered() {
             self.give(class, list.take(), backend);
             return;
         }

@@ -8,10 +8,9 @@
 //! segments in which nothing is in use, and the untouched ends of the others. So what
 //! is not in use is never in the way of what is asked for.
 //!
-//! Bounds. A top rises by a sixteenth of what small blocks have taken so far, at most by
-//! [`STEP_MAX`], and only that is made resident, so no call makes more than a huge page or
-//! two resident whatever the size of the heap, and blocks that are never written make
-//! nothing else resident.
+//! Bounds. A top rises by a sixteenth of what small blocks have taken so far, at most by [`STEP_MAX`], or by a huge page
+//! where the heap grows by those, and only that is made resident: whatever the size of the heap, no call makes more than a
+//! huge page or two resident, and blocks that are never written make nothing else resident.
 
 use core::ptr::NonNull;
 
@@ -26,8 +25,8 @@ use crate::vm::{round_down, round_up};
 const GROWTH: usize = 16;
 /// ... by at least this many bytes ...
 pub(super) const STEP_MIN: usize = 64 * 1024;
-/// ... and by at most this many.
-const STEP_MAX: usize = HUGE;
+/// ... and by at most this many, which cost one system call, or by a huge page.
+const STEP_MAX: usize = 256 * 1024;
 
 /// From how many bytes in use on memory that the heap grows by is made resident
 /// at once, step by step, and not page by page.
@@ -47,7 +46,8 @@ const SEGMENT_MIN: usize = if usize::BITS == 64 { 64 * 1024 * 1024 } else { 1024
 impl<M: Memory> Backend<M> {
     /// By how many bytes the heap grows at once.
     pub(super) fn step(&self) -> usize {
-        (self.written.min(self.used) / GROWTH).clamp(STEP_MIN, STEP_MAX)
+        let huge = self.written >= self.huge_from.unwrap_or(HUGE_FROM);
+        (self.written.min(self.used) / GROWTH).clamp(STEP_MIN, if huge { HUGE } else { STEP_MAX })
     }
 
     /// Makes room above a top for `request`, at least a single block: `soft` rises,

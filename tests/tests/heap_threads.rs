@@ -125,11 +125,12 @@ fn free<L: RawMutex>(heap: &Heap<L, SystemMemory>, block: NonNull<u8>, size: usi
     unsafe { heap.deallocate(block, layout(size)) };
 }
 
-/// Runs a body whose calls all have their stack in one part of 32 KiB, and so use one entry of the heap's table.
+/// Runs a body whose calls all have their stack in one part of 32 KiB, and so use one entry of the heap's table: it has 24 KiB of
+/// the part.
 fn in_one_part(body: &dyn Fn()) {
     let room = [0u8; 4096];
     // A stack grows towards lower addresses.
-    if (&raw const room).addr() % (32 << 10) < 16 << 10 {
+    if (&raw const room).addr() % (32 << 10) < 24 << 10 {
         return in_one_part(std::hint::black_box(body));
     }
     body();
