@@ -39,7 +39,7 @@ const LISTED_SHARE: usize = 128;
 /// ... and more than this many bytes.
 const LISTED_MIN: usize = 256 * 1024;
 
-/// The free lists. All zeroes is an empty cache.
+/// The free lists. All zeroes is an empty cache, of the first front.
 #[derive(Debug)]
 pub(super) struct Cache {
     /// The first block of each list.
@@ -50,11 +50,14 @@ pub(super) struct Cache {
     most: [i32; CLASSES],
     /// The class whose list was given to the back end last.
     cursor: SizeClass,
+    /// The number of the front.
+    front: u8,
 }
 
 impl Cache {
-    pub(super) const fn new() -> Cache {
-        Cache { heads: [None; CLASSES], left: [0; CLASSES], most: [0; CLASSES], cursor: SizeClass::SHORTEST }
+    /// Empty lists for a front.
+    pub(super) const fn new(front: u8) -> Cache {
+        Cache { heads: [None; CLASSES], left: [0; CLASSES], most: [0; CLASSES], cursor: SizeClass::SHORTEST, front }
     }
 
     /// Takes a block from a list.
@@ -99,7 +102,7 @@ impl Cache {
         if self.left[i] >= 0 {
             return;
         }
-        depot.put(class, &mut self.heads[i], held as usize, backend);
+        depot.put(class, &mut self.heads[i], held as usize, self.front.into(), backend);
         if self.heads[i].is_none() {
             self.left[i] = self.most[i];
         }
@@ -107,7 +110,7 @@ impl Cache {
 
     /// Takes blocks for an empty list from the depot or the back end, and one of them for the caller.
     pub(super) fn refill<M: Memory>(&mut self, class: SizeClass, depot: &mut Depot, backend: &mut Backend<M>) -> Link {
-        if let Some((batch, held)) = depot.take(class) {
+        if let Some((batch, held)) = depot.take(class, self.front.into()) {
             let i = class.index();
             self.heads[i] = Some(batch);
             self.most[i] = self.most[i].max(held as i32);

@@ -2,7 +2,8 @@
 //!
 //! A cache's list that is full comes here whole, as a batch, and whichever cache has an empty list of that class takes
 //! it whole: to pass hundreds of blocks from one thread to another costs a few instructions, and a number of blocks that
-//! goes up and down costs nothing. Once more than a sixteenth of what is in use is here ([`KEPT_SHARE`]), batches go to the
+//! goes up and down costs nothing. A cache takes back what it has put here, or one of its group ([`GROUPS`]), before it
+//! takes another's, which may lie in another processor's cache. Once more than a sixteenth of what is in use is here ([`KEPT_SHARE`]), batches go to the
 //! back end, which joins what lies side by side, before more is taken from there; and half of what is in use
 //! ([`MOST_SHARE`]) is never here. A program that frees all and ends has joined nothing.
 //!
@@ -46,6 +47,9 @@ const MOST_LIMIT_SHARE: usize = 16;
 /// Blocks that are longer go to the back end, which joins them.
 const LONG: usize = SMALL_MAX / 2;
 
+/// Fronts of the same number modulo this one are a group.
+const GROUPS: usize = 4;
+
 /// A batch is scattered if this many links, those of the blocks that were freed last ...
 const LINKS: usize = 16;
 /// ... all lead further than this many bytes, ...
@@ -60,8 +64,8 @@ pub(super) type Link = Option<NonNull<u8>>;
 /// The batches. All zeroes is an empty depot.
 #[derive(Debug)]
 pub(super) struct Depot {
-    /// The first batch of each class.
-    batches: [Link; CLASSES],
+    /// The first batch of each class, of the fronts of each group.
+    batches: [[Link; CLASSES]; GROUPS],
     /// Bytes in them.
     bytes: usize,
     /// Bits of the classes that may have any.
@@ -93,12 +97,19 @@ fn is_scattered(first: NonNull<u8>) -> bool {
 
 impl Depot {
     pub(super) const fn new() -> Depot {
-        Depot { batches: [None; CLASSES], bytes: 0, marks: [0; CLASSES.div_ceil(32)], out: [0; CLASSES] }
+        Depot { batches: [[None; CLASSES]; GROUPS], bytes: 0, marks: [0; CLASSES.div_ceil(32)], out: [0; CLASSES] }
     }
 
     /// Makes a batch of a list of `held` blocks, or gives them to the back end if they are long or scattered; of a single
     /// block no batch can be made, and the list stays as it is.
-    pub(super) fn put<M: Memory>(&mut self, class: SizeClass, list: &mut Link, held: usize, backend: &mut Backend<M>) {
+    pub(super) fn put<M: Memory>(
+        &mut self,
+        class: SizeClass,
+        list: &mut Link,
+        held: usize,
+        front: usize,
+        backend: &mut Backend<M>,
+    ) {
         let i = class.index();
         // SAFETY: the caller's list.
         let second = list.and_then(|first| unsafe { next(first) });
@@ -108,12 +119,13 @@ impl Depot {
             self.give(class, list.take(), backend);
             return;
         }
+        let batches = &mut self.batches[front % GROUPS][i];
         // SAFETY: free blocks, which are at least two words long.
         unsafe {
-            first.cast::<Link>().add(1).write(self.batches[i]);
+            first.cast::<Link>().add(1).write(*batches);
             second.cast::<usize>().add(1).write(held);
         }
-        self.batches[i] = Some(first);
+        *batches = Some(first);
         self.marks[i / 32] |= 1 << (i % 32);
         self.bytes += held * class.len();
         *list = None;
@@ -122,19 +134,24 @@ impl Depot {
         }
     }
 
-    /// Takes a batch of a class, and says how many blocks it has.
-    pub(super) fn take(&mut self, class: SizeClass) -> Option<(NonNull<u8>, usize)> {
+    /// Takes a batch of a class for a front, and says how many blocks it has.
+    pub(super) fn take(&mut self, class: SizeClass, front: usize) -> Option<(NonNull<u8>, usize)> {
         let i = class.index();
-        let first = self.batches[i]?;
+        if self.marks[i / 32] >> (i % 32) & 1 == 0 {
+            return None;
+        }
+        let mut own_first = (0..GROUPS).map(|group| (front + group) % GROUPS);
+        let found = own_first.find_map(|group| Some((group, self.batches[group][i]?)));
+        let Some((group, first)) = found else {
+            self.marks[i / 32] &= !(1 << (i % 32));
+            return None;
+        };
         // SAFETY: the first block of a batch, which has a second one.
         let (following, held) = unsafe {
             let second = first.cast::<NonNull<u8>>().read();
             (first.cast::<Link>().add(1).read(), second.cast::<usize>().add(1).read())
         };
-        self.batches[i] = following;
-        if following.is_none() {
-            self.marks[i / 32] &= !(1 << (i % 32));
-        }
+        self.batches[group][i] = following;
         self.bytes -= held * class.len();
         Some((first, held))
     }
@@ -146,14 +163,12 @@ impl Depot {
         }
         let mut given = 0;
         for class in SizeClass::all() {
-            let i = class.index();
-            while self.marks[i / 32] >> (i % 32) & 1 != 0 {
+            while let Some((batch, held)) = self.take(class, 0) {
+                self.give(class, Some(batch), backend);
+                given += held;
                 if given >= enough {
                     return;
                 }
-                let Some((batch, held)) = self.take(class) else { break };
-                self.give(class, Some(batch), backend);
-                given += held;
             }
         }
     }
@@ -201,7 +216,8 @@ impl Depot {
     pub(super) fn blocks(&self, class: SizeClass) -> impl Iterator<Item = NonNull<u8>> {
         // SAFETY: the first block of a batch.
         let following = |batch: &NonNull<u8>| unsafe { batch.cast::<Link>().add(1).read() };
-        core::iter::successors(self.batches[class.index()], following).flat_map(|batch| chain(Some(batch)))
+        let groups = self.batches.iter().map(move |batches| batches[class.index()]);
+        groups.flat_map(move |first| core::iter::successors(first, following)).flat_map(|batch| chain(Some(batch)))
     }
 
     /// How many bytes the batches are said to hold.

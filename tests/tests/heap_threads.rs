@@ -139,8 +139,8 @@ fn in_one_part(body: &dyn Fn()) {
 
 #[test]
 fn who_finds_its_front_taken_has_another_one_from_then_on() {
+    let heap = heap(4 << 20);
     in_one_part(&|| {
-        let heap = heap(4 << 20);
         let block = heap.allocate(layout(64)).expect("room");
         let first = TAKEN.get();
         free(&heap, block, 64);

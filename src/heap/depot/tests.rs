@@ -14,6 +14,44 @@ use super::*;
 use crate::lock::Unlocked;
 
 #[test]
+fn a_front_takes_back_what_it_has_put_before_it_takes_another_ones() {
+    // SAFETY: this test alone has it.
+    let heap: &'static Heap<Unlocked> = Box::leak(Box::new(unsafe { Heap::new_unlocked() }));
+    // SAFETY: it is held from now on.
+    let state = unsafe { heap.state(&heap.hold_all()) };
+    let class = SizeClass::of(Layout::new::<[u64; 4]>()).expect("it has a class");
+    let request = Request { len: class.len(), count: 2, align: GRANULE };
+    assert!(state.backend.extend(request));
+    let batches: Vec<_> = (0..2 * GROUPS)
+        .map(|front| {
+            let run = state.backend.take(request).expect("there is memory");
+            assert_eq!(run.count, 2);
+            state.depot.out[class.index()] += 2;
+            // SAFETY: two new blocks of that length.
+            unsafe {
+                let second = run.at.add(class.len());
+                second.cast::<Link>().write(None);
+                run.at.cast::<Link>().write(Some(second));
+            }
+            let mut list = Some(run.at);
+            state.depot.put(class, &mut list, 2, front, state.backend);
+            run.at
+        })
+        .collect();
+    for front in (0..GROUPS).rev() {
+        // The one that was put last: that of the other front of its group, and then its own.
+        for from in [front + GROUPS, front] {
+            assert_eq!(state.depot.take(class, front), Some((batches[from], 2)));
+        }
+    }
+    assert_eq!((state.depot.take(class, 0), state.depot.bytes()), (None, 0));
+    // What is another's is taken as well, before the back end is asked.
+    let mut list = Some(batches[0]);
+    state.depot.put(class, &mut list, 2, 1, state.backend);
+    assert_eq!(state.depot.take(class, 0), Some((batches[0], 2)));
+}
+
+#[test]
 fn a_batch_that_lies_all_over_memory_is_not_kept() {
     const COUNT: usize = LINKS + 20;
     // SAFETY: this test alone has it.
@@ -46,7 +84,7 @@ fn a_batch_that_lies_all_over_memory_is_not_kept() {
             list = Some(block);
         }
         let before = state.depot.bytes();
-        state.depot.put(class, &mut list, COUNT, state.backend);
+        state.depot.put(class, &mut list, COUNT, 0, state.backend);
         assert_eq!(list, None);
         assert_eq!(state.depot.bytes() - before, if is_scattered { 0 } else { COUNT * class.len() });
     }
