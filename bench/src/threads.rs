@@ -128,7 +128,7 @@ fn larson(threads: usize) {
         on(threads, |number| {
             let mut table = tables[number].lock().expect("no thread panics");
             let mut random = random(generation * threads + number);
-            for _ in 0..6_000_000 / GENERATIONS / threads {
+            for _ in 0..24_000_000 / GENERATIONS / threads {
                 let slot = random.below(SLOTS);
                 table[slot].free();
                 table[slot] = Block::new(10 + random.below(490));
@@ -261,7 +261,7 @@ fn strings(threads: usize) {
     }
     let total = AtomicUsize::new(0);
     on(threads, |_| {
-        for _ in 0..1_000 / threads {
+        for _ in 0..3_000 / threads {
             total.fetch_add(weight(&parse(&mut text.split_whitespace(), 0)), Relaxed);
         }
     });

@@ -161,6 +161,8 @@ pub(super) struct Backend<M> {
     pub(super) huge_from: Option<usize>,
     /// By how many bytes tops have risen for blocks that are small, and so are written soon.
     pub(super) written: usize,
+    /// Whether other threads may wait for it.
+    pub(super) is_shared: bool,
     /// The first promise that was broken since this was last looked at.
     pub(super) misuse: Option<Misuse>,
 }
@@ -183,6 +185,7 @@ impl<M: Memory> Backend<M> {
             purge_threshold: None,
             huge_from: None,
             written: 0,
+            is_shared: false,
             misuse: None,
         }
     }

@@ -586,6 +586,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
             let backend = unsafe { &mut (*self.shared.get()).backend };
             let run = backend.take(request).or_else(|| backend.extend(request).then(|| backend.take(request))?);
             let Some(run) = run else { return };
+            backend.is_shared = true;
             // SAFETY: the run is as long and as aligned as that, and is never given back.
             unsafe { self.fronts.set_room(run.at.cast()) };
         }
