@@ -52,14 +52,12 @@ fn a_front_takes_back_what_it_has_put_before_it_takes_another_ones() {
 }
 
 #[test]
-fn a_batch_that_lies_all_over_memory_is_not_kept() {
+fn a_batch_of_long_blocks_or_all_over_memory_is_not_kept() {
     const COUNT: usize = LINKS + 20;
     // SAFETY: this test alone has it.
     let heap: &'static Heap<Unlocked> = Box::leak(Box::new(unsafe { Heap::new_unlocked() }));
     // SAFETY: it is held from now on.
     let mut state = unsafe { heap.state(&heap.hold_all()) };
-    let layout = Layout::from_size_align(4096, 8).expect("a layout");
-    let class = SizeClass::of(layout).expect("it has a class");
     // Long blocks, of which those in the middle are free again, in one piece.
     let long = Layout::from_size_align(40_000, 8).expect("a layout");
     let blocks: Vec<_> = (0..800).map(|_| state.allocate(long).expect("there is memory").0).collect();
@@ -71,7 +69,8 @@ fn a_batch_that_lies_all_over_memory_is_not_kept() {
     let take = |state: &mut State<'_, Unlocked, SystemMemory>, len| {
         state.backend.take(Request { len, count: 1, align: GRANULE }).expect("there is memory").at
     };
-    for is_scattered in [false, true] {
+    for (size, is_scattered, is_kept) in [(LONG, false, true), (LONG, true, false), (LONG + 1, false, false)] {
+        let class = SizeClass::of(Layout::from_size_align(size, 8).expect("a layout")).expect("it has a class");
         let mut list: Link = None;
         for _ in 0..COUNT {
             let block = take(&mut state, class.len());
@@ -86,7 +85,7 @@ fn a_batch_that_lies_all_over_memory_is_not_kept() {
         let before = state.depot.bytes();
         state.depot.put(class, &mut list, COUNT, 0, state.backend);
         assert_eq!(list, None);
-        assert_eq!(state.depot.bytes() - before, if is_scattered { 0 } else { COUNT * class.len() });
+        assert_eq!(state.depot.bytes() - before, if is_kept { COUNT * class.len() } else { 0 });
     }
     assert_eq!(state.check(), Ok(()));
 }

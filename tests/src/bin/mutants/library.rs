@@ -15,6 +15,7 @@ const BACKEND: &str = "src/heap/backend.rs";
 const BINS: &str = "src/heap/bins.rs";
 const CHUNK: &str = "src/heap/free_chunk.rs";
 const CLASS: &str = "src/heap/class.rs";
+const DEPOT: &str = "src/heap/depot.rs";
 const GROWTH: &str = "src/heap/growth.rs";
 const PURGE: &str = "src/heap/purge.rs";
 const SEGMENT: &str = "src/heap/segment.rs";
@@ -278,7 +279,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "huge pages for what is never written",
         &[("from == 0 || soon && self.written >= from", "from == 0 || self.used >= from")],
     ),
-    mutant(HEAP, GROWTH, "the least step is a page", &[("clamp(STEP_MIN, STEP_MAX)", "clamp(4096, STEP_MAX)")]),
+    mutant(LIB, GROWTH, "pages are made resident while others wait", &[(" && !self.is_shared", "")]),
+    mutant(LIB, DEPOT, "a front takes another's batches first", &[("(front + group) % GROUPS", "group")]),
+    mutant(LIB, DEPOT, "long blocks wait in batches", &[("class.len() > LONG || ", "")]),
+    mutant(LIB, DEPOT, "scattered blocks wait in batches", &[(" || scattered()", "")]),
+    mutant(HEAP, GROWTH, "the least step is a page", &[("clamp(STEP_MIN, ", "clamp(4096, ")]),
     // What is given back.
     mutant(
         HEAP,
