@@ -13,7 +13,8 @@ use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicI32, Ordering};
 
-use rt0::sys::{self, Arg, Errno, MAP_ANON, MAP_FIXED, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE, SigAction};
+use rt0::sys::{self, Arg, Errno, LockKind, SigAction, WaitStatus};
+use rt0::sys::{MAP_ANON, MAP_FIXED, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE};
 use rt0::{Args, eprintln, println};
 
 rt0::entry!(main);
@@ -203,22 +204,24 @@ fn protect() -> bool {
     zero && advised && refused
 }
 
+/// How a child ends that does this.
+fn ended(work: impl FnOnce()) -> Option<WaitStatus> {
+    // SAFETY: this process has one thread, so no lock is held by another.
+    match unsafe { sys::fork() } {
+        Ok(0) => {
+            work();
+            sys::exit(99)
+        }
+        Ok(child) => sys::wait4(child, 0).ok().filter(|(pid, _)| *pid == child).map(|(_, status)| status),
+        Err(_) => None,
+    }
+}
+
 /// Waits for a child that exits, for one that is killed, for one that fails to execute a file, and for none.
 fn children() -> bool {
-    let ended = |work: &dyn Fn()| {
-        // SAFETY: this process has one thread, so no lock is held by another.
-        match unsafe { sys::fork() } {
-            Ok(0) => {
-                work();
-                sys::exit(99)
-            }
-            Ok(child) => sys::wait4(child, 0).ok().filter(|(pid, _)| *pid == child).map(|(_, status)| status),
-            Err(_) => None,
-        }
-    };
-    let exited = ended(&|| sys::exit(7)).and_then(|status| status.exited());
-    let killed = ended(&|| sys::kill(sys::getpid(), 9).unwrap_or(())).and_then(|status| status.signaled());
-    let missing = ended(&|| {
+    let exited = ended(|| sys::exit(7)).and_then(|status| status.exited());
+    let killed = ended(|| sys::kill(sys::getpid(), 9).unwrap_or(())).and_then(|status| status.signaled());
+    let missing = ended(|| {
         let nothing = [ptr::null()];
         // SAFETY: both arrays end with a null pointer.
         let errno = unsafe { sys::execve(c"/no/such/program", nothing.as_ptr(), nothing.as_ptr()) };
@@ -257,7 +260,12 @@ fn files(path: &CStr) {
     must("kept", sys::lseek(fd, 0, sys::SEEK_CUR) == Ok(far + 4));
     must("behind", sys::pread(fd, &mut four, far + 4) == Ok(0));
     must("before", sys::lseek(fd, -1, sys::SEEK_SET) == Err(Errno::EINVAL));
+    must("beginning", sys::lseek(fd, 7, sys::SEEK_SET) == Ok(7));
     must("sync", sys::fsync(fd) == Ok(()) && sys::fsync(-1) == Err(Errno::EBADF));
+    must("truncate", truncate(fd, far));
+    must("lock", lock(fd, far));
+    must("access", access(path));
+    must("link", link(path));
     must("stat", stat(fd, far + 4));
     must("folder", folder(path));
     must("terminal", !sys::isatty(fd) && sys::winsize(-1) == Err(Errno::EBADF));
@@ -268,6 +276,49 @@ fn files(path: &CStr) {
         Ok(size) => println!("input={}x{}", size.rows, size.columns),
         Err(errno) => println!("input={errno}"),
     }
+}
+
+/// What is cut off is zero when it comes back.
+fn truncate(fd: i32, far: u64) -> bool {
+    let mut four = [1; 4];
+    let shorter = sys::ftruncate(fd, far + 2) == Ok(()) && sys::fstat(fd).is_ok_and(|it| it.size == far + 2);
+    let longer = sys::ftruncate(fd, far + 4) == Ok(()) && sys::pread(fd, &mut four, far) == Ok(4);
+    shorter && longer && four == *b"ax\0\0" && sys::ftruncate(-1, 0) == Err(Errno::EBADF)
+}
+
+/// Another process meets a lock, and none beside it.
+fn lock(fd: i32, far: u64) -> bool {
+    let taken = sys::fcntl_setlk(fd, Some(LockKind::Exclusive), far, 2) == Ok(());
+    let parent = sys::getpid();
+    let met = ended(|| {
+        let refused = sys::fcntl_setlk(fd, Some(LockKind::Shared), far + 1, 0);
+        let holder = sys::fcntl_getlk(fd, LockKind::Shared, 0, 0);
+        let beside = sys::fcntl_setlk(fd, Some(LockKind::Exclusive), far + 2, 0) == Ok(());
+        let right = holder.is_ok_and(|it| {
+            it.is_some_and(|it| (it.kind, it.start, it.len, it.pid) == (LockKind::Exclusive, far, 2, parent))
+        });
+        sys::exit(i32::from(!(matches!(refused, Err(Errno::EAGAIN | Errno::EACCES)) && right && beside)))
+    });
+    let nobody = sys::fcntl_getlk(fd, LockKind::Exclusive, 0, 0) == Ok(None);
+    let given = sys::fcntl_setlk(fd, None, 0, 0) == Ok(());
+    let wrong = sys::fcntl_setlk(fd, Some(LockKind::Shared), 1 << 63, 1) == Err(Errno::EINVAL);
+    taken && met.and_then(|status| status.exited()) == Some(0) && nobody && given && wrong
+}
+
+fn access(path: &CStr) -> bool {
+    let may = sys::access(path, sys::F_OK).and(sys::access(path, sys::R_OK | sys::W_OK)) == Ok(());
+    let may_not = sys::access(path, sys::X_OK) == Err(Errno::EACCES);
+    may && may_not && sys::access(c"/no/such/file", sys::F_OK) == Err(Errno::ENOENT)
+}
+
+/// Where there is `/proc`, one leads to this program.
+fn link(path: &CStr) -> bool {
+    let (mut whole, mut one) = ([0; 256], [0; 1]);
+    let leads = match sys::readlink(c"/proc/self/exe", &mut whole) {
+        Ok(len) => len > 1 && whole[0] == b'/' && sys::readlink(c"/proc/self/exe", &mut one) == Ok(1) && one == *b"/",
+        Err(errno) => errno == Errno::ENOENT,
+    };
+    leads && sys::readlink(path, &mut one) == Err(Errno::EINVAL)
 }
 
 /// Two descriptors of a file have the same numbers; it was written to just now, by the clock of the day.
@@ -569,18 +620,13 @@ fn table(args: Args) {
 /// Does something in a child, and prints the signal if one ends it.
 #[cfg(target_os = "freebsd")]
 fn child(key: &str, work: &dyn Fn()) {
-    // SAFETY: this process has one thread, so no lock is held by another.
-    match unsafe { sys::fork() } {
-        Ok(0) => {
-            work();
-            sys::exit(0)
-        }
-        Ok(child) => {
-            if let Some(signal) = sys::wait4(child, 0).ok().and_then(|(_, status)| status.signaled()) {
+    match ended(work) {
+        Some(status) => {
+            if let Some(signal) = status.signaled() {
                 println!("{key}=signal {signal}");
             }
         }
-        Err(errno) => println!("{key}=no child: {errno}"),
+        None => println!("{key}=no child"),
     }
 }
 

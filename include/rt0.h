@@ -2,8 +2,8 @@
 //
 // Generated from c/src by `make header`; do not edit. The guide is docs/c.md.
 //
-// Errors are values. A function that answers an int or an intptr_t answers the kernel's error number, negated; one that
-// answers a pointer answers null. Nothing ends the process but rt0_exit, nothing is printed, and nothing is kept in a
+// Errors are values. A function that answers an int, an intptr_t or an int64_t answers the kernel's error number, negated;
+// one that answers a pointer answers null. Nothing ends the process but rt0_exit, nothing is printed, and nothing is kept in a
 // global. Each function may be called from several threads; a structure that is handed over is used as the caller says.
 //
 // With a C library:     cc program.c -lrt0
@@ -15,6 +15,45 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+// An offset counts from the file's beginning.
+#define RT0_SEEK_SET 0
+
+// An offset counts from where the descriptor is.
+#define RT0_SEEK_CUR 1
+
+// An offset counts from the file's end.
+#define RT0_SEEK_END 2
+
+// The path leads somewhere.
+#define RT0_F_OK 0
+
+// It may be executed, or the folder passed through.
+#define RT0_X_OK 1
+
+// It may be written to.
+#define RT0_W_OK 2
+
+// It may be read.
+#define RT0_R_OK 4
+
+// The part of a mode that says what a file is.
+#define RT0_S_IFMT 61440
+
+// A folder.
+#define RT0_S_IFDIR 16384
+
+// A regular file.
+#define RT0_S_IFREG 32768
+
+// Not locked.
+#define RT0_LOCK_NONE 0
+
+// Others may have shared locks.
+#define RT0_LOCK_SHARED 1
+
+// Nobody else has a lock.
+#define RT0_LOCK_EXCLUSIVE 2
 
 // In `rt0_gc_policy.flags`: nothing of the limit is left for stacks and other mappings; `allowance` is not looked at.
 #define RT0_GC_NO_ALLOWANCE 1
@@ -184,6 +223,44 @@ struct rt0_gc_marker;
 // A heap. Only pointers to it are passed around.
 struct rt0_heap;
 
+// A time or a span of time, the same on every port.
+struct rt0_timespec {
+  // Seconds.
+  int64_t seconds;
+  // Nanoseconds, 0 to 999,999,999.
+  int64_t nanoseconds;
+};
+
+// What a file is, the same on every port.
+struct rt0_stat {
+  // The device that the file is on. With `inode` it names the file.
+  uint64_t device;
+  // The file's number on its device.
+  uint64_t inode;
+  // How many names it has.
+  uint64_t links;
+  // Its size, bytes; of a device or a pipe it means nothing.
+  uint64_t size;
+  // When it was last written to, since 1970.
+  struct rt0_timespec modified;
+  // What it is, `RT0_S_IF*`, and its permissions.
+  uint32_t mode;
+  // Zero.
+  uint32_t reserved;
+};
+
+// A lock of a part of a file, the same on every port.
+struct rt0_flock {
+  // `RT0_LOCK_*`.
+  int kind;
+  // The process that holds it, where `rt0_fcntl_getlk` has found one.
+  int pid;
+  // Where the part begins, bytes from the file's beginning.
+  int64_t start;
+  // How long it is, bytes; 0: to the end, however far that moves.
+  int64_t length;
+};
+
 // Says what is reachable without an object: it calls `rt0_gc_mark` or `rt0_gc_mark_range` for all of it, and no other function
 // of the collector.
 typedef void (*rt0_gc_roots)(void *context, struct rt0_gc_marker *marker);
@@ -345,14 +422,6 @@ struct rt0_rlimit {
   uint64_t hard;
 };
 
-// A time: the kernel's `struct timespec` of this port.
-struct rt0_timespec {
-  // Seconds.
-  ptrdiff_t seconds;
-  // Nanoseconds, 0 to 999,999,999.
-  ptrdiff_t nanoseconds;
-};
-
 // A thread that was started. Its words are the library's.
 struct rt0_thread {
   // The library's.
@@ -384,6 +453,106 @@ extern "C" {
 size_t rt0_error_name(int error,
                       char *buffer,
                       size_t size);
+
+// Sets where the next `rt0_read` or `rt0_write` of `fd` begins: `offset` bytes from what `whence` says, `RT0_SEEK_*`. Answers
+// the new place, bytes from the file's beginning.
+int64_t rt0_lseek(int fd,
+                  int64_t offset,
+                  int whence);
+
+// Reads up to `size` bytes from `offset` of the file on, and leaves where the descriptor is as it was. Answers how many, 0 at
+// the end of the file.
+//
+// Required of the caller:
+//
+// `buffer` has `size` writable bytes.
+ptrdiff_t rt0_pread(int fd,
+                    void *buffer,
+                    size_t size,
+                    int64_t offset);
+
+// Writes up to `size` bytes at `offset` of the file, and leaves where the descriptor is as it was. Answers how many.
+//
+// Required of the caller:
+//
+// `bytes` has `size` readable bytes.
+ptrdiff_t rt0_pwrite(int fd,
+                     const void *bytes,
+                     size_t size,
+                     int64_t offset);
+
+// Makes a file `length` bytes long: what is behind goes, what is added is zero. Answers 0.
+int rt0_ftruncate(int fd, int64_t length);
+
+// Answers 0 when what was written to the file is on its device.
+int rt0_fsync(int fd);
+
+// Stores what the file behind `fd` is. Answers 0; `-EINVAL` if `stat` is null.
+//
+// Required of the caller:
+//
+// `stat` is null or points to a structure.
+int rt0_fstat(int fd, struct rt0_stat *stat);
+
+// Locks a part of a file for this process, or unlocks it (`RT0_LOCK_NONE`). It does not wait.
+//
+// The locks are advice: they hold for those who ask for them. A process has one lock of a byte, whatever the descriptor, and
+// loses all of a file's when it closes any descriptor of it; a fork has none.
+//
+// Answers 0; `-EAGAIN` or `-EACCES` if another process has a lock of it, `-EINVAL` also if `lock` is null or says what is none.
+//
+// Required of the caller:
+//
+// `lock` is null or points to a structure.
+int rt0_fcntl_setlk(int fd,
+                    const struct rt0_flock *lock);
+
+// Looks for a lock of another process that keeps this one from `*lock`, and stores that one there; where there is none, its
+// `kind` becomes `RT0_LOCK_NONE`.
+//
+// Answers 0; `-EINVAL` also if `lock` is null or says what is none.
+//
+// Required of the caller:
+//
+// `lock` is null or points to a structure.
+int rt0_fcntl_getlk(int fd,
+                    struct rt0_flock *lock);
+
+// Answers 0 if this process's real user may use the file that a path leads to: `mode` is `RT0_F_OK`, or any of `RT0_R_OK`,
+// `RT0_W_OK` and `RT0_X_OK`.
+//
+// Required of the caller:
+//
+// `path` is a C string.
+int rt0_access(const char *path,
+               int mode);
+
+// Writes where a symbolic link leads to `buffer`, cut where it does not fit, without a NUL. Answers its length.
+//
+// Required of the caller:
+//
+// `path` is a C string; `buffer` has `size` writable bytes.
+ptrdiff_t rt0_readlink(const char *path,
+                       char *buffer,
+                       size_t size);
+
+// Removes a name of a file; the file goes with its last name and its last descriptor. Answers 0.
+//
+// Required of the caller:
+//
+// `path` is a C string.
+int rt0_unlink(const char *path);
+
+// Answers 1 if `fd` is a terminal, else 0.
+int rt0_isatty(int fd);
+
+// Writes random bytes that are good for keys to `buffer`. Answers how many: all of up to 256 bytes; of more it may be fewer.
+//
+// Required of the caller:
+//
+// `buffer` has `size` writable bytes.
+ptrdiff_t rt0_getrandom(void *buffer,
+                        size_t size);
 
 // Makes a collector and stores it where `gc` points. `policy` may be null, for the defaults.
 //
@@ -957,12 +1126,14 @@ ptrdiff_t rt0_write(int fd, const void *bytes, size_t size);
 // `bytes` has `size` readable bytes.
 int rt0_write_all(int fd, const void *bytes, size_t size);
 
-// Opens a file: `flags` are `RT0_O_*`, `mode` the permissions of one that is created. Answers its descriptor.
+// Opens a file, of any size on every port: `flags` are `RT0_O_*`, `mode` the permissions of one that is created. Answers its descriptor.
 //
 // Required of the caller:
 //
 // `path` is a C string.
-int rt0_open(const char *path, int flags, uint32_t mode);
+int rt0_open(const char *path,
+             int flags,
+             uint32_t mode);
 
 // Closes a file descriptor.
 int rt0_close(int fd);

@@ -20,13 +20,16 @@
 //!
 //! ```
 //! use core::mem::MaybeUninit;
-//! use rt0::sys::{self, Stat, Winsize};
+//! use rt0::sys::{self, Flock, LockKind, Stat, Winsize};
 //!
 //! let path = c"/tmp/rt0-sys-example";
 //! let fd = sys::open(path, sys::O_RDWR | sys::O_CREAT | sys::O_TRUNC, 0o600)?;
 //! assert_eq!(sys::write(fd, b"hello")?, 5);
 //! assert_eq!(sys::pwrite(fd, b"J", 0)?, 1);
 //! sys::fsync(fd)?;
+//! sys::fcntl_setlk(fd, Some(LockKind::Exclusive), 0, 1)?; // other processes keep off the first byte
+//! let other: Option<Flock> = sys::fcntl_getlk(fd, LockKind::Shared, 0, 0)?;
+//! assert_eq!((other, sys::access(path, sys::R_OK)), (None, Ok(())));
 //! let mut text = [0; 5];
 //! assert_eq!((sys::pread(fd, &mut text, 0)?, &text), (5, b"Jello"));
 //! let copy = sys::dup2(fd, fd + 100)?;
@@ -35,9 +38,12 @@
 //! assert!(stat.size == 5 && !stat.is_dir());
 //! let size: Result<Winsize, sys::Errno> = sys::winsize(fd);
 //! assert_eq!(size.err().and_then(|errno| errno.name()), Some("ENOTTY"));
+//! sys::ftruncate(copy, 2)?;
+//! assert_eq!(sys::fstat(copy)?.size, 2);
 //! sys::close(copy)?;
 //! sys::close(fd)?;
 //! sys::unlink(path)?;
+//! assert_eq!(sys::readlink(path, &mut text), Err(sys::Errno::ENOENT));
 //! let mut random = [0; 16];
 //! assert_eq!(sys::getrandom(&mut random)?, 16);
 //! # Ok::<(), sys::Errno>(())
@@ -118,6 +124,9 @@ mod files;
 use crate::arch::{ARGS, Current, Port};
 pub use crate::arch::{Arg, syscall};
 pub use crate::os::*;
+// For the C library, whose pointers may be any.
+#[doc(hidden)]
+pub use crate::os::file::{O_ALWAYS, at_offset};
 pub use files::*;
 
 /// The name of this port, such as `linux_amd64`.
@@ -174,7 +183,7 @@ pub fn write(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
 ///
 /// `ENOENT`, `EACCES`, `EMFILE`, ...
 pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<i32, Errno> {
-    let flags = flags | file::O_ALWAYS;
+    let flags = flags | O_ALWAYS;
     // SAFETY: the kernel reads the path as far as its NUL.
     unsafe { syscall(nr::OPEN, [path.as_ptr().into(), flags.into(), mode.into()]) }.map(|fd| fd as i32)
 }

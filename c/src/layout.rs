@@ -2,6 +2,7 @@
 
 use core::mem::offset_of;
 
+use crate::files::{rt0_flock, rt0_stat};
 use crate::gc::{rt0_gc_policy, rt0_gc_stats};
 use crate::heap::{rt0_heap_policy, rt0_heap_stats};
 use crate::limit::rt0_decision;
@@ -16,7 +17,10 @@ const A: usize = W + 8;
 const L: usize = align_of::<u64>();
 
 const _: () = {
-    assert!(size_of::<rt0_timespec>() == 2 * W && offset_of!(rt0_timespec, nanoseconds) == W);
+    assert!(size_of::<rt0_timespec>() == 16 && offset_of!(rt0_timespec, nanoseconds) == 8);
+    assert!(size_of::<rt0_stat>() == 56 && offset_of!(rt0_stat, size) == 24 && offset_of!(rt0_stat, modified) == 32);
+    assert!(offset_of!(rt0_stat, mode) == 48 && offset_of!(rt0_stat, reserved) == 52);
+    assert!(size_of::<rt0_flock>() == 24 && offset_of!(rt0_flock, pid) == 4 && offset_of!(rt0_flock, length) == 16);
     assert!(size_of::<rt0_rlimit>() == 16 && offset_of!(rt0_rlimit, hard) == 8);
     assert!(size_of::<rt0_lock>() == 8 && size_of::<rt0_thread>() == 4 * W);
     assert!(size_of::<rt0_heap_stats>() == 8 * W && offset_of!(rt0_heap_stats, segments) == 7 * W);

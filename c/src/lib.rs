@@ -3,7 +3,7 @@
 //! The header is generated from these files, comments and all: what is said here is written for the author of a C
 //! program. Each function is a thin layer on rt0's public interface; three rules hold for all of them:
 //!
-//! - Errors are values. A function that answers an `int` or an `intptr_t` answers the kernel's error number, negated;
+//! - Errors are values. A function that answers an `int`, an `intptr_t` or an `int64_t` answers the kernel's error number, negated;
 //!   one that answers a pointer answers null. Nothing ends the process but `rt0_exit`.
 //! - Nothing is printed, and no global is written but by `_start`.
 //! - A null pointer, a size that no object can have and an alignment that is no power of two are errors, not undefined.
@@ -16,6 +16,7 @@
 //! | `limit` | the limit, the decision, the line that says why there is no arena |
 //! | `space` | address space: reserve, commit, reset, release |
 //! | `sys` | system calls, typed and raw |
+//! | `files` | those on files and terminals, and random bytes |
 //! | `thread` | threads and a lock |
 //! | `start` | environment, auxiliary vector |
 
@@ -23,6 +24,7 @@
 #![allow(non_camel_case_types, reason = "these are the names that C sees")]
 
 pub mod error;
+pub mod files;
 pub mod gc;
 pub mod heap;
 mod layout;

@@ -117,14 +117,20 @@ pub struct rt0_rlimit {
     pub hard: u64,
 }
 
-/// A time: the kernel's `struct timespec` of this port.
+/// A time or a span of time, the same on every port.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rt0_timespec {
     /// Seconds.
-    pub seconds: isize,
+    pub seconds: i64,
     /// Nanoseconds, 0 to 999,999,999.
-    pub nanoseconds: isize,
+    pub nanoseconds: i64,
+}
+
+impl From<Timespec> for rt0_timespec {
+    fn from(time: Timespec) -> Self {
+        rt0_timespec { seconds: time.seconds, nanoseconds: time.nanoseconds }
+    }
 }
 
 /// Makes the system call `number` of this kernel with up to six words of arguments; those that it does not take are
@@ -200,7 +206,7 @@ pub unsafe extern "C" fn rt0_write_all(fd: c_int, bytes: *const c_void, size: us
     0
 }
 
-/// Opens a file: `flags` are `RT0_O_*`, `mode` the permissions of one that is created. Answers its descriptor.
+/// Opens a file, of any size on every port: `flags` are `RT0_O_*`, `mode` the permissions of one that is created. Answers its descriptor.
 ///
 /// # Safety
 ///
@@ -208,7 +214,8 @@ pub unsafe extern "C" fn rt0_write_all(fd: c_int, bytes: *const c_void, size: us
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rt0_open(path: *const c_char, flags: c_int, mode: u32) -> c_int {
     // SAFETY: the kernel reads the path as far as its NUL.
-    number(unsafe { sys::syscall(nr::OPEN, [path.into(), flags.into(), mode.into()]) }.map(|fd| fd as c_int))
+    let fd = unsafe { sys::syscall(nr::OPEN, [path.into(), (flags | sys::O_ALWAYS).into(), mode.into()]) };
+    number(fd.map(|fd| fd as c_int))
 }
 
 /// Closes a file descriptor.
@@ -387,7 +394,7 @@ pub unsafe extern "C" fn rt0_wait4(pid: c_int, wait_status: *mut c_int, options:
 pub unsafe extern "C" fn rt0_nanosleep(time: *const rt0_timespec) -> c_int {
     // SAFETY: the caller says that it is null or points to a structure.
     let Some(rt0_timespec { seconds, nanoseconds }) = (unsafe { time.as_ref() }) else { return negated(Errno::EINVAL) };
-    status(sys::nanosleep(Timespec { seconds: *seconds as i64, nanoseconds: *nanoseconds as i64 }))
+    status(sys::nanosleep(Timespec { seconds: *seconds, nanoseconds: *nanoseconds }))
 }
 
 /// Stores the time of a clock, `RT0_CLOCK_*`. Answers 0, or `-EINVAL`, also if `time` is null.
@@ -399,9 +406,9 @@ pub unsafe extern "C" fn rt0_nanosleep(time: *const rt0_timespec) -> c_int {
 pub unsafe extern "C" fn rt0_clock_gettime(clock: c_int, time: *mut rt0_timespec) -> c_int {
     match sys::clock_gettime(clock) {
         _ if time.is_null() => negated(Errno::EINVAL),
-        Ok(Timespec { seconds, nanoseconds }) => {
+        Ok(now) => {
             // SAFETY: the caller says that it points to a structure.
-            unsafe { time.write(rt0_timespec { seconds: seconds as isize, nanoseconds: nanoseconds as isize }) };
+            unsafe { time.write(now.into()) };
             0
         }
         Err(errno) => negated(errno),

@@ -50,7 +50,7 @@ guests-%: library-%
 
 dist/%/guests/lua: $(LUA_MAIN) $(GUEST_FILES) dist/%/lib/librt0.a dist/%/lib/libguest_numbers.a
 	@lua='$(LUA)' && $(call guest_cc,$*,-Wall -Wextra -I$$lua $(LUA_MAIN) $(call LUA_FILES,$(LUA)))
-dist/%/guests/sqlite: $(SQLITE_MAIN) $G/sqlite/calls.h $(GUEST_FILES) dist/%/lib/librt0.a dist/%/lib/libguest_numbers.a
+dist/%/guests/sqlite: $(SQLITE_MAIN) $(GUEST_FILES) dist/%/lib/librt0.a dist/%/lib/libguest_numbers.a
 	@sqlite='$(SQLITE)' && \
 		$(call guest_cc,$*,$(SQLITE_OPTIONS) -DSQLITE_ZERO_MALLOC=1 -I$$sqlite $(SQLITE_MAIN) $$sqlite/sqlite3.c)
 
@@ -71,7 +71,7 @@ guests-hosted: library-linux_amd64
 dist/hosted/lua-%: $(LUA_MAIN) $(GUEST_FILES) dist/linux_amd64/lib/librt0.a
 	@lua='$(LUA)' && $(HOSTED_CC_$*) $(GUEST_CFLAGS) -I$$lua -Iinclude $(LUA_MAIN) $(call LUA_FILES,$(LUA)) $(HOSTED_RT0) \
 		-lm -o $@
-dist/hosted/sqlite-%: $(SQLITE_MAIN) $G/sqlite/calls.h $(GUEST_FILES) dist/linux_amd64/lib/librt0.a
+dist/hosted/sqlite-%: $(SQLITE_MAIN) $(GUEST_FILES) dist/linux_amd64/lib/librt0.a
 	@sqlite='$(SQLITE)' && $(HOSTED_CC_$*) $(GUEST_CFLAGS) $(SQLITE_OPTIONS) -I$$sqlite -Iinclude $(SQLITE_MAIN) \
 		$$sqlite/sqlite3.c $(HOSTED_RT0) -o $@
 

@@ -113,6 +113,15 @@ pub const SEEK_CUR: i32 = 1;
 /// An offset counts from the file's end (same files).
 pub const SEEK_END: i32 = 2;
 
+/// The path leads somewhere (Linux `include/linux/fs.h`, `MAY_*`; FreeBSD `sys/sys/unistd.h`).
+pub const F_OK: i32 = 0;
+/// The file may be executed, or the folder passed through (same files).
+pub const X_OK: i32 = 1;
+/// It may be written to (same files).
+pub const W_OK: i32 = 2;
+/// It may be read (same files).
+pub const R_OK: i32 = 4;
+
 /// The part of a mode that says what a file is (Linux `include/uapi/linux/stat.h`; FreeBSD `sys/sys/stat.h`).
 pub const S_IFMT: u32 = 0o170_000;
 /// A pipe (same files).
@@ -153,6 +162,29 @@ impl Stat {
     pub const fn is_dir(&self) -> bool {
         self.mode & S_IFMT == S_IFDIR
     }
+}
+
+/// How a part of a file is locked ([`Flock`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockKind {
+    /// Others may have shared locks of it (`F_RDLCK`).
+    Shared,
+    /// Nobody else has a lock of it (`F_WRLCK`).
+    Exclusive,
+}
+
+/// A lock of a part of a file, as [`fcntl_getlk`](crate::sys::fcntl_getlk) answers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Flock {
+    /// How it is locked.
+    pub kind: LockKind,
+    /// Where the part begins, bytes from the file's beginning.
+    pub start: u64,
+    /// How long it is, bytes; 0: to the end, however far that moves.
+    pub len: u64,
+    /// The process that holds it; 0 or -1 if it is none of this system's.
+    pub pid: i32,
 }
 
 /// The size of a terminal's window: `struct winsize` (Linux `include/uapi/asm-generic/termios.h`; FreeBSD

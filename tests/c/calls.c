@@ -204,6 +204,57 @@ static void system_calls(void) {
     CHECK(rt0_env(NULL) == NULL && rt0_env("NO SUCH") == NULL && rt0_auxv(4000, NULL) == 0);
 }
 
+/* A file that comes and goes; its folder is the first of two that is there. */
+static void files(void) {
+    const char *path = rt0_access("/tmp", RT0_W_OK) == 0 ? "/tmp/rt0-c-calls" : "/rt0-c-calls";
+    const int64_t far = INT64_C(5) << 30; /* more than 32 bits */
+    struct rt0_stat stat;
+    struct rt0_flock part = {RT0_LOCK_EXCLUSIVE, 0, 0, 0};
+    char text[8] = "", random[2][16] = {"", ""};
+    int different = 0;
+
+    int fd = rt0_open(path, RT0_O_RDWR | RT0_O_CREAT | RT0_O_TRUNC | RT0_O_CLOEXEC, 0600);
+    CHECK(fd >= 0 && rt0_pwrite(fd, "abc", 3, far) == 3 && rt0_pread(fd, text, 8, far + 1) == 2 && same(text, "bc"));
+    CHECK(rt0_pread(-1, text, 8, 0) == -BAD_DESCRIPTOR && rt0_pread(fd, NULL, 8, far) == -FAULT);
+    CHECK(rt0_pwrite(-1, text, 8, 0) == -BAD_DESCRIPTOR && rt0_pwrite(fd, NULL, 8, 0) == -FAULT);
+    CHECK(rt0_pread(fd, text, 8, -1) == -INVALID && rt0_pwrite(fd, text, 8, INT64_MIN) == -INVALID);
+    CHECK(rt0_lseek(fd, -1, RT0_SEEK_END) == far + 2 && rt0_lseek(fd, 0, RT0_SEEK_CUR) == far + 2);
+    CHECK(rt0_lseek(fd, -1, RT0_SEEK_SET) == -INVALID && rt0_lseek(fd, 0, 99) == -INVALID && rt0_lseek(-1, 0, 0) < 0);
+    CHECK(rt0_fstat(fd, &stat) == 0 && stat.size == (uint64_t)far + 3 && stat.links == 1 && stat.reserved == 0);
+    CHECK((stat.mode & RT0_S_IFMT) == RT0_S_IFREG && stat.inode != 0 && stat.modified.seconds > 1000000000);
+    CHECK(rt0_fstat(fd, NULL) == -INVALID && rt0_fstat(-1, &stat) == -BAD_DESCRIPTOR);
+    CHECK(rt0_ftruncate(fd, 2) == 0 && rt0_fstat(fd, &stat) == 0 && stat.size == 2);
+    CHECK(rt0_ftruncate(fd, -1) == -INVALID && rt0_ftruncate(-1, 0) == -BAD_DESCRIPTOR);
+    CHECK(rt0_fsync(fd) == 0 && rt0_fsync(-1) == -BAD_DESCRIPTOR);
+    part.length = 2;
+    CHECK(rt0_fcntl_setlk(fd, &part) == 0 && rt0_fcntl_setlk(fd, NULL) == -INVALID);
+    int child = rt0_fork();
+    if (child == 0) { /* another process meets the lock */
+        struct rt0_flock met = {RT0_LOCK_SHARED, 0, 1, 0};
+        int refused = rt0_fcntl_setlk(fd, &met) < 0;
+        int found = rt0_fcntl_getlk(fd, &met) == 0 && met.kind == RT0_LOCK_EXCLUSIVE && met.start == 0 && met.length == 2;
+        rt0_exit(refused && found && met.pid != 0 ? 8 : 9);
+    }
+    int ended = -1;
+    CHECK(rt0_wait4(child, &ended, 0) == child && ended == 8 << 8);
+    CHECK(rt0_fcntl_getlk(fd, &part) == 0 && part.kind == RT0_LOCK_NONE); /* its own is in nobody's way */
+    CHECK(rt0_fcntl_getlk(fd, &part) == -INVALID && rt0_fcntl_getlk(fd, NULL) == -INVALID);
+    CHECK(rt0_fcntl_setlk(fd, &part) == 0 && rt0_fcntl_setlk(-1, &part) == -BAD_DESCRIPTOR);
+    part.kind = 77;
+    CHECK(rt0_fcntl_setlk(fd, &part) == -INVALID && rt0_fcntl_getlk(fd, &part) == -INVALID);
+    part.kind = RT0_LOCK_SHARED, part.start = -1;
+    CHECK(rt0_fcntl_setlk(fd, &part) == -INVALID);
+    CHECK(rt0_access(path, RT0_R_OK | RT0_W_OK) == 0 && rt0_access(NULL, RT0_F_OK) == -FAULT);
+    CHECK(rt0_access("/no/such/file", RT0_F_OK) == -NO_SUCH && rt0_readlink("/no/such/file", text, 8) == -NO_SUCH);
+    CHECK(rt0_readlink(path, text, 8) == -INVALID && rt0_readlink(NULL, text, 8) == -FAULT);
+    CHECK(rt0_isatty(fd) == 0 && rt0_isatty(-1) == 0);
+    CHECK(rt0_unlink(path) == 0 && rt0_unlink(path) == -NO_SUCH && rt0_unlink(NULL) == -FAULT);
+    CHECK(rt0_fstat(fd, &stat) == 0 && stat.links == 0 && rt0_close(fd) == 0);
+    CHECK(rt0_getrandom(random[0], 16) == 16 && rt0_getrandom(random[1], 16) == 16);
+    for (int i = 0; i < 16; i++) different |= random[0][i] ^ random[1][i];
+    CHECK(different != 0 && rt0_getrandom(NULL, 16) == -FAULT && rt0_getrandom(text, 0) == 0);
+}
+
 static int shared;
 static struct rt0_lock lock;
 
@@ -237,6 +288,7 @@ int main(void) {
     heaps();
     space();
     system_calls();
+    files();
     threads();
     rt0_write_all(1, "done\n", 5);
     return failures > 0;

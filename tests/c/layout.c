@@ -22,7 +22,10 @@ enum {
     WORDS = (LIMIT + 100 + L - 1) / L * L
 };
 
-CHECK(sizeof(struct rt0_timespec) == 2 * W && AT(rt0_timespec, nanoseconds) == W);
+CHECK(sizeof(struct rt0_timespec) == 16 && AT(rt0_timespec, nanoseconds) == 8);
+CHECK(sizeof(struct rt0_stat) == 56 && AT(rt0_stat, size) == 24 && AT(rt0_stat, modified) == 32);
+CHECK(AT(rt0_stat, mode) == 48 && AT(rt0_stat, reserved) == 52);
+CHECK(sizeof(struct rt0_flock) == 24 && AT(rt0_flock, pid) == 4 && AT(rt0_flock, length) == 16);
 CHECK(sizeof(struct rt0_rlimit) == 16 && AT(rt0_rlimit, hard) == 8);
 CHECK(sizeof(struct rt0_lock) == 8 && sizeof(struct rt0_thread) == 4 * W);
 CHECK(sizeof(struct rt0_heap_stats) == 8 * W && AT(rt0_heap_stats, segments) == 7 * W);

@@ -10,7 +10,7 @@ mod arch;
 mod os;
 
 use core::mem::{align_of, offset_of, size_of};
-use os::file::RawStat;
+use os::file::{RawFlock, RawStat};
 use os::{AltStack, RawRlimit, SigAction, SigInfo, Timespec, Winsize, WordTimespec};
 
 #[cfg(all(target_os = "freebsd", target_pointer_width = "32"))]
@@ -72,6 +72,16 @@ use libc::stat as stat_t;
 same_layout!(RawStat { dev, ino, mode, nlink, size }, stat_t { st_dev, st_ino, st_mode, st_nlink, st_size });
 #[cfg(target_os = "freebsd")]
 const _: () = assert!(offset_of!(RawStat, modified) == offset_of!(stat_t, st_mtime));
+
+#[cfg(target_os = "freebsd")]
+use libc::flock as flock_t;
+#[cfg(target_arch = "x86_64")]
+#[cfg(target_os = "linux")]
+use linux_raw_sys::general::flock as flock_t;
+#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_os = "linux")]
+use linux_raw_sys::general::flock64 as flock_t;
+same_layout!(RawFlock { kind, whence, start, len, pid }, flock_t { l_type, l_whence, l_start, l_len, l_pid });
 
 #[cfg(target_os = "linux")]
 same_layout!(

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -168,20 +169,9 @@ int putc(int c, FILE *file) { return fputc(c, file); }
 int putchar(int c) { return fputc(c, stdout); }
 int puts(const char *text) { return fputs(text, stdout) == EOF ? EOF : fputc('\n', stdout); }
 
-/* lseek: arch/{x86,arm} tables of Linux; FreeBSD sys/sys/syscall.h, where the offset has 64 bits. */
 static long seek(FILE *file, long offset, int from) {
-#if defined(__FreeBSD__) && defined(__i386__)
-    intptr_t result = rt0_syscall(478, (uintptr_t)file->fd, (uintptr_t)offset, (uintptr_t)(offset >> 31), (uintptr_t)from, 0, 0);
-#else
-#if defined(__FreeBSD__)
-    const int number = 478;
-#elif defined(__x86_64__)
-    const int number = 8;
-#else
-    const int number = 19;
-#endif
-    intptr_t result = rt0_syscall(number, (uintptr_t)file->fd, (uintptr_t)offset, (uintptr_t)from, 0, 0, 0);
-#endif
+    int64_t result = rt0_lseek(file->fd, offset, from);
+    if (result > LONG_MAX) result = -ERANGE;
     if (result < 0) errno = (int)-result;
     return result < 0 ? -1 : (long)result;
 }
@@ -223,14 +213,8 @@ int setvbuf(FILE *file, char *buffer, int mode, size_t size) {
 void perror(const char *text) { fprintf(stderr, "%s: %s\n", text, strerror(errno)); }
 
 int remove(const char *path) {
-    /* unlink: include/linux/syscalls, arch/{x86,arm} tables; FreeBSD sys/sys/syscall.h. */
-#if defined(__x86_64__) && defined(__linux__)
-    const int number = 87;
-#else
-    const int number = 10;
-#endif
-    intptr_t result = rt0_syscall(number, (uintptr_t)path, 0, 0, 0, 0, 0);
-    if (result < 0) errno = (int)-result;
+    int result = rt0_unlink(path);
+    if (result < 0) errno = -result;
     return result < 0 ? -1 : 0;
 }
 

@@ -45,7 +45,7 @@ int gettimeofday(struct timeval *time, void *zone) {
 }
 
 int nanosleep(const struct timespec *time, struct timespec *left) {
-    struct rt0_timespec asked = {(intptr_t)time->tv_sec, time->tv_nsec};
+    struct rt0_timespec asked = {time->tv_sec, time->tv_nsec};
     if (left != NULL) left->tv_sec = 0, left->tv_nsec = 0;
     int result = rt0_nanosleep(&asked);
     if (result < 0) errno = -result;

@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "calls.h"
 #include "rt0.h"
 #include "sqlite3.h"
 
@@ -23,9 +22,9 @@ struct file {
 /* Where locks are: bytes that no page uses. */
 static const int64_t PENDING = 0x40000000, RESERVED = 0x40000001, SHARED = 0x40000002, SHARED_SIZE = 510;
 
-static int set_lock(struct file *file, int type, int64_t start, int64_t length) {
-    struct file_lock lock = {.type = (int16_t)type, .start = start, .length = length};
-    intptr_t result = call_lock(file->fd, SET_LOCK, &lock);
+static int set_lock(struct file *file, int kind, int64_t start, int64_t length) {
+    struct rt0_flock lock = {.kind = kind, .start = start, .length = length};
+    int result = rt0_fcntl_setlk(file->fd, &lock);
     if (result == 0) return SQLITE_OK;
     return result == -EAGAIN || result == -EACCES ? SQLITE_BUSY : SQLITE_IOERR_LOCK;
 }
@@ -36,18 +35,18 @@ static int file_lock(sqlite3_file *base, int level) {
     if (file->level >= level) return SQLITE_OK;
     if (level == SQLITE_LOCK_SHARED) {
         /* Who holds the pending byte for a moment keeps writers from starving. */
-        if ((result = set_lock(file, READ_LOCK, PENDING, 1)) != SQLITE_OK) return result;
-        result = set_lock(file, READ_LOCK, SHARED, SHARED_SIZE);
-        int released = set_lock(file, UNLOCK, PENDING, 1);
+        if ((result = set_lock(file, RT0_LOCK_SHARED, PENDING, 1)) != SQLITE_OK) return result;
+        result = set_lock(file, RT0_LOCK_SHARED, SHARED, SHARED_SIZE);
+        int released = set_lock(file, RT0_LOCK_NONE, PENDING, 1);
         if (result == SQLITE_OK) result = released;
     } else if (level == SQLITE_LOCK_RESERVED) {
-        result = set_lock(file, WRITE_LOCK, RESERVED, 1);
+        result = set_lock(file, RT0_LOCK_EXCLUSIVE, RESERVED, 1);
     } else {
         if (file->level < SQLITE_LOCK_PENDING) {
-            if ((result = set_lock(file, WRITE_LOCK, PENDING, 1)) != SQLITE_OK) return result;
+            if ((result = set_lock(file, RT0_LOCK_EXCLUSIVE, PENDING, 1)) != SQLITE_OK) return result;
             file->level = SQLITE_LOCK_PENDING;
         }
-        result = set_lock(file, WRITE_LOCK, SHARED, SHARED_SIZE);
+        result = set_lock(file, RT0_LOCK_EXCLUSIVE, SHARED, SHARED_SIZE);
     }
     if (result == SQLITE_OK) file->level = level;
     return result;
@@ -58,10 +57,10 @@ static int file_unlock(sqlite3_file *base, int level) {
     int result = SQLITE_OK;
     if (file->level <= level) return SQLITE_OK;
     if (level == SQLITE_LOCK_SHARED) {
-        result = set_lock(file, READ_LOCK, SHARED, SHARED_SIZE);
-        if (result == SQLITE_OK) result = set_lock(file, UNLOCK, PENDING, 2);
+        result = set_lock(file, RT0_LOCK_SHARED, SHARED, SHARED_SIZE);
+        if (result == SQLITE_OK) result = set_lock(file, RT0_LOCK_NONE, PENDING, 2);
     } else {
-        result = set_lock(file, UNLOCK, 0, 0);
+        result = set_lock(file, RT0_LOCK_NONE, 0, 0);
     }
     if (result == SQLITE_OK) file->level = level;
     return result == SQLITE_OK ? SQLITE_OK : SQLITE_IOERR_UNLOCK;
@@ -69,11 +68,11 @@ static int file_unlock(sqlite3_file *base, int level) {
 
 static int file_check_reserved(sqlite3_file *base, int *held) {
     struct file *file = (struct file *)base;
-    struct file_lock lock = {.type = WRITE_LOCK, .start = RESERVED, .length = 1};
+    struct rt0_flock lock = {.kind = RT0_LOCK_EXCLUSIVE, .start = RESERVED, .length = 1};
     *held = file->level >= SQLITE_LOCK_RESERVED;
     if (*held) return SQLITE_OK;
-    if (call_lock(file->fd, GET_LOCK, &lock) != 0) return SQLITE_IOERR_CHECKRESERVEDLOCK;
-    *held = lock.type != UNLOCK;
+    if (rt0_fcntl_getlk(file->fd, &lock) != 0) return SQLITE_IOERR_CHECKRESERVEDLOCK;
+    *held = lock.kind != RT0_LOCK_NONE;
     return SQLITE_OK;
 }
 
@@ -81,7 +80,7 @@ static int file_close(sqlite3_file *base) {
     struct file *file = (struct file *)base;
     file_unlock(base, SQLITE_LOCK_NONE);
     int result = rt0_close(file->fd);
-    if (file->remove != NULL) call_unlink(file->remove);
+    if (file->remove != NULL) rt0_unlink(file->remove);
     return result == 0 ? SQLITE_OK : SQLITE_IOERR_CLOSE;
 }
 
@@ -89,7 +88,7 @@ static int file_read(sqlite3_file *base, void *to, int size, sqlite3_int64 offse
     struct file *file = (struct file *)base;
     char *bytes = to;
     while (size > 0) {
-        intptr_t got = call_pread(file->fd, bytes, (size_t)size, offset);
+        intptr_t got = rt0_pread(file->fd, bytes, (size_t)size, offset);
         if (got == -EINTR) continue;
         if (got < 0) return SQLITE_IOERR_READ;
         if (got == 0) { /* what is behind the end reads as zeroes, SQLite asks */
@@ -105,7 +104,7 @@ static int file_write(sqlite3_file *base, const void *from, int size, sqlite3_in
     struct file *file = (struct file *)base;
     const char *bytes = from;
     while (size > 0) {
-        intptr_t put = call_pwrite(file->fd, bytes, (size_t)size, offset);
+        intptr_t put = rt0_pwrite(file->fd, bytes, (size_t)size, offset);
         if (put == -EINTR) continue;
         if (put == -ENOSPC) return SQLITE_FULL;
         if (put <= 0) return SQLITE_IOERR_WRITE;
@@ -115,18 +114,19 @@ static int file_write(sqlite3_file *base, const void *from, int size, sqlite3_in
 }
 
 static int file_truncate(sqlite3_file *base, sqlite3_int64 size) {
-    return call_ftruncate(((struct file *)base)->fd, size) == 0 ? SQLITE_OK : SQLITE_IOERR_TRUNCATE;
+    return rt0_ftruncate(((struct file *)base)->fd, size) == 0 ? SQLITE_OK : SQLITE_IOERR_TRUNCATE;
 }
 
 static int file_sync(sqlite3_file *base, int flags) {
     (void)flags;
-    return call_fsync(((struct file *)base)->fd) == 0 ? SQLITE_OK : SQLITE_IOERR_FSYNC;
+    return rt0_fsync(((struct file *)base)->fd) == 0 ? SQLITE_OK : SQLITE_IOERR_FSYNC;
 }
 
 static int file_size(sqlite3_file *base, sqlite3_int64 *size) {
-    int64_t found = call_size(((struct file *)base)->fd);
-    *size = found;
-    return found >= 0 ? SQLITE_OK : SQLITE_IOERR_FSTAT;
+    struct rt0_stat stat;
+    if (rt0_fstat(((struct file *)base)->fd, &stat) != 0) return SQLITE_IOERR_FSTAT;
+    *size = (sqlite3_int64)stat.size;
+    return SQLITE_OK;
 }
 
 static int file_control(sqlite3_file *base, int operation, void *argument) {
@@ -165,11 +165,11 @@ static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *base, int 
     (void)vfs;
     memset(file, 0, sizeof *file);
     if (path == NULL) return SQLITE_CANTOPEN; /* temporary files are in memory: SQLITE_TEMP_STORE=3 */
-    int mode = RT0_O_CLOEXEC | LARGE | (flags & SQLITE_OPEN_CREATE ? RT0_O_CREAT : 0);
+    int mode = RT0_O_CLOEXEC | (flags & SQLITE_OPEN_CREATE ? RT0_O_CREAT : 0);
     int fd = rt0_open(path, mode | (flags & SQLITE_OPEN_READWRITE ? RT0_O_RDWR : RT0_O_RDONLY), 0644);
     if (fd < 0 && (flags & SQLITE_OPEN_READWRITE)) { /* perhaps it can be read */
         flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
-        fd = rt0_open(path, RT0_O_CLOEXEC | LARGE | RT0_O_RDONLY, 0);
+        fd = rt0_open(path, RT0_O_CLOEXEC | RT0_O_RDONLY, 0);
     }
     if (fd < 0) return SQLITE_CANTOPEN;
     file->fd = fd;
@@ -183,7 +183,7 @@ static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *base, int 
 static int vfs_delete(sqlite3_vfs *vfs, const char *path, int sync) {
     char folder[512];
     (void)vfs;
-    intptr_t result = call_unlink(path);
+    intptr_t result = rt0_unlink(path);
     if (result == -ENOENT) return SQLITE_IOERR_DELETE_NOENT;
     if (result < 0) return SQLITE_IOERR_DELETE;
     if (!sync) return SQLITE_OK;
@@ -194,14 +194,14 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *path, int sync) {
     strcpy(folder + length, length == 0 ? "." : "");
     int fd = rt0_open(folder, RT0_O_RDONLY | RT0_O_CLOEXEC, 0);
     if (fd < 0) return SQLITE_OK; /* not every file system lets one open a directory */
-    result = call_fsync(fd);
+    result = rt0_fsync(fd);
     rt0_close(fd);
     return result == 0 || result == -EINVAL ? SQLITE_OK : SQLITE_IOERR_DIR_FSYNC;
 }
 
 static int vfs_access(sqlite3_vfs *vfs, const char *path, int how, int *answer) {
     (void)vfs;
-    *answer = call_access(path, how == SQLITE_ACCESS_EXISTS ? 0 : 6) == 0;
+    *answer = rt0_access(path, how == SQLITE_ACCESS_EXISTS ? RT0_F_OK : RT0_R_OK | RT0_W_OK) == 0;
     return SQLITE_OK;
 }
 
@@ -216,25 +216,15 @@ static int vfs_full_path(sqlite3_vfs *vfs, const char *path, int size, char *to)
 
 /* A seed for SQLite's generator; it asks once. */
 static int vfs_randomness(sqlite3_vfs *vfs, int size, char *to) {
-    struct rt0_timespec now = {0, 0};
-    uintptr_t words[8] = {0}, random = 0;
     (void)vfs;
-    rt0_clock_gettime(RT0_CLOCK_REALTIME, &now);
-    words[0] = (uintptr_t)now.seconds, words[1] = (uintptr_t)now.nanoseconds, words[2] = (uintptr_t)rt0_getpid();
-#if defined(__linux__)
-    enum { RANDOM = 25 }; /* AT_RANDOM: sixteen bytes */
-#else
-    enum { RANDOM = 16 }; /* AT_CANARY: at least 32 */
-#endif
-    if (rt0_auxv(RANDOM, &random)) memcpy(words + 3, (const void *)random, 16);
-    int length = size < (int)sizeof words ? size : (int)sizeof words;
-    memset(to, 0, (size_t)size);
-    memcpy(to, words, (size_t)length);
-    return length;
+    intptr_t length = rt0_getrandom(to, (size_t)size);
+    if (length < 0) length = 0;
+    memset(to + length, 0, (size_t)(size - length));
+    return (int)length;
 }
 
 static int vfs_sleep(sqlite3_vfs *vfs, int microseconds) {
-    struct rt0_timespec time = {microseconds / 1000000, microseconds % 1000000 * 1000L};
+    struct rt0_timespec time = {microseconds / 1000000, microseconds % 1000000 * INT64_C(1000)};
     (void)vfs;
     rt0_nanosleep(&time);
     return microseconds;
@@ -245,7 +235,8 @@ static int vfs_time(sqlite3_vfs *vfs, sqlite3_int64 *milliseconds) {
     struct rt0_timespec now = {0, 0};
     (void)vfs;
     rt0_clock_gettime(RT0_CLOCK_REALTIME, &now);
-    *milliseconds = INT64_C(210866760000000) + (int64_t)now.seconds * 1000 + now.nanoseconds / 1000000;
+    rt0_clock_gettime(RT0_CLOCK_REALTIME, &now);
+    *milliseconds = INT64_C(210866760000000) + now.seconds * 1000 + now.nanoseconds / 1000000;
     return SQLITE_OK;
 }
 

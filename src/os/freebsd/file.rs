@@ -2,12 +2,12 @@
 
 use super::nr;
 use crate::arch::{Arg, Errno, syscall};
-use crate::os::{Stat, WordTimespec};
+use crate::os::{SEEK_SET, Stat, WordTimespec};
 
 /// The size of a terminal's window (`sys/sys/ttycom.h`).
 pub(crate) const TIOCGWINSZ: usize = 0x4008_7468;
 /// What `open` always passes.
-pub(crate) const O_ALWAYS: i32 = 0;
+pub const O_ALWAYS: i32 = 0;
 /// The part of `sysctl`'s names that belongs to the kernel (`sys/sys/sysctl.h`).
 const CTL_KERN: u32 = 1;
 /// Random bytes, 256 at most (same file; `sys/kern/kern_mib.c`, `sysctl_kern_arnd`).
@@ -47,8 +47,43 @@ impl From<RawStat> for Stat {
     }
 }
 
+/// Finds out who holds a part of a file (`sys/sys/fcntl.h`).
+pub(crate) const F_GETLK: i32 = 11;
+/// Locks a part of a file, or answers at once that it cannot (same file).
+pub(crate) const F_SETLK: i32 = 12;
+/// A shared lock (same file).
+pub(crate) const F_RDLCK: i16 = 1;
+/// No lock (same file).
+pub(crate) const F_UNLCK: i16 = 2;
+/// An exclusive lock (same file).
+pub(crate) const F_WRLCK: i16 = 3;
+
+/// `struct flock` (same file).
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct RawFlock {
+    pub(crate) start: i64,
+    pub(crate) len: i64,
+    pub(crate) pid: i32,
+    pub(crate) kind: i16,
+    pub(crate) whence: i16,
+    system: i32,
+}
+
+impl RawFlock {
+    pub(crate) const fn new(kind: i16, start: i64, len: i64) -> RawFlock {
+        RawFlock { start, len, pid: 0, kind, whence: SEEK_SET as i16, system: 0 }
+    }
+}
+
+/// Arguments of `ftruncate`.
+pub(crate) fn of_length(fd: i32, len: u64) -> [Arg; 4] {
+    let [low, high] = words(len);
+    [fd.into(), low, high, Arg::NONE]
+}
+
 /// Arguments of `pread` and `pwrite`: the offset is a word on amd64, and two on 386, the low one first.
-pub(crate) fn at_offset(fd: i32, bytes: Arg, len: usize, offset: u64) -> [Arg; 6] {
+pub fn at_offset(fd: i32, bytes: Arg, len: usize, offset: u64) -> [Arg; 6] {
     let [low, high] = words(offset);
     [fd.into(), bytes, len.into(), low, high, Arg::NONE]
 }

@@ -2,7 +2,7 @@
 
 use super::nr;
 use crate::arch::{Arg, Errno, syscall};
-use crate::os::{Stat, Timespec};
+use crate::os::{SEEK_SET, Stat, Timespec};
 
 /// The size of a terminal's window (`include/uapi/asm-generic/ioctls.h`).
 pub(crate) const TIOCGWINSZ: usize = 0x5413;
@@ -11,7 +11,7 @@ pub(crate) const TIOCGWINSZ: usize = 0x5413;
 /// (`include/uapi/asm-generic/fcntl.h`; ARM `asm/fcntl.h`; `fs/open.c`, `force_o_largefile`).
 const O_LARGEFILE: usize = nr::number(0o100_000, 0o100_000, 0o400_000);
 /// What `open` always passes.
-pub(crate) const O_ALWAYS: i32 = O_LARGEFILE as i32;
+pub const O_ALWAYS: i32 = O_LARGEFILE as i32;
 
 /// `struct stat` (`arch/x86/include/uapi/asm/stat.h`).
 #[cfg(target_arch = "x86_64")]
@@ -70,9 +70,50 @@ impl From<RawStat> for Stat {
     }
 }
 
+/// Finds out who holds a part of a file (`include/uapi/asm-generic/fcntl.h`); where words have 32 bits, for [`RawFlock`] as it
+/// is here, with longer ones.
+pub(crate) const F_GETLK: i32 = nr::number(5, 12, 12) as i32;
+/// Locks a part of a file, or answers at once that it cannot (same file).
+pub(crate) const F_SETLK: i32 = nr::number(6, 13, 13) as i32;
+/// A shared lock (same file).
+pub(crate) const F_RDLCK: i16 = 0;
+/// An exclusive lock (same file).
+pub(crate) const F_WRLCK: i16 = 1;
+/// No lock (same file).
+pub(crate) const F_UNLCK: i16 = 2;
+
+/// `struct flock` of amd64, `struct flock64` of the others (same file).
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct RawFlock {
+    pub(crate) kind: i16,
+    pub(crate) whence: i16,
+    pub(crate) start: i64,
+    pub(crate) len: i64,
+    pub(crate) pid: i32,
+}
+
+impl RawFlock {
+    pub(crate) const fn new(kind: i16, start: i64, len: i64) -> RawFlock {
+        RawFlock { kind, whence: SEEK_SET as i16, start, len, pid: 0 }
+    }
+}
+
+/// Arguments of `ftruncate`: the length as the offset below.
+pub(crate) fn of_length(fd: i32, len: u64) -> [Arg; 4] {
+    let (low, high) = ((len as u32).into(), ((len >> 32) as u32).into());
+    if size_of::<usize>() == 8 {
+        [fd.into(), (len as usize).into(), Arg::NONE, Arg::NONE]
+    } else if cfg!(target_arch = "arm") {
+        [fd.into(), Arg::NONE, low, high]
+    } else {
+        [fd.into(), low, high, Arg::NONE]
+    }
+}
+
 /// Arguments of `pread` and `pwrite`: the offset is a word on amd64, and two words on 386; on ARM those lie in an even
 /// register and the next (`arch/arm/kernel/sys_arm.c`; syscall(2), "Architecture-specific requirements").
-pub(crate) fn at_offset(fd: i32, bytes: Arg, len: usize, offset: u64) -> [Arg; 6] {
+pub fn at_offset(fd: i32, bytes: Arg, len: usize, offset: u64) -> [Arg; 6] {
     let (low, high) = ((offset as u32).into(), ((offset >> 32) as u32).into());
     let rest = if size_of::<usize>() == 8 {
         [(offset as usize).into(), Arg::NONE, Arg::NONE]

@@ -27,12 +27,18 @@ pub const UNLINK:         usize = number(  87,   10,   10);
 pub const LSEEK:          usize = number(   8,  140,  140);
 /// `fstat`, or `fstat64` where its structure has offsets of 32 bits.
 pub const FSTAT:          usize = number(   5,  197,  197);
+pub const ACCESS:         usize = number(  21,   33,   33);
 pub const IOCTL:          usize = number(  16,   54,   54);
+pub const READLINK:       usize = number(  89,   85,   85);
 /// `pread64`.
 pub const PREAD:          usize = number(  17,  180,  180);
 /// `pwrite64`.
 pub const PWRITE:         usize = number(  18,  181,  181);
 pub const FSYNC:          usize = number(  74,  118,  118);
+/// `ftruncate`, or `ftruncate64` where a word does not hold a length.
+pub const FTRUNCATE:      usize = number(  77,  194,  194);
+/// `fcntl`, or `fcntl64` where the structure of a lock has offsets of 32 bits.
+pub const FCNTL:          usize = number(  72,  221,  221);
 pub const EXECVE:         usize = number(  59,   11,   11);
 pub const GETPID:         usize = number(  39,   20,   20);
 pub const MOUNT:          usize = number( 165,   21,   21);

@@ -19,8 +19,8 @@ use crate::run::tracer::tracee::{BadAddress, Class, LinuxCall, Registers, Tracee
 /// everything that FreeBSD hands out.
 pub(super) const GADGET: u64 = 0x1_0000;
 
-/// What a call returns: the result and the second result, or the error.
-pub(super) type Answer = Result<[u64; 2], Errno>;
+/// What a call returns: the result and the second result, if it has one, or the error.
+pub(super) type Answer = Result<(u64, Option<u64>), Errno>;
 
 /// What happens next in a call.
 pub(super) enum Step {
@@ -41,7 +41,7 @@ impl Step {
     /// The call succeeds with this result.
     #[must_use]
     pub(super) fn value(value: u64) -> Step {
-        Step::Answer(Ok([value, 0]))
+        Step::Answer(Ok((value, None)))
     }
 
     /// A Linux call whose result is also FreeBSD's; its errors are translated.
@@ -58,7 +58,7 @@ impl Step {
         then: impl FnOnce(&mut Kernel, Context, u64) -> Step + 'static,
     ) -> Step {
         let then = move |kernel: &mut Kernel, context: Context, answer: i64| match from_linux(answer) {
-            Ok([value, _]) => then(kernel, context, value),
+            Ok((value, _)) => then(kernel, context, value),
             error => Step::Answer(error),
         };
         Step::Linux(call, arguments, Box::new(then))
@@ -81,7 +81,7 @@ impl From<BadAddress> for Errno {
 pub(super) fn from_linux(answer: i64) -> Answer {
     match answer {
         error @ -4095..=-1 => Err(Errno::from_linux(-error as i32)),
-        value => Ok([value.cast_unsigned(), 0]),
+        value => Ok((value.cast_unsigned(), None)),
     }
 }
 
@@ -227,15 +227,15 @@ pub(super) fn answer(registers: &mut Registers, class: Class, answer: Answer) {
     use crate::run::tracer::poison;
     registers.eflags |= poison::ARITHMETIC_FLAGS;
     let (first, second) = match answer {
-        Ok([first, second]) => {
+        Ok((first, second)) => {
             registers.eflags &= !poison::CARRY;
             (first, second)
         }
-        Err(errno) => (u64::from(errno.0.unsigned_abs()), poison::value(class, 20)),
+        Err(errno) => (u64::from(errno.0.unsigned_abs()), Some(poison::value(class, 20))),
     };
     registers.rax = class.truncate(first);
     // A call with one result leaves the second register as it was, but the program may not rely on that.
-    registers.rdx = if second == 0 { poison::value(class, 21) } else { class.truncate(second) };
+    registers.rdx = second.map_or_else(|| poison::value(class, 21), |second| class.truncate(second));
     if class == Class::Bits64 {
         registers.rcx = poison::value(class, 22);
         registers.r11 = poison::value(class, 23);

@@ -37,9 +37,11 @@ linux_calls! {
     EXIT = 60, 1;
     WAIT4 = 61, 114;
     KILL = 62, 37;
+    FCNTL = 72, 221;
     FSYNC = 74, 118;
     FTRUNCATE = 77, 194;
     UNLINK = 87, 10;
+    READLINK = 89, 85;
     GETUID = 102, 199;
     ARCH_PRCTL = 158, 384;
     GETPPID = 110, 64;

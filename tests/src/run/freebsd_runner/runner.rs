@@ -243,7 +243,7 @@ impl Run<'_> {
         let row = row.unwrap_or(&UNKNOWN);
         // A call that does not return is recorded here, all others when they do.
         if row.name.ends_with("exit") && !matches!(step, Step::Answer(_)) {
-            self.record(context, row, taken.clone(), Ok([0, 0]));
+            self.record(context, row, taken.clone(), Ok((0, None)));
         }
         let pending = |next| Pending { row, arguments: taken, registers: Box::new(registers), next, strings };
         // What was played may have set the base of %gs.
@@ -338,7 +338,7 @@ impl Run<'_> {
                     orig_rax: u64::MAX,
                     ..*interrupted
                 })?;
-                self.record(context, pending.row, pending.arguments, Ok([0, 0]));
+                self.record(context, pending.row, pending.arguments, Ok((0, None)));
                 self.set_phase(tracee, Phase::Outside);
                 Ok(tracee.resume(None)?)
             }
@@ -360,7 +360,7 @@ impl Run<'_> {
         let process = tracee.0.as_raw();
         let old = self.kernel.processes.remove(&process);
         let context = Context { tracee, process, class: tracee.class()? };
-        self.record(context, pending.row, pending.arguments.clone(), Ok([0, 0]));
+        self.record(context, pending.row, pending.arguments.clone(), Ok((0, None)));
         self.threads.insert(tracee, Thread { context, phase: Phase::Outside });
         match entry::execute(&mut self.kernel, tracee, old.as_ref(), strings) {
             Ok(()) => Ok(tracee.resume(None)?),
@@ -407,7 +407,7 @@ impl Run<'_> {
         let context = thread.context;
         match std::mem::replace(&mut thread.phase, Phase::Outside) {
             Phase::Born(Birth::Fork(mut registers)) => {
-                kernel::answer(&mut registers, context.class, Ok([0, 1]));
+                kernel::answer(&mut registers, context.class, Ok((0, Some(1))));
                 new.set_registers(*registers)?;
             }
             Phase::Born(Birth::Thread(start)) => {
@@ -476,7 +476,7 @@ impl Run<'_> {
     }
 
     fn record(&mut self, context: Context, row: &Row, arguments: Vec<u64>, answer: Answer) {
-        let answer = answer.map(|[value, _]| value).map_err(|errno| errno.0);
+        let answer = answer.map(|(value, _)| value).map_err(|errno| errno.0);
         let call = Call { pid: context.process, name: row.name.to_string(), arguments, answer };
         if self.kernel.options.trace {
             eprintln!("freebsd-runner: {}: {call}", context.process);

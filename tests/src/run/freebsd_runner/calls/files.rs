@@ -1,7 +1,7 @@
 //! Files: Linux does the work, with FreeBSD's flags and errors translated.
 
 use super::super::abi::{Errno, open_flags_to_linux};
-use super::super::kernel::{Context, Kernel, Step};
+use super::super::kernel::{Context, Kernel, Step, from_linux};
 use super::super::linux;
 use super::Arguments;
 use crate::run::tracer::tracee::Class;
@@ -90,6 +90,10 @@ pub(super) fn access(_: &mut Kernel, _: Context, arguments: &Arguments) -> Resul
     Ok(Step::linux(linux::ACCESS, [arguments.word(0), arguments.word(1), 0, 0, 0, 0]))
 }
 
+pub(super) fn readlink(_: &mut Kernel, _: Context, arguments: &Arguments) -> Result<Step, Errno> {
+    Ok(Step::linux(linux::READLINK, [arguments.word(0), arguments.word(1), arguments.word(2), 0, 0, 0]))
+}
+
 /// `struct freebsd11_stat` (`sys/sys/stat.h`) without owners and most times: device, number, mode and names begin it, the
 /// time of the last write is the second of three `struct timespec` from 24 on, and behind those is the size.
 pub(super) fn fstat(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
@@ -124,23 +128,55 @@ pub(super) fn lseek(_: &mut Kernel, context: Context, arguments: &Arguments) -> 
                     .registers()
                     .ok()
                     .and_then(|it| context.tracee.read_words(Class::Bits32, it.rsp + 8, 2).ok());
-                Step::Answer(answer.map(|words| [words[0], words[1]]).ok_or(Errno::EFAULT))
+                Step::Answer(answer.map(|words| (words[0], Some(words[1]))).ok_or(Errno::EFAULT))
             }))
         }
     }
 }
 
-/// Record locks alone: `F_SETLK` (12) is granted, since no other program has the file here, and `F_GETLK` (11) answers that
-/// nobody holds one (`struct flock`, `sys/sys/fcntl.h`: the type lies behind two offsets and a process number; `F_UNLCK` is 2).
+/// A kind of lock: FreeBSD's number and Linux's, `F_RDLCK`, `F_UNLCK` and `F_WRLCK` (`sys/sys/fcntl.h`;
+/// `include/uapi/asm-generic/fcntl.h`).
+const LOCK_KINDS: [[u16; 2]; 3] = [[1, 0], [2, 2], [3, 1]];
+
+/// Record locks alone, `F_GETLK` (11) and `F_SETLK` (12). For the time of the call the structure is Linux's: there the kind
+/// comes first and not last.
 pub(super) fn fcntl(_: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
-    match arguments.int(1) {
-        11 => {
-            context.tracee.write(arguments.word(2) + 20, &2u16.to_le_bytes())?;
-            Ok(Step::value(0))
-        }
-        12 => Ok(Step::value(0)),
-        _ => Err(Errno::EINVAL),
-    }
+    let Context { tracee, class, .. } = context;
+    let command = match (arguments.int(1), class) {
+        (11, Class::Bits64) => 5,
+        (12, Class::Bits64) => 6,
+        (11, Class::Bits32) => 12,
+        (12, Class::Bits32) => 13,
+        _ => return Err(Errno::EINVAL),
+    };
+    let (fd, place) = (arguments.word(0), arguments.word(2));
+    // start, len, pid, kind, whence
+    let mut lock = [0; 24];
+    tracee.read(place, &mut lock)?;
+    // Where the offsets lie behind the kind, and the pid behind the offsets.
+    let start = if class == Class::Bits64 { 8 } else { 4 };
+    let kind = u16::from_le_bytes([lock[20], lock[21]]);
+    let [_, kind] = *LOCK_KINDS.iter().find(|kinds| kinds[0] == kind).ok_or(Errno::EINVAL)?;
+    let mut linux = [0; 28];
+    linux[..2].copy_from_slice(&kind.to_le_bytes());
+    linux[2..4].copy_from_slice(&lock[22..]);
+    linux[start..start + 20].copy_from_slice(&lock[..20]);
+    let len = start + 20;
+    // What is behind the shorter structure stays as it is.
+    tracee.write(place, &linux[..len])?;
+    let back = move |_: &mut Kernel, context: Context, answer: i64| {
+        let done = from_linux(answer).and_then(|answer| {
+            let mut linux = [0; 28];
+            context.tracee.read(place, &mut linux[..len])?;
+            let found = u16::from_le_bytes([linux[0], linux[1]]);
+            let [kind, _] = *LOCK_KINDS.iter().find(|kinds| kinds[1] == found).ok_or(Errno::EINVAL)?;
+            lock[..20].copy_from_slice(&linux[start..len]);
+            lock[20..22].copy_from_slice(&kind.to_le_bytes());
+            Ok(answer)
+        });
+        Step::Answer(context.tracee.write(place, &lock).map_err(Errno::from).and(done))
+    };
+    Ok(Step::Linux(linux::FCNTL, [fd, command, place, 0, 0, 0], Box::new(back)))
 }
 
 /// Nothing here is a terminal.

@@ -191,8 +191,8 @@ pub(crate) fn mmap_elsewhere(
                 call,
                 linux_arguments,
                 Box::new(move |kernel, context, answer| match then(kernel, context, answer) {
-                    Step::Answer(Ok([address, second])) => {
-                        Step::Answer(Ok([address.wrapping_add_signed(bytes), second]))
+                    Step::Answer(Ok((address, second))) => {
+                        Step::Answer(Ok((address.wrapping_add_signed(bytes), second)))
                     }
                     other => other,
                 }),

@@ -64,6 +64,7 @@ pub(super) const TABLE: &[Row] = &[
     row(53, "sigaltstack", 2, signal::sigaltstack),
     row(54, "ioctl", 3, files::ioctl),
     row(55, "reboot", 1, process::refused),
+    row(58, "readlink", 3, files::readlink),
     row(59, "execve", 3, process::execve),
     row(69, "sbrk", 1, process::unsupported),
     row(73, "munmap", 2, memory::munmap),

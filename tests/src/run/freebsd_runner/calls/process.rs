@@ -174,6 +174,12 @@ pub(super) fn getrandom(_: &mut Kernel, _: Context, arguments: &Arguments) -> Re
     Ok(Step::linux(linux::GETRANDOM, [arguments.word(0), arguments.word(1), arguments.word(2), 0, 0, 0]))
 }
 
+/// Bytes that are others each time; good enough for a test.
+fn random() -> impl Iterator<Item = u8> {
+    use std::hash::{BuildHasher, RandomState};
+    std::iter::repeat_with(|| RandomState::new().hash_one(0)).flat_map(u64::to_le_bytes)
+}
+
 /// A few of sysctl's values, which can only be read.
 pub(super) fn sysctl(kernel: &mut Kernel, context: Context, arguments: &Arguments) -> Result<Step, Errno> {
     let Context { tracee, class, .. } = context;
@@ -191,11 +197,11 @@ pub(super) fn sysctl(kernel: &mut Kernel, context: Context, arguments: &Argument
         _ => tracee.read_words(class, length_at, 1)?[0] as usize,
     };
     let value: Vec<u8> = match name.as_slice() {
-        [1, 1] => b"FreeBSD\0".to_vec(),                                      // kern.ostype
-        [1, 24] => kernel.options.osreldate.to_le_bytes().to_vec(),           // kern.osreldate
-        [1, 37] => (0..room.min(256)).map(|i| (i * 37 + 11) as u8).collect(), // kern.arandom, not random here
-        [6, 3] => 2_u32.to_le_bytes().to_vec(),                               // hw.ncpu
-        [6, 7] => 4096_u32.to_le_bytes().to_vec(),                            // hw.pagesize
+        [1, 1] => b"FreeBSD\0".to_vec(),                            // kern.ostype
+        [1, 24] => kernel.options.osreldate.to_le_bytes().to_vec(), // kern.osreldate
+        [1, 37] => random().take(room.min(256)).collect(),          // kern.arandom
+        [6, 3] => 2_u32.to_le_bytes().to_vec(),                     // hw.ncpu
+        [6, 7] => 4096_u32.to_le_bytes().to_vec(),                  // hw.pagesize
         _ => return Err(Errno::ENOENT),
     };
     let mut length = Vec::new();
