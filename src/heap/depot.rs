@@ -3,9 +3,9 @@
 //! A cache's list that is full comes here whole, as a batch, and whichever cache has an empty list of that class takes
 //! it whole: to pass hundreds of blocks from one thread to another costs a few instructions, and a number of blocks that
 //! goes up and down costs nothing. A cache takes back what it has put here, or one of its group ([`GROUPS`]), before it
-//! takes another's, which may lie in another processor's cache. Once more than a sixteenth of what is in use is here ([`KEPT_SHARE`]), batches go to the
-//! back end, which joins what lies side by side, before more is taken from there; and half of what is in use
-//! ([`MOST_SHARE`]) is never here. A program that frees all and ends has joined nothing.
+//! takes another's, which may lie in another processor's cache. Once more than a sixteenth of what is in use is here
+//! ([`KEPT_SHARE`]), batches go to the back end, which joins what lies side by side, before more is taken from there; and
+//! half of what is in use ([`MOST_SHARE`]) is never here. A program that frees all and ends has joined nothing.
 //!
 //! Blocks that come back from batches lie where they were freed, all over what was in use, and what stays of them keeps
 //! long blocks out. Where address space is short that is dear, so the bounds in bytes are parts of what the heap may come
