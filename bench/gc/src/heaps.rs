@@ -7,8 +7,8 @@ use rt0::arena::Options;
 use rt0::gc::{Collector, Embedder, Event, Growth, Marker, Policy};
 
 use crate::full;
-use crate::measure::cpu_time;
 use crate::programs::{Heap, Ref};
+use rt0_bench_heap::measure::cpu_time;
 
 /// What the collections took.
 #[derive(Clone, Copy)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
-pub(crate) use rt0_bench_heap::measure::cpu_time;
+use rt0_bench_heap::measure::cpu_time;
 
 use crate::heaps::{Boehm, Malloc, Measured, Mode, rt0};
 use crate::programs::{self, Ref};
