@@ -8,8 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::process::Command;
 use std::ptr::NonNull;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -315,28 +315,51 @@ fn what_an_owner_has_in_its_lists_is_found() {
 fn two_threads_with_one_thread_pointer_own_nothing() {
     const NAME: &str = "two_threads_with_one_thread_pointer_own_nothing";
     static SHARED: Heap = Heap::new();
-    fn work(_: *mut ()) {
+    /// Whether a block was another thread's too.
+    static DAMAGED: AtomicBool = AtomicBool::new(false);
+    fn work(mark: usize) {
         let mut blocks = [None; 64];
-        for step in 0..400_000 {
+        let free = |at: NonNull<u8>| {
+            // SAFETY: the block is this heap's and this thread's, three words long, and written to.
+            unsafe {
+                if at.cast::<usize>().add(1).read_volatile() != mark {
+                    DAMAGED.store(true, Relaxed);
+                }
+                SHARED.deallocate(at, layout(48));
+            }
+        };
+        for step in 0..20_000_000 {
             let block = &mut blocks[step * 7 % 64];
             match block.take() {
-                // SAFETY: the block is this heap's, and this thread has it.
-                Some(at) => unsafe { SHARED.deallocate(at, layout(48)) },
-                None => *block = SHARED.allocate(layout(48)),
+                Some(at) => free(at),
+                None => {
+                    *block = SHARED.allocate(layout(48));
+                    // SAFETY: as above; nobody else has it.
+                    block.iter().for_each(|at| unsafe { at.cast::<usize>().add(1).write_volatile(mark) });
+                }
             }
         }
-        for block in blocks.into_iter().flatten() {
-            // SAFETY: as before: the block is this thread's.
-            unsafe { SHARED.deallocate(block, layout(48)) };
+        blocks.into_iter().flatten().for_each(free);
+    }
+    /// The same when the other thread is here as well.
+    fn work_side_by_side(mark: *mut ()) {
+        static HERE: AtomicUsize = AtomicUsize::new(0);
+        HERE.fetch_add(1, Relaxed);
+        while HERE.load(Relaxed) < 2 {
+            std::hint::spin_loop();
         }
+        work(mark.addr());
     }
     if std::env::var_os("RT0_SHARES").is_some() {
-        work(std::ptr::null_mut());
+        work(3);
         let stack = Box::leak(vec![0u8; 1 << 16].into_boxed_slice());
-        // SAFETY: the stack is the thread's for ever, and `work` calls nothing of the libc.
-        let thread = unsafe { rt0::thread::start(NonNull::from(stack), work, std::ptr::null_mut()) }.expect("a thread");
-        work(std::ptr::null_mut());
+        // SAFETY: the stack is the thread's for ever, and `work_side_by_side` calls nothing of the libc.
+        let thread =
+            unsafe { rt0::thread::start(NonNull::from(stack), work_side_by_side, std::ptr::without_provenance_mut(1)) }
+                .expect("a thread");
+        work_side_by_side(std::ptr::without_provenance_mut(2));
         thread.join();
+        assert!(!DAMAGED.load(Relaxed), "a block was both threads'");
         assert_eq!((SHARED.check(), SHARED.stats().live), (Ok(()), 0));
         return;
     }
