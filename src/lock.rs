@@ -48,6 +48,7 @@
 mod bias;
 mod word;
 
+use core::ops::Deref;
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, compiler_fence};
 
@@ -221,9 +222,24 @@ unsafe impl RawMutex for Lock {
     }
 }
 
+/// A value that has a line of the processor's caches for itself: all threads look at it, and need not wait for one that
+/// writes to what lies beside it.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Line<T>(T);
+
+impl<T> Deref for Line<T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 /// What is known of this process's threads. Unknown is zero, so that the static lies in .bss and a program that rt0 did
 /// not start is on the safe side.
-static THREADS: AtomicU8 = AtomicU8::new(UNKNOWN);
+static THREADS: Line<AtomicU8> = Line(AtomicU8::new(UNKNOWN));
 
 /// There may be several threads, and nobody has looked yet how they can be told apart.
 const UNKNOWN: u8 = 0;
@@ -288,15 +304,17 @@ pub(crate) fn identify() -> Option<usize> {
 /// A lock's other half, for a thread that goes in much more often than all others (bias.rs). What it keeps is its owner's
 /// or is held by its lock; both are fields of the same structure.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Bias {
-    owner: AtomicUsize,
+    owner: Line<AtomicUsize>,
+    /// Written by the owner each time.
     inside: AtomicU32,
 }
 
 impl Bias {
     /// Nobody's.
     pub(crate) const fn new() -> Bias {
-        Bias { owner: AtomicUsize::new(0), inside: AtomicU32::new(0) }
+        Bias { owner: Line(AtomicUsize::new(0)), inside: AtomicU32::new(0) }
     }
 }
 

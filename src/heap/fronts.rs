@@ -37,7 +37,7 @@
 //! **What is bounded.** A block that is freed goes to the front of the thread that frees it, whoever made it. What a
 //! front holds: for each class a list of at most a 256th of what is in use, or 8 KiB (cache.rs), and when its threads
 //! make the heap grow, a 128th of what is in use in all its lists, or 256 KiB. The depot is shared, so its bound is
-//! that of the heap. The room for all further fronts is 27 KiB (21 on 32-bit ports), in one piece, of which only what is
+//! that of the heap. The room for all further fronts is 29 KiB (23 on 32-bit ports), in one piece, of which only what is
 //! used becomes resident; it stays, and is counted as neither live nor free. Where it cannot be had threads wait in line.
 //!
 //! **The worst case.** Nothing strands: before a request is refused, the locks of all fronts are taken, in the order of
