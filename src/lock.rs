@@ -312,7 +312,7 @@ pub(crate) struct Bias {
 }
 
 impl Bias {
-    /// Nobody's.
+    /// Nobody's: zeroes.
     pub(crate) const fn new() -> Bias {
         Bias { owner: Line(AtomicUsize::new(0)), inside: AtomicU32::new(0) }
     }

@@ -55,9 +55,14 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// Empty lists for a front.
-    pub(super) const fn new(front: u8) -> Cache {
-        Cache { heads: [None; CLASSES], left: [0; CLASSES], most: [0; CLASSES], cursor: SizeClass::SHORTEST, front }
+    /// Empty lists, of the first front.
+    pub(super) const fn new() -> Cache {
+        Cache { heads: [None; CLASSES], left: [0; CLASSES], most: [0; CLASSES], cursor: SizeClass::SHORTEST, front: 0 }
+    }
+
+    /// Says of which front they are.
+    pub(super) fn set_front(&mut self, number: u8) {
+        self.front = number;
     }
 
     /// Takes a block from a list.

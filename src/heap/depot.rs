@@ -25,7 +25,7 @@
 use core::ptr::NonNull;
 
 use super::backend::Backend;
-use super::class::{CLASSES, SMALL_MAX, SizeClass};
+use super::class::{CLASSES, SMALL_MAX, SizeClass, class_of};
 use super::memory::Memory;
 
 /// As many blocks go from batches to the back end at once, and those of a batch that is begun.
@@ -46,6 +46,7 @@ const MOST_LIMIT_SHARE: usize = 16;
 
 /// Blocks that are longer go to the back end, which joins them.
 const LONG: usize = SMALL_MAX / 2;
+const LONG_CLASS: usize = class_of(LONG);
 
 /// Fronts of the same number modulo this one are a group.
 const GROUPS: usize = 4;
@@ -68,8 +69,6 @@ pub(super) struct Depot {
     batches: [[Link; CLASSES]; GROUPS],
     /// Bytes in them.
     bytes: usize,
-    /// Bits of the classes that may have any.
-    marks: [u32; CLASSES.div_ceil(32)],
     /// Blocks of each class that are out of the back end: live, in a cache or here.
     pub(super) out: [usize; CLASSES],
 }
@@ -97,7 +96,7 @@ fn is_scattered(first: NonNull<u8>) -> bool {
 
 impl Depot {
     pub(super) const fn new() -> Depot {
-        Depot { batches: [[None; CLASSES]; GROUPS], bytes: 0, marks: [0; CLASSES.div_ceil(32)], out: [0; CLASSES] }
+        Depot { batches: [[None; CLASSES]; GROUPS], bytes: 0, out: [0; CLASSES] }
     }
 
     /// Makes a batch of a list of `held` blocks, or gives them to the back end if they are long or scattered; of a single
@@ -115,7 +114,7 @@ impl Depot {
         let second = list.and_then(|first| unsafe { next(first) });
         let (Some(first), Some(second)) = (*list, second) else { return };
         let scattered = || held > LINKS && backend.out() > SCATTERED_MIN && is_scattered(first);
-        if class.len() > LONG || scattered() {
+        if i > LONG_CLASS || scattered() {
             self.give(class, list.take(), backend);
             return;
         }
@@ -126,7 +125,6 @@ impl Depot {
             second.cast::<usize>().add(1).write(held);
         }
         *batches = Some(first);
-        self.marks[i / 32] |= 1 << (i % 32);
         self.bytes += held * class.len();
         *list = None;
         if self.bytes > (backend.out() / MOST_SHARE).max(MOST_MIN.min(backend.limit / MOST_LIMIT_SHARE)) {
@@ -137,14 +135,15 @@ impl Depot {
     /// Takes a batch of a class for a front, and says how many blocks it has.
     pub(super) fn take(&mut self, class: SizeClass, front: usize) -> Option<(NonNull<u8>, usize)> {
         let i = class.index();
-        if self.marks[i / 32] >> (i % 32) & 1 == 0 {
-            return None;
-        }
-        let mut own_first = (0..GROUPS).map(|group| (front + group) % GROUPS);
-        let found = own_first.find_map(|group| Some((group, self.batches[group][i]?)));
-        let Some((group, first)) = found else {
-            self.marks[i / 32] &= !(1 << (i % 32));
-            return None;
+        let mut group = front % GROUPS;
+        let first = loop {
+            if let Some(first) = self.batches[group][i] {
+                break first;
+            }
+            group = (group + 1) % GROUPS;
+            if group == front % GROUPS {
+                return None;
+            }
         };
         // SAFETY: the first block of a batch, which has a second one.
         let (following, held) = unsafe {

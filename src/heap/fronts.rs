@@ -75,8 +75,8 @@ pub(super) struct Front<L> {
 }
 
 impl<L> Front<L> {
-    pub(super) const fn new(lock: L, number: u8) -> Front<L> {
-        Front { lock, bias: Bias::new(), cache: UnsafeCell::new(Cache::new(number)) }
+    pub(super) const fn new(lock: L) -> Front<L> {
+        Front { lock, bias: Bias::new(), cache: UnsafeCell::new(Cache::new()) }
     }
 }
 
@@ -163,7 +163,7 @@ pub(super) enum Contended<'a, L> {
 impl<L: RawMutex> Fronts<L> {
     pub(super) const fn new(lock: L) -> Fronts<L> {
         Fronts {
-            first: Front::new(lock, 0),
+            first: Front::new(lock),
             room: AtomicPtr::new(ptr::null_mut()),
             count: AtomicU8::new(0),
             slots: [const { AtomicU8::new(0) }; 1 << SLOTS_LOG],
@@ -276,7 +276,10 @@ impl<L: RawMutex> Fronts<L> {
         // SAFETY: there is room for MOST of them, and nobody has looked at this one.
         let front = unsafe {
             let room = self.room.load(Relaxed).add(count.into());
-            room.write(Front::new(lock, count + 1));
+            // Nobody's bias and empty lists are zeroes. In place, since a copy would need as much of the stack.
+            room.write_bytes(0, 1);
+            (&raw mut (*room).lock).write(lock);
+            (*(*room).cache.get()).set_front(count + 1);
             &*room
         };
         if let Some(thread) = thread {
