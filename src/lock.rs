@@ -222,24 +222,9 @@ unsafe impl RawMutex for Lock {
     }
 }
 
-/// A value that has a line of the processor's caches for itself: all threads look at it, and need not wait for one that
-/// writes to what lies beside it.
-#[derive(Debug)]
-#[repr(align(64))]
-struct Line<T>(T);
-
-impl<T> Deref for Line<T> {
-    type Target = T;
-
-    #[inline(always)]
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
 /// What is known of this process's threads. Unknown is zero, so that the static lies in .bss and a program that rt0 did
 /// not start is on the safe side.
-static THREADS: Line<AtomicU8> = Line(AtomicU8::new(UNKNOWN));
+static THREADS: AtomicU8 = AtomicU8::new(UNKNOWN);
 
 /// There may be several threads, and nobody has looked yet how they can be told apart.
 const UNKNOWN: u8 = 0;
@@ -299,6 +284,21 @@ pub(crate) fn identify() -> Option<usize> {
         let _ = THREADS.compare_exchange(UNKNOWN, known, Relaxed, Relaxed);
     }
     calling_thread()
+}
+
+/// A value that has a line of the processor's caches for itself: all threads look at it, and need not wait for one that
+/// writes to what lies beside it.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Line<T>(T);
+
+impl<T> Deref for Line<T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 /// A lock's other half, for a thread that goes in much more often than all others (bias.rs). What it keeps is its owner's

@@ -267,7 +267,8 @@ impl rt0_heap {
 
 /// Makes a heap and stores it where `heap` points. `policy` may be null, for the defaults.
 ///
-/// The heap reserves address space that fits the limit and commits of it what it needs; it takes two pages for itself.
+/// The heap reserves address space that fits the limit and commits of it what it needs; it takes three pages for itself (two
+/// on 32-bit ports).
 /// Blocks of one heap must not be given to another. Where `decision` is not null and its `size` is set, it is told how
 /// the size was decided, whether or not that succeeded.
 ///
