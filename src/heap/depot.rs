@@ -65,8 +65,8 @@ pub(super) type Link = Option<NonNull<u8>>;
 /// The batches. All zeroes is an empty depot.
 #[derive(Debug)]
 pub(super) struct Depot {
-    /// The first batch of each class, of the fronts of each group.
-    batches: [[Link; CLASSES]; GROUPS],
+    /// For each class the first batch of the fronts of each group.
+    batches: [[Link; GROUPS]; CLASSES],
     /// Bytes in them.
     bytes: usize,
     /// Blocks of each class that are out of the back end: live, in a cache or here.
@@ -96,7 +96,7 @@ fn is_scattered(first: NonNull<u8>) -> bool {
 
 impl Depot {
     pub(super) const fn new() -> Depot {
-        Depot { batches: [[None; CLASSES]; GROUPS], bytes: 0, out: [0; CLASSES] }
+        Depot { batches: [[None; GROUPS]; CLASSES], bytes: 0, out: [0; CLASSES] }
     }
 
     /// Makes a batch of a list of `held` blocks, or gives them to the back end if they are long or scattered; of a single
@@ -118,7 +118,7 @@ impl Depot {
             self.give(class, list.take(), backend);
             return;
         }
-        let batches = &mut self.batches[front % GROUPS][i];
+        let batches = &mut self.batches[i][front % GROUPS];
         // SAFETY: free blocks, which are at least two words long.
         unsafe {
             first.cast::<Link>().add(1).write(*batches);
@@ -134,23 +134,15 @@ impl Depot {
 
     /// Takes a batch of a class for a front, and says how many blocks it has.
     pub(super) fn take(&mut self, class: SizeClass, front: usize) -> Option<(NonNull<u8>, usize)> {
-        let i = class.index();
-        let mut group = front % GROUPS;
-        let first = loop {
-            if let Some(first) = self.batches[group][i] {
-                break first;
-            }
-            group = (group + 1) % GROUPS;
-            if group == front % GROUPS {
-                return None;
-            }
-        };
+        let batches = &mut self.batches[class.index()];
+        let mut own_first = (front..front + GROUPS).map(|front| front % GROUPS);
+        let (group, first) = own_first.find_map(|group| Some((group, batches[group]?)))?;
         // SAFETY: the first block of a batch, which has a second one.
         let (following, held) = unsafe {
             let second = first.cast::<NonNull<u8>>().read();
             (first.cast::<Link>().add(1).read(), second.cast::<usize>().add(1).read())
         };
-        self.batches[group][i] = following;
+        batches[group] = following;
         self.bytes -= held * class.len();
         Some((first, held))
     }
@@ -215,7 +207,7 @@ impl Depot {
     pub(super) fn blocks(&self, class: SizeClass) -> impl Iterator<Item = NonNull<u8>> {
         // SAFETY: the first block of a batch.
         let following = |batch: &NonNull<u8>| unsafe { batch.cast::<Link>().add(1).read() };
-        let groups = self.batches.iter().map(move |batches| batches[class.index()]);
+        let groups = self.batches[class.index()].into_iter();
         groups.flat_map(move |first| core::iter::successors(first, following)).flat_map(|batch| chain(Some(batch)))
     }
 

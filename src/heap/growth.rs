@@ -45,6 +45,7 @@ const SEGMENT_MIN: usize = if usize::BITS == 64 { 64 * 1024 * 1024 } else { 1024
 
 impl<M: Memory> Backend<M> {
     /// By how many bytes the heap grows at once.
+    #[inline(never)] // seldom, and from two places
     pub(super) fn step(&self) -> usize {
         let huge = self.written >= self.huge_from.unwrap_or(HUGE_FROM);
         (self.written.min(self.used) / GROWTH).clamp(STEP_MIN, if huge { HUGE } else { STEP_MAX })

@@ -280,12 +280,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &[("from == 0 || soon && self.written >= from", "from == 0 || self.used >= from")],
     ),
     mutant(LIB, GROWTH, "pages are made resident while others wait", &[(" && !self.is_shared", "")]),
-    mutant(
-        LIB,
-        DEPOT,
-        "a front takes another's batches first",
-        &[("let mut group = front % GROUPS;", "let mut group = 0;"), ("group == front % GROUPS", "group == 0")],
-    ),
+    mutant(LIB, DEPOT, "a front takes another's batches first", &[("(front..front + GROUPS)", "(0..GROUPS)")]),
     mutant(LIB, DEPOT, "long blocks wait in batches", &[("i > LONG_CLASS || ", "")]),
     mutant(LIB, DEPOT, "scattered blocks wait in batches", &[(" || scattered()", "")]),
     mutant(HEAP, GROWTH, "the least step is a page", &[("clamp(STEP_MIN, ", "clamp(4096, ")]),
