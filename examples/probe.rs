@@ -260,7 +260,7 @@ fn files(path: &CStr) {
     must("kept", sys::lseek(fd, 0, sys::SEEK_CUR) == Ok(far + 4));
     must("behind", sys::pread(fd, &mut four, far + 4) == Ok(0));
     must("before", sys::lseek(fd, -1, sys::SEEK_SET) == Err(Errno::EINVAL));
-    must("beginning", sys::lseek(fd, 7, sys::SEEK_SET) == Ok(7));
+    must("near", sys::lseek(fd, 7, sys::SEEK_SET) == Ok(7));
     must("sync", sys::fsync(fd) == Ok(()) && sys::fsync(-1) == Err(Errno::EBADF));
     must("truncate", truncate(fd, far));
     must("lock", lock(fd, far));

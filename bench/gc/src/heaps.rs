@@ -5,10 +5,10 @@ use std::ffi::c_void;
 
 use rt0::arena::Options;
 use rt0::gc::{Collector, Embedder, Event, Growth, Marker, Policy};
+use rt0_bench_heap::measure::cpu_time;
 
 use crate::full;
 use crate::programs::{Heap, Ref};
-use rt0_bench_heap::measure::cpu_time;
 
 /// What the collections took.
 #[derive(Clone, Copy)]

@@ -212,12 +212,6 @@ int setvbuf(FILE *file, char *buffer, int mode, size_t size) {
 
 void perror(const char *text) { fprintf(stderr, "%s: %s\n", text, strerror(errno)); }
 
-int remove(const char *path) {
-    int result = rt0_unlink(path);
-    if (result < 0) errno = -result;
-    return result < 0 ? -1 : 0;
-}
-
 /* Where formatted text goes: into memory as far as there is room, or to a file. */
 struct sink {
     char *to;

@@ -70,10 +70,10 @@ impl From<RawStat> for Stat {
     }
 }
 
-/// Finds out who holds a part of a file (`include/uapi/asm-generic/fcntl.h`); where words have 32 bits, for [`RawFlock`] as it
-/// is here, with longer ones.
+/// Finds out who holds a part of a file (`include/uapi/asm-generic/fcntl.h`); on 32-bit ports `F_GETLK64`, whose structure has
+/// offsets of 64 bits.
 pub(crate) const F_GETLK: i32 = nr::number(5, 12, 12) as i32;
-/// Locks a part of a file, or answers at once that it cannot (same file).
+/// Locks a part of a file, or answers at once that it cannot (same file); on 32-bit ports `F_SETLK64`.
 pub(crate) const F_SETLK: i32 = nr::number(6, 13, 13) as i32;
 /// A shared lock (same file).
 pub(crate) const F_RDLCK: i16 = 0;
@@ -99,30 +99,29 @@ impl RawFlock {
     }
 }
 
-/// Arguments of `ftruncate`: the length as the offset below.
+/// Arguments of `ftruncate`.
 pub(crate) fn of_length(fd: i32, len: u64) -> [Arg; 4] {
-    let (low, high) = ((len as u32).into(), ((len >> 32) as u32).into());
-    if size_of::<usize>() == 8 {
-        [fd.into(), (len as usize).into(), Arg::NONE, Arg::NONE]
-    } else if cfg!(target_arch = "arm") {
-        [fd.into(), Arg::NONE, low, high]
-    } else {
-        [fd.into(), low, high, Arg::NONE]
-    }
+    let [first, second, third] = words(len);
+    [fd.into(), first, second, third]
 }
 
-/// Arguments of `pread` and `pwrite`: the offset is a word on amd64, and two words on 386; on ARM those lie in an even
-/// register and the next (`arch/arm/kernel/sys_arm.c`; syscall(2), "Architecture-specific requirements").
+/// Arguments of `pread` and `pwrite`.
 pub fn at_offset(fd: i32, bytes: Arg, len: usize, offset: u64) -> [Arg; 6] {
-    let (low, high) = ((offset as u32).into(), ((offset >> 32) as u32).into());
-    let rest = if size_of::<usize>() == 8 {
+    let [first, second, third] = words(offset);
+    [fd.into(), bytes, len.into(), first, second, third]
+}
+
+/// An offset behind an odd number of arguments: a word on amd64, and two words on 386; on ARM those lie in an even register
+/// and the next (`arch/arm/kernel/sys_arm.c`; syscall(2), "Architecture-specific requirements").
+fn words(offset: u64) -> [Arg; 3] {
+    let [low, high] = [offset as u32, (offset >> 32) as u32].map(Arg::from);
+    if size_of::<usize>() == 8 {
         [(offset as usize).into(), Arg::NONE, Arg::NONE]
     } else if cfg!(target_arch = "arm") {
         [Arg::NONE, low, high]
     } else {
         [low, high, Arg::NONE]
-    };
-    [fd.into(), bytes, len.into(), rest[0], rest[1], rest[2]]
+    }
 }
 
 /// `lseek`; on 32-bit ports `_llseek`, which stores its answer (`fs/read_write.c`).
