@@ -229,8 +229,9 @@ pub(crate) fn decimal(mut number: u64, digits: &mut [u8; DECIMAL]) -> &[u8] {
     let mut first = DECIMAL;
     for digit in digits.iter_mut().rev() {
         first -= 1;
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
+        let (tenth, rest) = div_rem_10(number);
+        *digit = b'0' + rest;
+        number = tenth;
         if number == 0 {
             break;
         }
@@ -238,8 +239,38 @@ pub(crate) fn decimal(mut number: u64, digits: &mut [u8; DECIMAL]) -> &[u8] {
     digits.get(first..).unwrap_or_default()
 }
 
+/// A tenth, and what is left. In parts of 16 bits: a division of 64 costs a 32-bit program half a kilobyte of code.
+fn div_rem_10(number: u64) -> (u64, u8) {
+    let (mut tenth, mut rest) = (0, 0);
+    for shift in [48, 32, 16, 0] {
+        let part = rest << 16 | u32::from((number >> shift) as u16);
+        tenth = tenth << 16 | u64::from(part / 10);
+        rest = part % 10;
+    }
+    (tenth, rest as u8)
+}
+
 #[doc(hidden)]
 #[inline]
 pub fn print(fd: i32, text: fmt::Arguments<'_>) {
     let _ = Fd(fd).write_fmt(text);
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::string::ToString;
+
+    use super::{DECIMAL, decimal};
+
+    #[test]
+    fn digits_are_those_of_the_standard_library() {
+        let powers = (0..64).map(|bit| 1_u64 << bit);
+        for number in powers.flat_map(|power| {
+            [power - 1, power, power + 9, power ^ u64::MAX, power.wrapping_mul(0x9e37_79b9_7f4a_7c15)]
+        }) {
+            assert_eq!(decimal(number, &mut [0; DECIMAL]), number.to_string().as_bytes());
+        }
+    }
 }
