@@ -327,7 +327,7 @@ fn order_own() {
 
 /// The other half: what every other thread of this process did before is seen, and what it does later sees what this
 /// thread did before.
-fn order_others() {
+pub(crate) fn order_others() {
     if membarrier::order_others().is_err() {
         order_is_refused();
     }

@@ -23,6 +23,7 @@ use core::ptr::NonNull;
 use super::bins::Bins;
 use super::class::{GRANULE, LARGE};
 use super::free_chunk::{FreeChunk, LONG};
+use super::fronts::FEW;
 use super::memory::Memory;
 use super::segment::Segment;
 use crate::sys::PAGE_SIZE_MIN;
@@ -161,8 +162,8 @@ pub(super) struct Backend<M> {
     pub(super) huge_from: Option<usize>,
     /// By how many bytes tops have risen for blocks that are small, and so are written soon.
     pub(super) written: usize,
-    /// Whether other threads may wait for it.
-    pub(super) is_shared: bool,
+    /// How many fronts there are beside the first.
+    pub(super) further: usize,
     /// The first promise that was broken since this was last looked at.
     pub(super) misuse: Option<Misuse>,
 }
@@ -185,7 +186,7 @@ impl<M: Memory> Backend<M> {
             purge_threshold: None,
             huge_from: None,
             written: 0,
-            is_shared: false,
+            further: 0,
             misuse: None,
         }
     }
@@ -194,6 +195,11 @@ impl<M: Memory> Backend<M> {
     #[inline]
     pub(super) fn out(&self) -> usize {
         self.used - self.free
+    }
+
+    /// How much a front may hold where each of a [few](FEW) may hold `bytes`: many hold no more than those together.
+    pub(super) fn of_front(&self, bytes: usize) -> usize {
+        bytes * FEW / FEW.max(self.further)
     }
 
     /// Serves a request from what is free below the `soft` marks.

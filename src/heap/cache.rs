@@ -125,8 +125,9 @@ impl Cache {
         depot.drain_excess(backend);
         let (i, len) = (class.index(), class.len());
         // A class of which much is in use is wanted again; blocks of a class that lie together share pages with their like.
-        let bytes = (depot.out[i] * len / 8).clamp(BATCH_BYTES, BATCH_MOST_BYTES);
-        let count = (depot.out[i] + 1).min(BATCH_MAX).min(bytes / len).max(1);
+        let out = backend.of_front(depot.out[i]);
+        let bytes = (out * len / 8).clamp(BATCH_BYTES, BATCH_MOST_BYTES);
+        let count = (out + 1).min(BATCH_MAX).min(bytes / len).max(1);
         self.most[i] = Cache::most(class, backend).max(count as i32);
         self.left[i] = self.most[i];
         let run = backend.take(Request { len, count, align: GRANULE })?;
@@ -152,7 +153,7 @@ impl Cache {
     /// Gives lists to the back end before the heap grows: if there is much, and no more than a step of growth.
     pub(super) fn flush_some<M: Memory>(&mut self, depot: &mut Depot, backend: &mut Backend<M>) {
         let listed: usize = SizeClass::all().map(|class| self.held(class) * class.len()).sum();
-        if listed <= (backend.out() / LISTED_SHARE).max(LISTED_MIN) {
+        if listed <= backend.of_front((backend.out() / LISTED_SHARE).max(LISTED_MIN)) {
             return;
         }
         let mut enough = backend.step();

@@ -123,7 +123,7 @@ impl<M: Memory> Backend<M> {
         let huge = from == 0 || soon && self.written >= from;
         // The first steps are left out: a small program needs a page or two. A huge page comes whole when it is first
         // touched, faster than if it were asked for. Where threads wait, each makes its pages resident itself, side by side.
-        let pages = Pages { huge, now: soon && !huge && !self.is_shared && self.used >= POPULATE_FROM };
+        let pages = Pages { huge, now: soon && !huge && self.further == 0 && self.used >= POPULATE_FROM };
         let step = self.step();
         let (before, soft) = (segment.resident, segment.soft);
         let extended = segment.extend(need, need.saturating_add(step), pages, &mut self.memory);

@@ -36,7 +36,7 @@
 //! [`PURGE_THRESHOLD`] bytes if that is more, stays resident without use for longer than 1024 calls of the back end, and
 //! four times that at any time, but for what 16 MiB a call have not given back yet. After [`trim`](Heap::trim) no whole
 //! page is resident that holds no block and none of the heap's words. What free lists hold, one set for each of up to
-//! sixteen threads, is bounded in fronts.rs.
+//! 256 threads, is bounded in fronts.rs.
 //!
 //! Address space over what is in use: it grows by as much as there is, so it is at most twice what was ever in use, or
 //! the first segment; near the end of what the kernel gives by a quarter of what is left, and then by what a request
@@ -192,8 +192,9 @@ struct State<'a, L, M> {
     cache: &'a mut Cache,
     depot: &'a mut Depot,
     backend: &'a mut Backend<M>,
-    /// All fronts, if all are held.
-    fronts: Option<&'a Fronts<L>>,
+    fronts: &'a Fronts<L>,
+    /// Whether all fronts are held.
+    all: bool,
 }
 
 // SAFETY: a cache is reached only by who holds its front's lock, and what is shared by who holds the gate, or the first
@@ -523,19 +524,16 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     #[cold]
     #[inline(never)]
     fn enter_contended<'a>(&'a self, thread: Option<usize>, contended: Contended<'a, L>) -> Held<'a, L> {
-        let front = match contended {
-            Contended::At(front) => front,
-            Contended::Few => {
-                let first = self.seize(self.fronts.first());
-                // SAFETY: the first front is seized, and nobody has a reference to what is in it after that.
-                unsafe {
-                    self.add_front(thread);
-                    first.let_owner_in();
-                    first.release();
-                }
-                self.fronts.of(thread)
+        let mut front = contended.front;
+        if contended.few {
+            let first = self.seize(self.fronts.first());
+            // SAFETY: the first front is seized, and nobody has a reference to what is in it after that.
+            unsafe {
+                front = self.add_front(thread).unwrap_or(front);
+                first.let_owner_in();
+                first.release();
             }
-        };
+        }
         let held = self.seize(front);
         // If it is another thread's, there are more threads than fronts: it is everybody's from now on.
         front.bias.disown();
@@ -548,7 +546,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         if L::another().is_none() {
             front.lock.lock();
         } else {
-            self.wait_until(|| front.lock.try_lock());
+            self.wait_until(&|| front.lock.try_lock());
         }
         Held::by_lock(front)
     }
@@ -557,13 +555,14 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     fn seize<'a>(&self, front: &'a Front<L>) -> Held<'a, L> {
         let held = self.wait_for(front);
         if L::BIASED && front.bias.keep_out(lock::calling_thread()) {
-            self.wait_until(|| front.bias.is_left());
+            self.wait_until(&|| front.bias.is_left());
         }
         held
     }
 
     /// Waits until whoever is in a front has left it.
-    fn wait_until(&self, done: impl Fn() -> bool) {
+    #[inline(never)]
+    fn wait_until(&self, done: &dyn Fn() -> bool) {
         for round in 0.. {
             if done() {
                 break;
@@ -572,26 +571,38 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         }
     }
 
-    /// Adds a front for the calling thread, if there is memory for it.
+    /// Adds a front for the calling thread, if there may be one and there is memory for it.
     ///
     /// # Safety
     ///
     /// The caller has seized the first front, and has no reference to what is in it or shared.
-    unsafe fn add_front(&self, thread: Option<usize>) {
-        let Some(lock) = L::another() else { return };
-        if !self.fronts.has_room() {
-            let len = fronts::MOST * size_of::<Front<L>>();
-            let request = Request { len, count: 1, align: align_of::<Front<L>>() };
-            // SAFETY: the caller has seized the first front, which is the only one: so this is the only reference.
-            let backend = unsafe { &mut (*self.shared.get()).backend };
-            let run = backend.take(request).or_else(|| backend.extend(request).then(|| backend.take(request))?);
-            let Some(run) = run else { return };
-            backend.is_shared = true;
-            // SAFETY: the run is as long and as aligned as that, and is never given back.
-            unsafe { self.fronts.set_room(run.at.cast()) };
+    unsafe fn add_front(&self, thread: Option<usize>) -> Option<&Front<L>> {
+        let lock = L::another()?;
+        let several = self.several();
+        if several {
+            self.gate.lock();
         }
-        // SAFETY: the caller has seized the first front, and there is room.
-        unsafe { self.fronts.add(lock, thread) };
+        // SAFETY: the first front is held, and the gate, or the front is the only one: so this is the only reference.
+        let backend = unsafe { &mut (*self.shared.get()).backend };
+        let has_room = self.fronts.has_room() || self.make_room(backend).is_some();
+        backend.further += usize::from(has_room);
+        // SAFETY: the gate is held, and the reference is not used any more; there is room, and the first front is seized.
+        unsafe {
+            if several {
+                self.gate.unlock();
+            }
+            has_room.then(|| self.fronts.add(lock, thread))
+        }
+    }
+
+    /// Makes room for further fronts. The caller holds the first, and there is none.
+    fn make_room(&self, backend: &mut Backend<M>) -> Option<()> {
+        let (len, align) = self.fronts.room_wanted(backend.limit)?;
+        let request = Request { len, count: 1, align };
+        let run = backend.take(request).or_else(|| backend.extend(request).then(|| backend.take(request))?)?;
+        // SAFETY: the caller holds the first front; the run is as `room_wanted` has said, and is never given back.
+        unsafe { self.fronts.set_room(run.at.cast()) };
+        Some(())
     }
 
     /// Whether the gate is taken as well as a front. The caller holds a front.
@@ -616,10 +627,24 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     fn hold_all(&self) -> Hold<'_, L> {
         let held = self.seize(self.fronts.first());
         if self.several() {
-            self.fronts.further().for_each(|front| _ = self.seize(front));
+            self.seize_further();
             self.gate.lock();
         }
         Hold { held, all: true }
+    }
+
+    /// Takes the locks of all further fronts and keeps their owners out. The caller has seized the first.
+    #[cold]
+    fn seize_further(&self) {
+        let mut kept_out = false;
+        for front in self.fronts.further() {
+            let _ = self.wait_for(front);
+            kept_out |= L::BIASED && front.bias.mark_out(lock::calling_thread());
+        }
+        if kept_out {
+            lock::order_others();
+            self.fronts.further().for_each(|front| self.wait_until(&|| front.bias.is_left()));
+        }
     }
 
     /// What is held.
@@ -632,7 +657,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         // SAFETY: the front is held, and the gate, or the front is the only one: so these are the only references.
         let (cache, Shared { depot, backend }) =
             unsafe { (&mut *hold.held.front.cache.get(), &mut *self.shared.get()) };
-        State { cache, depot, backend, fronts: hold.all.then_some(&self.fronts) }
+        State { cache, depot, backend, fronts: &self.fronts, all: hold.all }
     }
 
     /// The end of each call that came to what is shared: unlocks it, and only then ends the process if a promise was
@@ -776,8 +801,12 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
                 0 => {
                     self.depot.drain_some(self.backend);
                     self.cache.flush_some(self.depot, self.backend);
+                    if !self.all {
+                        // Those of threads that have ended, or do something else, would otherwise stay.
+                        self.fronts.visit_some(self.cache, |cache| cache.flush_some(self.depot, self.backend));
+                    }
                 }
-                2 if self.fronts.is_none() => return None,
+                2 if !self.all => return None,
                 2 => self.flush(),
                 // What was in the lists may have been all that kept a segment: so the heap may grow once more.
                 4 => break,
@@ -808,7 +837,7 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
     fn flush(&mut self) {
         self.depot.drain_all(self.backend);
         self.cache.flush(self.depot, self.backend);
-        for front in self.fronts.into_iter().flat_map(Fronts::further) {
+        for front in self.fronts.further() {
             // SAFETY: all fronts are held, and nobody else has a reference to this cache.
             unsafe { &mut *front.cache.get() }.flush(self.depot, self.backend);
         }
@@ -816,7 +845,7 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
 
     /// The caches that are held.
     fn caches(&self) -> impl Iterator<Item = &Cache> + Clone {
-        let further = self.fronts.into_iter().flat_map(Fronts::further);
+        let further = self.fronts.further();
         // SAFETY: all fronts are held, and nobody has a unique reference to this cache.
         core::iter::once(&*self.cache).chain(further.map(|front| unsafe { &*front.cache.get() }))
     }
@@ -827,7 +856,7 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
 
     fn stats(&self) -> Stats {
         // The room for fronts is nobody's block.
-        let own = if self.fronts.is_some_and(Fronts::has_room) { fronts::MOST * size_of::<Front<L>>() } else { 0 };
+        let own = self.fronts.room_bytes();
         let mut classes = [Class::default(); CLASSES];
         let mut listed = 0;
         for (class, figures) in SizeClass::all().zip(&mut classes) {

@@ -39,9 +39,12 @@ impl Bias {
     /// Goes in, if the calling thread is the owner and not kept out.
     #[inline]
     pub(crate) fn enter(&self, thread: usize) -> bool {
-        if !self.is_open_to(thread) {
-            return false;
-        }
+        self.is_open_to(thread) && self.enter_open(thread)
+    }
+
+    /// The same where the calling thread has just seen that it is the owner.
+    #[inline]
+    pub(crate) fn enter_open(&self, thread: usize) -> bool {
         self.inside.store(1, Relaxed);
         order_own();
         // It acquires what the last one wrote who kept it out.
@@ -74,23 +77,34 @@ impl Bias {
         self.owner.load(Relaxed) & !OUT != NOBODY
     }
 
-    /// Makes the calling thread, which holds the lock, the owner, if it is nobody's yet.
-    pub(crate) fn claim(&self, thread: usize) {
-        if self.owner.load(Relaxed) == NOBODY {
+    /// Makes the calling thread, which holds the lock, the owner, if it is nobody's yet; whether it was.
+    pub(crate) fn claim(&self, thread: usize) -> bool {
+        let free = self.owner.load(Relaxed) == NOBODY;
+        if free {
             self.owner.store(thread, Relaxed);
         }
+        free
     }
 
     /// Keeps the owner out. The caller holds the lock. True if it may be inside yet: then `is_left` has to say that it is
     /// not.
     #[must_use]
     pub(crate) fn keep_out(&self, caller: Option<usize>) -> bool {
+        let marked = self.mark_out(caller);
+        if marked {
+            order_others();
+        }
+        marked
+    }
+
+    /// The first half of it, for several at once: after all of them comes one [`order_others`].
+    #[must_use]
+    pub(crate) fn mark_out(&self, caller: Option<usize>) -> bool {
         let owner = self.owner.load(Relaxed);
         if owner & !OUT == NOBODY || Some(owner) == caller {
             return false;
         }
         self.owner.store(owner | OUT, Relaxed);
-        order_others();
         true
     }
 

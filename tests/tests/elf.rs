@@ -273,14 +273,14 @@ fn memory_functions_are_small_and_not_there_if_nothing_calls_them() -> Result<()
 }
 
 #[test]
-fn a_heap_costs_less_than_24_kib() -> Result<()> {
+fn a_heap_costs_less_than_25_kib() -> Result<()> {
     for port in chosen(&Port::ALL) {
         let dist = root().join("dist");
         let code = |name| anyhow::Ok(Program::read(&port.program(&dist, name)).context("see `make dist`")?.code());
         let heap = code("vec")? - code("hello")?;
         println!("{port}: a Box, a Vec and the heap under them are {heap} bytes");
         // ARM's instructions are four bytes long.
-        let most = if port == Port::linux_arm { 26 << 10 } else { 24 << 10 };
+        let most = if port == Port::linux_arm { 27 << 10 } else { 25 << 10 };
         ensure!((1024..most).contains(&heap), "{port}: vec is {heap} bytes larger than hello, {most} is the most");
     }
     Ok(())

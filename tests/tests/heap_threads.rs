@@ -156,9 +156,9 @@ fn who_finds_its_front_taken_has_another_one_from_then_on() {
         assert_eq!(TAKEN.get(), first);
         free(&heap, heap.allocate(layout(64)).expect("room"), 64);
         assert_eq!(TAKEN.get(), first);
-        // There are sixteen at most, and after the last one each is used again.
-        let fronts: HashSet<usize> = (0..100).map(|_| move_on(&heap)).collect();
-        assert_eq!(fronts.len(), 16);
+        // There are some, sixteen from each piece of room, and after the last one each is used again.
+        let fronts: HashSet<usize> = (0..300).map(|_| move_on(&heap)).collect();
+        assert!(fronts.len() > 17 && fronts.len() % 16 == 1, "{} fronts", fronts.len());
         assert!(fronts.contains(&first) && fronts.contains(&second));
         assert_eq!(heap.check(), Ok(()));
         assert_eq!(heap.stats().live, 0, "a front is not live");
@@ -191,7 +191,7 @@ fn what_is_in_the_lists_of_other_fronts_is_found() {
         for size in [16, 48, 272, 1024, 5000] {
             let heap = heap(1 << 20);
             let fronts: HashSet<usize> = (0..100).map(|_| move_on(&heap)).collect();
-            assert_eq!(fronts.len(), 16);
+            assert_eq!(fronts.len(), 17, "a small heap has room for few");
             let mut blocks = fill(&heap, size);
             let count = blocks.len();
             assert!(count * size > 800 << 10, "{count} blocks of {size}");
@@ -272,7 +272,40 @@ fn threads_that_own_fronts_hand_blocks_round() {
 /// Fronts that are everybody's.
 #[test]
 fn more_threads_than_fronts_hand_blocks_round() {
-    hand_round(Heap::on(SystemMemory::new().cap(4 << 20)), 24, 30_000);
+    hand_round(Heap::on(SystemMemory::new().cap(2 << 20)), 24, 30_000);
+}
+
+/// As many as have a front each, in a heap that bears that.
+#[test]
+fn many_threads_hand_blocks_round() {
+    hand_round(Heap::on(SystemMemory::new().cap(16 << 20)), 60, 30_000);
+}
+
+/// What threads that have ended or wait leave in their lists goes back before the heap grows: four megabytes may stay.
+#[test]
+fn what_many_threads_leave_in_their_lists_is_little() {
+    const THREADS: usize = 100;
+    let heap = Heap::on(SystemMemory::new());
+    let turn = Barrier::new(THREADS + 1);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                turn.wait();
+                for size in (16..4096).step_by(48) {
+                    let blocks: Vec<_> = (0..8192 / size).filter_map(|_| heap.allocate(layout(size))).collect();
+                    blocks.into_iter().for_each(|block| free(&heap, block, size));
+                }
+                turn.wait();
+                turn.wait();
+            });
+        }
+        turn.wait();
+        turn.wait();
+        let listed = heap.stats().listed;
+        turn.wait();
+        assert!((1 << 20..6 << 20).contains(&listed), "{listed} bytes in lists");
+    });
+    assert_eq!((heap.check(), heap.stats().live), (Ok(()), 0));
 }
 
 #[test]

@@ -333,7 +333,7 @@ fn two_claim_at_once_with_two_preemptions() {
     model.check(|| {
         let front = Front::new();
         let come = |front: &Front, thread| {
-            front.take(thread, |bias| bias.claim(thread));
+            front.take(thread, |bias| _ = bias.claim(thread));
             front.use_as(thread);
         };
         let other = loom::thread::spawn({

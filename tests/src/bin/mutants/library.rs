@@ -68,13 +68,30 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &[("self.owner.store(owner & !OUT, Release)", "self.owner.store(NOBODY, Release)")],
     ),
     mutant(
-        HEAP_THREADS,
+        LIB,
         FRONTS,
         "an owner stays kept out",
         &[(
             "if L::BIASED && !self.own {\n            self.front.bias.let_in();",
             "if L::BIASED && self.own {\n            self.front.bias.let_in();",
         )],
+    ),
+    mutant(
+        LIB,
+        FRONTS,
+        "an owner's entry of the table is taken already",
+        &[(
+            "(hash(thread >> POINTER_LOG, OWNERS_LOG)..).map(",
+            "(hash(thread >> POINTER_LOG, OWNERS_LOG)..).take(1).map(",
+        )],
+    ),
+    mutant(LIB, FRONTS, "a small heap has room for many fronts", &[("len > limit / ROOM_SHARE", "len > limit")]),
+    mutant(HEAP_THREADS, FRONTS, "what many threads leave in lists stays there", &[("fronts <= FEW", "fronts > 0")]),
+    mutant(
+        LIB,
+        FRONTS,
+        "lists are emptied while their owner is inside",
+        &[("if front.bias.is_left() {", "if front.bias.is_left() || true {")],
     ),
     mutant(
         HEAP_THREADS,

@@ -287,7 +287,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "the lists of one front are not emptied",
         port: Some(Port::linux_amd64),
         file: HEAP,
-        edits: &[("into_iter().flat_map(Fronts::further) {", "into_iter().flat_map(Fronts::further).skip(1) {")],
+        edits: &[(
+            "for front in self.fronts.further() {\n            // SAFETY: all fronts",
+            "for front in self.fronts.further().skip(1) {\n            // SAFETY: all fronts",
+        )],
         seen_by: HEAP_THREADS,
     },
     Mutant {
@@ -302,8 +305,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         port: Some(Port::linux_amd64),
         file: HEAP,
         edits: &[(
-            "self.fronts.further().for_each(|front| _ = self.seize(front));\n            self.gate.lock();",
-            "self.gate.lock();\n            self.fronts.further().for_each(|front| _ = self.seize(front));",
+            "self.seize_further();\n            self.gate.lock();",
+            "self.gate.lock();\n            self.seize_further();",
         )],
         seen_by: HEAP_THREADS,
     },
@@ -311,21 +314,21 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "the back end is not locked",
         port: Some(Port::linux_amd64),
         file: HEAP,
-        edits: &[("if several {\n            self.gate.lock();\n        }", "")],
+        edits: &[("if several {\n            self.gate.lock();\n        }\n        Hold", "Hold")],
         seen_by: HEAP_THREADS,
     },
     Mutant {
         name: "a thread does not move to the front that was free",
         port: Some(Port::linux_amd64),
         file: FRONTS,
-        edits: &[("slot.store(number, Release);", "")],
+        edits: &[("part.store(number, Release);", "")],
         seen_by: HEAP_THREADS,
     },
     Mutant {
         name: "a new front is nobody's",
         port: Some(Port::linux_amd64),
         file: FRONTS,
-        edits: &[("self.slot(thread).store(count + 1, Release);", "")],
+        edits: &[("None => self.part().store(number, Release),", "None => {}")],
         seen_by: HEAP_THREADS,
     },
     Mutant {
