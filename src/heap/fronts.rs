@@ -35,10 +35,11 @@
 //!
 //! **What is bounded.** A block that is freed goes to the front of the thread that frees it, whoever made it. What a
 //! front holds: for each class a list of at most a 256th of what is in use, or 8 KiB (cache.rs), and when its threads
-//! make the heap grow, a 128th of what is in use in all its lists, or 256 KiB. The depot is shared, so its bound is
-//! that of the heap. The room for further fronts comes in pieces for sixteen, of 31 KiB (24 on 32-bit ports), of which only
-//! what is used becomes resident; they stay, and are counted as neither live nor free. Where one cannot be had threads
-//! wait in line.
+//! make the heap grow, a 128th of what is in use in all its lists, or 256 KiB. More than [`FEW`] fronts hold no more than
+//! as many together: before the heap grows some of them are looked into, since their threads may have ended, or wait. The
+//! depot is shared, so its bound is that of the heap. The room for further fronts comes in pieces for sixteen, of 31 KiB
+//! (24 on 32-bit ports), of which only what is used becomes resident; they stay, and are counted as neither live nor free.
+//! Where one cannot be had threads wait in line.
 //!
 //! **The worst case.** Nothing strands: before a request is refused, the locks of all fronts are taken, in the order of
 //! their numbers, and then the back end's; all lists and the depot are given to the back end, and the request is tried
