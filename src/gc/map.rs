@@ -21,7 +21,7 @@
 
 use core::ptr::NonNull;
 
-use crate::arch::top_bit_or;
+use crate::arch::below_by_top_bit;
 
 pub(super) const WORD: usize = size_of::<usize>();
 const BITS: usize = usize::BITS as usize;
@@ -229,9 +229,7 @@ impl Map {
         let below = unsafe { *self.word(word) }.wrapping_shl(places as u32);
         // `OBJECT` is the top bit of a code, so that its place says how many whole codes are above it. Any other code's top
         // bit is a lower one: an address between granules comes of that, as of `places` where there is no code.
-        let start = word
-            .wrapping_sub((BITS - 1) * GRANULE / 4)
-            .wrapping_add(top_bit_or(below, places).wrapping_mul(GRANULE / 4));
+        let start = below_by_top_bit(word, below, places);
         if !start.is_multiple_of(GRANULE) {
             return self.find_further(word & !(GRANULE - 1));
         }

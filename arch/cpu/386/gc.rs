@@ -27,13 +27,23 @@ pub(crate) fn prefetch(at: *const u8) {
     let _ = at;
 }
 
-/// The place of a word's highest bit that is set; `none` if there is none, since `bsr` leaves its destination as it was then.
-/// Manuals of AMD say so, those of Intel too by now, and no processor does otherwise. In Rust the place is 31 less what `bsr`
-/// says, less that from 31, and the compiler does not see that nothing is left of it once an address is computed of it.
+/// The address that is as many bytes below `address` as the highest bit that is set in `word` is places below the top; where no
+/// bit is set, that of bit `none`, since `bsr` leaves its destination as it was then. Manuals of AMD say so, those of Intel too
+/// by now, and no processor does otherwise. In Rust the place is 31 less what `bsr` says, less that from 31, and the compiler
+/// does not see that nothing is left of it.
 #[inline(always)]
-pub(crate) fn top_bit_or(word: usize, none: usize) -> usize {
-    let place;
+pub(crate) fn below_by_top_bit(address: usize, word: usize, none: usize) -> usize {
+    let below;
     // SAFETY: it reads and writes registers alone.
-    unsafe { asm!("bsr {}, {}", inout(reg) none => place, in(reg) word, options(nostack, nomem, pure)) };
-    place
+    unsafe {
+        asm!(
+            "bsr {place}, {word}",
+            "lea {place}, [{address} + {place} - 31]",
+            place = inout(reg) none => below,
+            word = in(reg) word,
+            address = in(reg) address,
+            options(nostack, nomem, pure),
+        );
+    }
+    below
 }

@@ -743,7 +743,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "find: nothing in a word is an object",
         port: None,
         file: "src/gc/map.rs",
-        edits: &[("top_bit_or(below, places)", "top_bit_or(below, 0)")],
+        edits: &[("below_by_top_bit(word, below, places)", "below_by_top_bit(word, below, 0)")],
         seen_by: COLLECTOR,
     },
     Mutant {
