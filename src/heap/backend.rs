@@ -23,7 +23,6 @@ use core::ptr::NonNull;
 use super::bins::Bins;
 use super::class::{GRANULE, LARGE};
 use super::free_chunk::{FreeChunk, LONG};
-use super::fronts::FEW;
 use super::memory::Memory;
 use super::segment::Segment;
 use crate::sys::PAGE_SIZE_MIN;
@@ -31,6 +30,9 @@ use crate::sys::PAGE_SIZE_MIN;
 /// For an aligned block, this many chunks of a length are looked at for one that lies as it has to, and this many lengths,
 /// before a chunk is taken in which it fits however that lies.
 const LOOKS: usize = 4;
+
+/// What so many fronts hold together is little: if there are more beside the first, what each may hold is less.
+pub(super) const FEW: usize = 16;
 
 /// What is asked of the back end: `count` blocks of `len` bytes in a row, or as
 /// many of them as one chunk holds. More than one only with `align` a granule.

@@ -8,7 +8,8 @@
 //! A list is short, at most [`MOST_BLOCKS`] blocks and a part of what is in use
 //! ([`SHARE`], at least [`LEAST_BYTES`]), so that what comes next is not scattered over
 //! all that was freed. When it is full, all of it is put into the depot as a batch, and when it is
-//! empty a batch comes back, or else blocks from the back end (depot.rs).
+//! empty a batch comes back, or else blocks from the back end (depot.rs). Where address space is short it is shorter still
+//! ([`LIMIT_SHARE`]): what waits in lists joins nothing, and others have to go elsewhere.
 
 use core::ptr::NonNull;
 
@@ -27,6 +28,8 @@ const BATCH_MAX: usize = 64;
 
 /// A list holds at most this part of the bytes in use ...
 const SHARE: usize = 256;
+/// ... or this part of what the heap may come to, if that is less ...
+const LIMIT_SHARE: usize = 4096;
 /// ... but at least this many bytes ...
 const LEAST_BYTES: usize = 8 * 1024;
 /// ... at most these ...
@@ -92,7 +95,7 @@ impl Cache {
 
     /// How many blocks a list may hold, as much as is in use now.
     fn most<M: Memory>(class: SizeClass, backend: &Backend<M>) -> i32 {
-        let bytes = (backend.out() / SHARE).clamp(LEAST_BYTES, MOST_BYTES);
+        let bytes = (backend.out() / SHARE).min(backend.limit / LIMIT_SHARE).clamp(LEAST_BYTES, MOST_BYTES);
         (bytes / class.len()).min(MOST_BLOCKS) as i32
     }
 
@@ -195,5 +198,27 @@ impl Cache {
     #[cfg(test)]
     pub(super) fn miscount(&mut self, class: SizeClass) {
         self.left[class.index()] += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::alloc::Layout;
+
+    use super::super::system::SystemMemory;
+    use super::*;
+
+    #[test]
+    fn a_list_is_a_small_part_of_what_is_in_use_and_of_what_the_heap_may_come_to() {
+        const ANY: usize = usize::MAX >> 20;
+        let class = SizeClass::of(Layout::new::<[u64; 64]>()).expect("it has a class");
+        let mut backend = Backend::new(SystemMemory::new());
+        // MiB in use, what the heap may come to, and what a list may hold, KiB.
+        for (used, limit, kib) in
+            [(1, ANY, 8), (64, ANY, 256), (64, 128, 32), (64, 72, 18), (20, 24, 8), (640, ANY, 1024)]
+        {
+            (backend.used, backend.limit) = (used << 20, limit << 20);
+            assert_eq!(Cache::most(class, &backend), kib * 2, "{used} of {limit} MiB");
+        }
     }
 }

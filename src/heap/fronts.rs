@@ -52,14 +52,13 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8};
 
+use super::backend::FEW;
 use super::cache::Cache;
 use crate::lock::{self, Bias, Lock, RawMutex};
 use crate::sys::{self, Timespec};
 
 /// How many fronts there are at most beside the first.
 const MOST: usize = u8::MAX as usize;
-/// What these hold together is little: if there are more beside the first, what each may hold is less.
-pub(super) const FEW: usize = 16;
 /// Room is made for so many at once.
 const PIECE: usize = 16;
 /// All room, but for the first piece, is at most this part of what the heap may come to.

@@ -21,6 +21,7 @@ const PURGE: &str = "src/heap/purge.rs";
 const SEGMENT: &str = "src/heap/segment.rs";
 const SYSTEM: &str = "src/heap/system.rs";
 const BIAS: &str = "src/lock/bias.rs";
+const CACHE: &str = "src/heap/cache.rs";
 const FRONTS: &str = "src/heap/fronts.rs";
 const THREAD: &str = "src/thread.rs";
 const CHECK: &str = "src/heap/check.rs";
@@ -296,7 +297,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "huge pages for what is never written",
         &[("from == 0 || soon && self.written >= from", "from == 0 || self.used >= from")],
     ),
-    mutant(LIB, GROWTH, "pages are made resident while others wait", &[(" && !self.is_shared", "")]),
+    mutant(LIB, CACHE, "a list may be long where address space is short", &[(".min(backend.limit / LIMIT_SHARE)", "")]),
+    mutant(LIB, GROWTH, "pages are made resident while others wait", &[(" && self.further == 0", "")]),
     mutant(LIB, DEPOT, "a front takes another's batches first", &[("(front..front + GROUPS)", "(0..GROUPS)")]),
     mutant(LIB, DEPOT, "long blocks wait in batches", &[("i > LONG_CLASS || ", "")]),
     mutant(LIB, DEPOT, "scattered blocks wait in batches", &[(" || scattered()", "")]),
