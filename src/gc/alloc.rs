@@ -23,7 +23,9 @@ const CLASSES: usize = 16;
 /// Holes of fewer granules than this have a shelf for each length. Longer ones have four for each power of two, which are
 /// enough for all lengths below `LARGE` (of 32-bit ports, whose granules are shorter).
 const EXACT: usize = 32;
-const SHELVES: usize = EXACT + 4 * 6;
+/// As many as `filled` has bits: more than lengths below `LARGE` need.
+const SHELVES: usize = 64;
+const _: () = assert!(EXACT + 4 * (LARGE / GRANULE / EXACT).ilog2() as usize <= SHELVES);
 
 /// How much of a hole becomes the piece at once, bytes.
 const PIECE: usize = 32 << 10;
@@ -43,7 +45,7 @@ fn shelf(len: usize) -> usize {
         return granules;
     }
     let log = granules.ilog2() as usize;
-    EXACT + (log - EXACT.ilog2() as usize) * 4 + (granules >> (log - 2)) % 4
+    (EXACT + (log - EXACT.ilog2() as usize) * 4 + (granules >> (log - 2)) % 4) % SHELVES
 }
 
 /// The heap without roots and references.
@@ -221,7 +223,7 @@ impl Allocator {
         if filled == 0 {
             return None;
         }
-        let shelf = lowest + filled.trailing_zeros() as usize;
+        let shelf = (lowest + filled.trailing_zeros() as usize) % SHELVES;
         let at = self.shelves[shelf];
         // SAFETY: a hole on a shelf.
         let next = unsafe { self.map.pointer(at).cast::<usize>().read() };
@@ -400,9 +402,12 @@ impl Allocator {
         while end > 0 && excess > 0 {
             // The run of free blocks below, as far as it is needed.
             let (mut first, still) = (end, excess);
-            while first > 0 && excess > 0 && table[first - 1].free == BLOCK_GRANULES {
+            while excess > 0
+                && let Some(block) = first.checked_sub(1).and_then(|below| table.get_mut(below))
+                && block.free == BLOCK_GRANULES
+            {
                 first -= 1;
-                excess -= usize::from(!mem::replace(&mut table[first].purged, true));
+                excess -= usize::from(!mem::replace(&mut block.purged, true));
             }
             if excess < still {
                 self.space.reset(first * BLOCK, end * BLOCK);
