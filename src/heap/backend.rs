@@ -199,9 +199,10 @@ impl<M: Memory> Backend<M> {
         self.used - self.free
     }
 
-    /// How much a front may hold where each of a [few](FEW) may hold `bytes`: many hold no more than those together.
-    pub(super) fn of_front(&self, bytes: usize) -> usize {
-        bytes * FEW / FEW.max(self.further)
+    /// How much a front may hold where each of a [few](FEW) may hold `much`, bytes or blocks: many hold no more than those
+    /// together.
+    pub(super) fn of_front(&self, much: usize) -> usize {
+        much * FEW / FEW.max(self.further)
     }
 
     /// Serves a request from what is free below the `soft` marks.

@@ -105,6 +105,11 @@ impl<'a, L: RawMutex> Held<'a, L> {
         Held { front, own: false }
     }
 
+    /// Marks the owner as kept out, who may be inside yet: after all that are marked comes one [`lock::order_others`].
+    pub(super) fn mark_owner_out(&self) -> bool {
+        L::BIASED && self.front.bias.mark_out(lock::calling_thread())
+    }
+
     /// Lets the owner in again that was kept out.
     pub(super) fn let_owner_in(&self) {
         if L::BIASED && !self.own {
@@ -385,7 +390,7 @@ impl<L: RawMutex> Fronts<L> {
         for (bit, front) in numbers.clone() {
             if !ptr::eq(front.cache.get(), own) && front.lock.try_lock() {
                 locked |= 1 << bit;
-                kept_out |= L::BIASED && front.bias.mark_out(lock::calling_thread());
+                kept_out |= Held::by_lock(front).mark_owner_out();
             }
         }
         if kept_out {

@@ -578,19 +578,14 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// The caller has seized the first front, and has no reference to what is in it or shared.
     unsafe fn add_front(&self, thread: Option<usize>) -> Option<&Front<L>> {
         let lock = L::another()?;
-        let several = self.several();
-        if several {
-            self.gate.lock();
-        }
+        self.take_gate();
         // SAFETY: the first front is held, and the gate, or the front is the only one: so this is the only reference.
         let backend = unsafe { &mut (*self.shared.get()).backend };
         let has_room = self.fronts.has_room() || self.make_room(backend).is_some();
         backend.further += usize::from(has_room);
         // SAFETY: the gate is held, and the reference is not used any more; there is room, and the first front is seized.
         unsafe {
-            if several {
-                self.gate.unlock();
-            }
+            self.release_gate();
             has_room.then(|| self.fronts.add(lock, thread))
         }
     }
@@ -611,14 +606,20 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         L::another().is_some() && self.fronts.several()
     }
 
-    /// Locks what is shared.
-    #[inline(always)]
-    fn hold<'a>(&self, held: Held<'a, L>) -> Hold<'a, L> {
+    /// Takes the gate, where there are several fronts; whether there are. The caller holds a front.
+    #[inline]
+    fn take_gate(&self) -> bool {
         let several = self.several();
         if several {
             self.gate.lock();
         }
-        Hold { held, all: !several }
+        several
+    }
+
+    /// Locks what is shared.
+    #[inline(always)]
+    fn hold<'a>(&self, held: Held<'a, L>) -> Hold<'a, L> {
+        Hold { held, all: !self.take_gate() }
     }
 
     /// Locks all there is.
@@ -638,8 +639,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     fn seize_further(&self) {
         let mut kept_out = false;
         for front in self.fronts.further() {
-            let _ = self.wait_for(front);
-            kept_out |= L::BIASED && front.bias.mark_out(lock::calling_thread());
+            kept_out |= self.wait_for(front).mark_owner_out();
         }
         if kept_out {
             lock::order_others();

@@ -27,10 +27,11 @@ pub(crate) fn prefetch(at: *const u8) {
     let _ = at;
 }
 
-/// The address that is as many bytes below `address` as the highest bit that is set in `word` is places below the top; where no
-/// bit is set, that of bit `none`, since `bsr` leaves its destination as it was then. Manuals of AMD say so, those of Intel too
-/// by now, and no processor does otherwise. In Rust the place is 31 less what `bsr` says, less that from 31, and the compiler
-/// does not see that nothing is left of it.
+/// The address that is as many bytes below `address` as the highest bit that is set in `word` is places below the top.
+///
+/// Where no bit is set, it is that of bit `none`, since `bsr` leaves its destination as it was then: manuals of AMD say so,
+/// those of Intel too by now, and no processor does otherwise. In Rust the place is 31 less what `bsr` says, less that
+/// from 31, and the compiler does not see that nothing is left of it.
 #[inline(always)]
 pub(crate) fn below_by_top_bit(address: usize, word: usize, none: usize) -> usize {
     let below;

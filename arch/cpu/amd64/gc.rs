@@ -30,10 +30,11 @@ pub(crate) fn prefetch(at: *const u8) {
     unsafe { asm!("prefetcht0 [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) };
 }
 
-/// The address that is twice as many bytes below `address` as the highest bit that is set in `word` is places below the top; where no
-/// bit is set, that of bit `none`, since `bsr` leaves its destination as it was then. Manuals of AMD say so, those of Intel too
-/// by now, and no processor does otherwise. In Rust the place is 63 less what `bsr` says, less that from 63, and the compiler
-/// does not see that nothing is left of it.
+/// The address that is twice as many bytes below `address` as the highest bit that is set in `word` is places below the top.
+///
+/// Where no bit is set, it is that of bit `none`, since `bsr` leaves its destination as it was then: manuals of AMD say so,
+/// those of Intel too by now, and no processor does otherwise. In Rust the place is 63 less what `bsr` says, less that
+/// from 63, and the compiler does not see that nothing is left of it.
 #[inline(always)]
 pub(crate) fn below_by_top_bit(address: usize, word: usize, none: usize) -> usize {
     let below;

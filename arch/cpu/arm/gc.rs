@@ -32,8 +32,8 @@ pub(crate) fn prefetch(at: *const u8) {
     unsafe { asm!("pld [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) };
 }
 
-/// The address that is as many bytes below `address` as the highest bit that is set in `word` is places below the top; where no
-/// bit is set, that of bit `none`.
+/// The address that is as many bytes below `address` as the highest bit that is set in `word` is places below the top.
+/// Where no bit is set, it is that of bit `none`.
 #[inline(always)]
 pub(crate) fn below_by_top_bit(address: usize, word: usize, none: usize) -> usize {
     address.wrapping_sub(31).wrapping_add(word.checked_ilog2().map_or(none, |place| place as usize))

@@ -314,7 +314,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "the back end is not locked",
         port: Some(Port::linux_amd64),
         file: HEAP,
-        edits: &[("if several {\n            self.gate.lock();\n        }\n        Hold", "Hold")],
+        edits: &[("if several {\n            self.gate.lock();\n        }\n        several", "several")],
         seen_by: HEAP_THREADS,
     },
     Mutant {
