@@ -213,7 +213,7 @@ impl Bins {
 
     /// The chunks of a bin.
     pub(super) fn chunks(&self, bin: usize) -> Chunks {
-        Chunks { node: self.heads[bin], at: self.heads[bin], tree: bin >= EXACT }
+        Chunks { node: self.heads[bin], last: None, tree: bin >= EXACT }
     }
 
     /// Whether each bin that holds something, and no other, is marked as filled.
@@ -300,10 +300,11 @@ impl Best {
     }
 }
 
-/// The chunks of a bin, nodes before what is below them.
+/// The chunks of a bin, nodes before what is below them. The words of a chunk are read when the next one is asked for, so
+/// that a caller can look first whether they are a chunk's.
 pub(super) struct Chunks {
     node: Option<FreeChunk>,
-    at: Option<FreeChunk>,
+    last: Option<FreeChunk>,
     tree: bool,
 }
 
@@ -311,13 +312,14 @@ impl Iterator for Chunks {
     type Item = FreeChunk;
 
     fn next(&mut self) -> Option<FreeChunk> {
-        let chunk = self.at?;
-        self.at = chunk.next();
-        if self.at.is_none() && self.tree {
-            self.node = self.node.and_then(next_node);
-            self.at = self.node;
-        }
-        Some(chunk)
+        self.last = match self.last {
+            None => self.node,
+            Some(last) => last.next().or_else(|| {
+                self.node = self.node.filter(|_| self.tree).and_then(next_node);
+                self.node
+            }),
+        };
+        self.last
     }
 }
 

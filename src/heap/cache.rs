@@ -37,6 +37,10 @@ const MOST_BYTES: usize = 1024 * 1024;
 /// ... and at most this many blocks.
 const MOST_BLOCKS: usize = 2048;
 
+/// Before the heap grows, lists that stand still are given to the back end if more than this many bytes are in use. A step
+/// of a smaller heap is short, and what is not used in one of them may be in the next.
+const IDLE_MIN: usize = 4 * 1024 * 1024;
+
 /// Before the heap grows, lists are given to the back end if they hold more than this part of what is in use ...
 const LISTED_SHARE: usize = 128;
 /// ... and more than this many bytes.
@@ -96,7 +100,7 @@ impl Cache {
     /// How many blocks a list may hold, as much as is in use now.
     fn most<M: Memory>(class: SizeClass, backend: &Backend<M>) -> i32 {
         let bytes = (backend.out() / SHARE).min(backend.limit / LIMIT_SHARE).clamp(LEAST_BYTES, MOST_BYTES);
-        (bytes / class.len()).min(MOST_BLOCKS) as i32
+        (bytes / class.len()).clamp(1, MOST_BLOCKS) as i32
     }
 
     /// A list holds one block too many: it may hold more than before, or all of it goes to the depot.
@@ -155,6 +159,9 @@ impl Cache {
 
     /// Gives lists to the back end before the heap grows: if there is much, and no more than a step of growth.
     pub(super) fn flush_some<M: Memory>(&mut self, depot: &mut Depot, backend: &mut Backend<M>) {
+        if backend.out() > IDLE_MIN {
+            self.flush_idle(depot, backend);
+        }
         let listed: usize = SizeClass::all().map(|class| self.held(class) * class.len()).sum();
         if listed <= backend.of_front((backend.out() / LISTED_SHARE).max(LISTED_MIN)) {
             return;
@@ -167,6 +174,19 @@ impl Cache {
             if enough == 0 {
                 return;
             }
+        }
+    }
+
+    /// Gives the lists to the back end that are as long as when the heap grew last: their blocks are not wanted.
+    fn flush_idle<M: Memory>(&mut self, depot: &mut Depot, backend: &mut Backend<M>) {
+        for class in SizeClass::all() {
+            let held = self.held(class) as i32;
+            if held > 0 && self.left[class.index()] == 0 {
+                self.flush_class(class, depot, backend);
+            }
+            // It is full as it is, until a block is taken, or one too many is freed and `overflow` says anew what it may hold.
+            self.most[class.index()] = self.held(class) as i32;
+            self.left[class.index()] = 0;
         }
     }
 
@@ -203,10 +223,42 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use core::alloc::Layout;
+    extern crate std;
 
+    use core::alloc::Layout;
+    use std::boxed::Box;
+
+    use super::super::Heap;
     use super::super::system::SystemMemory;
     use super::*;
+    use crate::lock::Unlocked;
+
+    #[test]
+    fn lists_that_stand_still_while_a_large_heap_grows_are_given_back() {
+        // SAFETY: this test alone has it.
+        let heap: &'static Heap<Unlocked> = Box::leak(Box::new(unsafe { Heap::new_unlocked() }));
+        // SAFETY: it is held from now on.
+        let mut state = unsafe { heap.state(&heap.hold_all()) };
+        let class = |size| SizeClass::of(Layout::from_size_align(size, 8).expect("a layout")).expect("it has a class");
+        let classes = [class(16), class(48)];
+        for (in_use, kept) in [(IDLE_MIN / 2, true), (2 * IDLE_MIN, false)] {
+            while state.backend.out() < in_use {
+                let _ = state.allocate(Layout::new::<[u8; 65_536]>()).expect("there is memory");
+            }
+            let [idle, busy] = classes.map(|class| {
+                let block = state.cache.refill(class, state.depot, state.backend).expect("there is memory");
+                // SAFETY: a block of that class.
+                assert!(unsafe { state.cache.push(class, block) }, "the list may hold it");
+                state.cache.held(class)
+            });
+            state.cache.flush_some(state.depot, state.backend);
+            assert_eq!(classes.map(|class| state.cache.held(class)), [idle, busy], "not at once");
+            assert!(state.cache.pop(classes[1]).is_some());
+            state.cache.flush_some(state.depot, state.backend);
+            assert_eq!(classes.map(|class| state.cache.held(class)), [if kept { idle } else { 0 }, busy - 1]);
+        }
+        assert_eq!(state.check(), Ok(()));
+    }
 
     #[test]
     fn a_list_is_a_small_part_of_what_is_in_use_and_of_what_the_heap_may_come_to() {

@@ -185,10 +185,11 @@ fn check_lists<'a, M: Memory>(
             cache.list(class).try_for_each(&mut look)?;
         }
         depot.blocks(class).try_for_each(look)?;
-        held += caches.clone().map(|cache| cache.held(class)).sum::<usize>() * len;
+        // Signed, since a number that is wrong may be below zero.
+        held += caches.clone().map(|cache| cache.held(class) as isize).sum::<isize>() * len as isize;
         listed += count * len;
     }
-    if held + depot.bytes() != listed {
+    if held + depot.bytes() as isize != listed as isize {
         return Err(Fault::List(0));
     }
     if out > in_use {

@@ -4,8 +4,10 @@
 //! least that a free block needs for its links, and the alignment that C's
 //! `malloc` promises on every port (16 bytes on 64-bit ones, 8 on 32-bit ones).
 //!
-//! Up to 64 granules each number of granules is a class of its own; above, a
-//! doubling is divided into 16 classes, up to [`SMALL_MAX`]. Longer blocks have
+//! Up to 66 granules each number of granules is a class of its own; above, a
+//! doubling is divided into 16 classes, up to [`SMALL_MAX`]. Each is two granules longer than the doubling's part:
+//! what is so long is most often a power of two, or a sum of a few, with a header before it, and would
+//! be in the next class for the header's sake. Longer blocks have
 //! no classes; from [`LARGE`] on they are whole pages. So a block is longer than its
 //! request by less than a granule or by less than a sixteenth, whichever is more:
 //! below 12.5 % from eight granules up.
@@ -17,15 +19,17 @@ use crate::sys::PAGE_SIZE_MIN;
 /// The unit of block lengths and the alignment of every block, in bytes.
 pub const GRANULE: usize = 2 * size_of::<usize>();
 
-/// Granules up to which each length is a class.
+/// What a header takes, in granules: its owner's words, and the length where the C interface keeps it.
+const HEADER: usize = 2;
+/// Granules up to which each length is a class, without a header.
 const EXACT: usize = 64;
 const EXACT_LOG: usize = EXACT.ilog2() as usize;
 /// Classes of a doubling, as a binary logarithm.
 const STEPS_LOG: usize = 4;
 
-/// The largest request, in bytes, that the cache's free lists serve: 8 KiB on
-/// 64-bit ports, 4 KiB on 32-bit ones.
-pub const SMALL_MAX: usize = 8 * EXACT * GRANULE;
+/// The largest request, in bytes, that the cache's free lists serve: 8 KiB and 32 bytes on
+/// 64-bit ports, 4 KiB and 16 bytes on 32-bit ones.
+pub const SMALL_MAX: usize = (8 * EXACT + HEADER) * GRANULE;
 
 /// From how many bytes on a block is whole pages, and begins at one if that can be:
 /// such blocks are copied faster, and all of their memory can be given back.
@@ -40,13 +44,13 @@ pub const CLASSES: usize = class_of(SMALL_MAX) + 1;
 pub const fn class_of(size: usize) -> usize {
     // A layout's size is at most isize::MAX, so this sum cannot overflow.
     let granules = (size + (GRANULE - 1)) / GRANULE;
-    if granules <= EXACT {
+    if granules <= EXACT + HEADER {
         return granules;
     }
-    let log = (granules - 1).ilog2() as usize;
+    let log = (granules - HEADER - 1).ilog2() as usize;
     // The top bit of the step, 1 << STEPS_LOG, is always set.
-    let step = ((granules - 1) >> (log - STEPS_LOG)) - (1 << STEPS_LOG);
-    EXACT + ((log - EXACT_LOG) << STEPS_LOG) + step + 1
+    let step = ((granules - HEADER - 1) >> (log - STEPS_LOG)) - (1 << STEPS_LOG);
+    EXACT + HEADER + ((log - EXACT_LOG) << STEPS_LOG) + step + 1
 }
 
 /// The length in bytes of the blocks of a class. A zero-sized request gets a
@@ -56,13 +60,13 @@ pub const fn class_len(class: usize) -> usize {
     if class == 0 {
         return GRANULE;
     }
-    if class <= EXACT {
+    if class <= EXACT + HEADER {
         return class * GRANULE;
     }
-    let above = class - EXACT - 1;
+    let above = class - EXACT - HEADER - 1;
     let log = EXACT_LOG + (above >> STEPS_LOG);
     let step = (1 << STEPS_LOG) + (above & ((1 << STEPS_LOG) - 1)) + 1;
-    (step << (log - STEPS_LOG)) * GRANULE
+    ((step << (log - STEPS_LOG)) + HEADER) * GRANULE
 }
 
 /// The length in bytes of the block that serves a request of `size` bytes.

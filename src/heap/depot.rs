@@ -25,7 +25,7 @@
 use core::ptr::NonNull;
 
 use super::backend::Backend;
-use super::class::{CLASSES, SMALL_MAX, SizeClass, class_of};
+use super::class::{CLASSES, SMALL_MAX, SizeClass, class_len, class_of};
 use super::memory::Memory;
 
 /// As many blocks go from batches to the back end at once, and those of a batch that is begun.
@@ -45,8 +45,8 @@ const MOST_MIN: usize = 16 * 1024 * 1024;
 const MOST_LIMIT_SHARE: usize = 16;
 
 /// Blocks that are longer go to the back end, which joins them.
-const LONG: usize = SMALL_MAX / 2;
-const LONG_CLASS: usize = class_of(LONG);
+const LONG: usize = class_len(LONG_CLASS);
+const LONG_CLASS: usize = class_of(SMALL_MAX / 2);
 
 /// Fronts of the same number modulo this one are a group.
 const GROUPS: usize = 4;

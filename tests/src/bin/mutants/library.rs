@@ -298,6 +298,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &[("from == 0 || soon && self.written >= from", "from == 0 || self.used >= from")],
     ),
     mutant(LIB, CACHE, "a list may be long where address space is short", &[(".min(backend.limit / LIMIT_SHARE)", "")]),
+    mutant(LIB, CACHE, "lists that stand still stay", &[("held > 0 && self.left[class.index()] == 0", "held < 0")]),
+    mutant(LIB, CACHE, "lists of small heaps stand still", &[("backend.out() > IDLE_MIN", "backend.out() > 0")]),
     mutant(LIB, GROWTH, "pages are made resident while others wait", &[(" && self.further == 0", "")]),
     mutant(LIB, DEPOT, "a front takes another's batches first", &[("(front..front + GROUPS)", "(0..GROUPS)")]),
     mutant(LIB, DEPOT, "long blocks wait in batches", &[("i > LONG_CLASS || ", "")]),
