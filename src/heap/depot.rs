@@ -16,7 +16,7 @@
 //! kept: the back end joins its blocks to what is free beside them. Only the blocks that were freed last are looked at,
 //! since those are still in the processor's cache.
 //!
-//! Blocks of more than [`LONG`] bytes are not kept either: to join one costs little beside what its owner did with it, and a
+//! Blocks of classes above [`LONG_CLASS`] are not kept either: to join one costs little beside what its owner did with it, and a
 //! few that wait are much memory.
 //!
 //! Bounds. A call hands at most [`DRAIN`] blocks and one batch to the back end, but for those that would be refused
@@ -25,7 +25,7 @@
 use core::ptr::NonNull;
 
 use super::backend::Backend;
-use super::class::{CLASSES, SMALL_MAX, SizeClass, class_len, class_of};
+use super::class::{CLASSES, SMALL_MAX, SizeClass, class_of};
 use super::memory::Memory;
 
 /// As many blocks go from batches to the back end at once, and those of a batch that is begun.
@@ -44,8 +44,7 @@ const MOST_MIN: usize = 16 * 1024 * 1024;
 /// ... or this part of what the heap may come to, if that is less.
 const MOST_LIMIT_SHARE: usize = 16;
 
-/// Blocks that are longer go to the back end, which joins them.
-const LONG: usize = class_len(LONG_CLASS);
+/// Blocks of longer classes go to the back end, which joins them.
 const LONG_CLASS: usize = class_of(SMALL_MAX / 2);
 
 /// Fronts of the same number modulo this one are a group.
