@@ -226,5 +226,5 @@ cfg_if::cfg_if! {
 }
 
 pub(crate) use frame::frame_pointer;
-pub(crate) use gc::{below_by_top_bit, kept_registers, prefetch};
+pub(crate) use gc::{KeptRegisters, below_by_top_bit, keep_registers, prefetch};
 pub(crate) use port::Port as Current;

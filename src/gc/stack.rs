@@ -4,11 +4,14 @@
 //! once on the stack, and would keep what is dead. So a collection begins with a frame that has little beside the registers
 //! of its caller, and all that the collector does lies below.
 
-use crate::arch::kept_registers;
+use core::mem::MaybeUninit;
+
+use crate::arch::{KeptRegisters, keep_registers};
 
 /// Calls `collect` with the place from where on the stack is scanned, which has the registers of the caller.
 #[inline(always)]
 pub(super) fn spilled<T>(collect: impl FnOnce(*const usize) -> T) -> T {
-    let kept = kept_registers();
-    collect(core::hint::black_box(&kept).as_ptr())
+    let mut kept = MaybeUninit::<KeptRegisters>::uninit();
+    keep_registers(&mut kept);
+    collect(kept.as_ptr().cast())
 }

@@ -1,12 +1,15 @@
 //! What a collector needs of x86-32: what is in the callee-saved registers.
 
 use core::arch::asm;
+use core::mem::MaybeUninit;
 
 /// What is in the registers that a function keeps for its caller (System V ABI, Intel386 supplement, "Registers"). What
 /// a caller holds in other registers it has put onto the stack before it calls.
+pub(crate) type KeptRegisters = [usize; 4];
+
+/// Writes them where a collection will look for references.
 #[inline(always)]
-pub(crate) fn kept_registers() -> [usize; 4] {
-    let mut kept = [0; 4];
+pub(crate) fn keep_registers(kept: &mut MaybeUninit<KeptRegisters>) {
     // SAFETY: the registers are read, and the array has room for them.
     unsafe {
         asm!(
@@ -18,7 +21,6 @@ pub(crate) fn kept_registers() -> [usize; 4] {
             options(nostack, preserves_flags),
         );
     }
-    kept
 }
 
 /// Nothing: the first processors of this kind have no prefetch, and asking which this is costs more than it saves.

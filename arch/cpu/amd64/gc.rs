@@ -1,12 +1,15 @@
 //! What a collector needs of amd64: what is in the callee-saved registers, a prefetch, and the place of a bit.
 
 use core::arch::asm;
+use core::mem::MaybeUninit;
 
 /// What is in the registers that a function keeps for its caller (System V ABI, AMD64 supplement, "Registers"). What a
 /// caller holds in other registers it has put onto the stack before it calls.
+pub(crate) type KeptRegisters = [usize; 6];
+
+/// Writes them where a collection will look for references.
 #[inline(always)]
-pub(crate) fn kept_registers() -> [usize; 6] {
-    let mut kept = [0; 6];
+pub(crate) fn keep_registers(kept: &mut MaybeUninit<KeptRegisters>) {
     // SAFETY: the registers are read, and the array has room for them.
     unsafe {
         asm!(
@@ -20,7 +23,6 @@ pub(crate) fn kept_registers() -> [usize; 6] {
             options(nostack, preserves_flags),
         );
     }
-    kept
 }
 
 /// Asks for the cache line of an address, any address, which will be read soon.

@@ -1,28 +1,23 @@
 //! What a collector needs of ARM: what is in the callee-saved registers, a prefetch, and the place of a bit.
 
 use core::arch::asm;
+use core::mem::MaybeUninit;
 
 /// What is in the registers that a function keeps for its caller (AAPCS, "Core registers"; no floating-point register
 /// holds a reference). What a caller holds in other registers it has put onto the stack before it calls.
+pub(crate) type KeptRegisters = [usize; 8];
+
+/// Writes them where a collection will look for references.
 #[inline(always)]
-pub(crate) fn kept_registers() -> [usize; 8] {
-    let mut kept = [0; 8];
+pub(crate) fn keep_registers(kept: &mut MaybeUninit<KeptRegisters>) {
     // SAFETY: the registers are read, and the array has room for them.
     unsafe {
         asm!(
-            "str r4, [{at}, #0]",
-            "str r5, [{at}, #4]",
-            "str r6, [{at}, #8]",
-            "str r7, [{at}, #12]",
-            "str r8, [{at}, #16]",
-            "str r9, [{at}, #20]",
-            "str r10, [{at}, #24]",
-            "str r11, [{at}, #28]",
+            "stm {at}, {{r4-r11}}",
             at = in(reg) kept.as_mut_ptr(),
             options(nostack, preserves_flags),
         );
     }
-    kept
 }
 
 /// Asks for the cache line of an address, any address, which will be read soon.
