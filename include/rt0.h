@@ -899,8 +899,8 @@ void rt0_heap_free(struct rt0_heap *heap,
 // As for `rt0_heap_free`; the block came with this `alignment`.
 void rt0_heap_free_aligned(struct rt0_heap *heap, void *block, size_t size, size_t alignment);
 
-// The bytes that a block for `size` bytes really has: what exceeds `size` may be used if the block is given back with a
-// size between the two. 0 if `size` exceeds what a block can have.
+// The bytes that a block for `size` bytes really has, aligned as all are: what exceeds `size` may be used if the block is
+// given back with a size between the two. 0 if `size` exceeds what a block can have.
 size_t rt0_heap_block_size(size_t size);
 
 // Figures of the heap. It walks the heap's free lists.

@@ -530,11 +530,14 @@ pub unsafe extern "C" fn rt0_heap_free_aligned(heap: *mut rt0_heap, block: *mut 
     }
 }
 
-/// The bytes that a block for `size` bytes really has: what exceeds `size` may be used if the block is given back with a
-/// size between the two. 0 if `size` exceeds what a block can have.
+/// The bytes that a block for `size` bytes really has, aligned as all are: what exceeds `size` may be used if the block is
+/// given back with a size between the two. 0 if `size` exceeds what a block can have.
 #[unsafe(no_mangle)]
 pub extern "C" fn rt0_heap_block_size(size: usize) -> usize {
-    if size <= isize::MAX as usize - page_size() { rt0::heap::block_len(size) } else { 0 }
+    match Layout::from_size_align(size, GRANULE) {
+        Ok(layout) if size <= isize::MAX as usize - page_size() => rt0::heap::block_len(layout),
+        _ => 0,
+    }
 }
 
 /// Figures of the heap. It walks the heap's free lists.

@@ -69,13 +69,14 @@ pub const fn class_len(class: usize) -> usize {
     ((step << (log - STEPS_LOG)) + HEADER) * GRANULE
 }
 
-/// The length in bytes of the block that serves a request of `size` bytes.
+/// The length in bytes of the block that serves a request. One that is aligned to more than a granule has no class, and is
+/// not made longer for one: pages that begin at pages lie side by side.
 #[inline(never)]
-pub const fn block_len(size: usize) -> usize {
-    if size <= SMALL_MAX {
-        class_len(class_of(size))
-    } else {
-        size.next_multiple_of(if size < LARGE { GRANULE } else { PAGE_SIZE_MIN })
+pub const fn block_len(layout: Layout) -> usize {
+    match (SizeClass::of(layout), layout.size()) {
+        (Some(class), _) => class.len(),
+        (None, 0) => GRANULE,
+        (None, size) => size.next_multiple_of(if size < LARGE { GRANULE } else { PAGE_SIZE_MIN }),
     }
 }
 

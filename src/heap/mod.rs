@@ -103,7 +103,8 @@
 //! let stats: Stats = heap.stats();
 //! let class: Class = stats.classes()[class_of(80)];
 //! assert_eq!((stats.live, class.live), (0, 0));
-//! assert!(block_len(80) == class_len(class_of(80)) && block_len(80) >= 80);
+//! let len = block_len(Layout::new::<[u8; 80]>());
+//! assert!(len == class_len(class_of(80)) && len >= 80);
 //!
 //! // The kernel's memory with a cap and an allowance; within an arena; without a lock, for one thread.
 //! let capped = Heap::on(SystemMemory::new().cap(8 << 20).allowance(1 << 20));
@@ -453,7 +454,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     unsafe fn resize(&self, block: NonNull<u8>, layout: Layout, new_layout: Layout) -> bool {
         self.with(|State { depot, backend, .. }| {
             // SAFETY: the caller says how long the block is.
-            let done = unsafe { backend.resize(block, block_len(layout.size()), block_len(new_layout.size())) };
+            let done = unsafe { backend.resize(block, block_len(layout), block_len(new_layout)) };
             if done {
                 if let Some(class) = SizeClass::of(layout) {
                     depot.out[class.index()] -= 1;
@@ -775,7 +776,7 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
         {
             return Some((block, false));
         }
-        let len = class.map_or_else(|| block_len(layout.size()), SizeClass::len);
+        let len = class.map_or_else(|| block_len(layout), SizeClass::len);
         self.serve(class, Request { len, count: 1, align: layout.align().max(GRANULE) }).map(|run| (run.at, run.zero))
     }
 
@@ -828,7 +829,7 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
         match SizeClass::of(layout) {
             Some(class) => self.cache.overflow(class, self.depot, self.backend),
             // SAFETY: the caller says how long the block is, and that it is free.
-            None => unsafe { self.backend.give(block, block_len(layout.size())) },
+            None => unsafe { self.backend.give(block, block_len(layout)) },
         }
     }
 

@@ -44,8 +44,14 @@ fn random_runs_agree_with_the_model() {
 #[test]
 fn classes_waste_less_than_an_eighth_from_eight_granules_up() {
     for size in 0..=64 * SMALL_MAX {
-        assert!(size == 0 || block_len(size - 1) <= block_len(size));
-        let len = block_len(size);
+        let [less, len, aligned] =
+            [(size.saturating_sub(1), 8), (size, 8), (size, 4096)].map(|(s, a)| block_len(layout(s, a)));
+        assert!(
+            less <= len
+                && aligned <= len
+                && aligned >= size
+                && (aligned - size < GRANULE || size > SMALL_MAX || size == 0)
+        );
         assert!(len >= size && len.is_multiple_of(GRANULE) && len > 0);
         assert!(len - size < GRANULE.max(len / 16 + 1) || size == 0, "{size} in {len}");
         if size >= 7 * GRANULE {

@@ -207,7 +207,7 @@ fn what_is_in_the_lists_of_other_fronts_is_found() {
             // Those that lie side by side are free in two fronts, and joined.
             blocks.sort();
             let pair = (0..count - 1).find(|at| blocks[*at].addr().get() + size == blocks[at + 1].addr().get());
-            let at = pair.filter(|_| block_len(2 * size) == 2 * size && size >= 48);
+            let at = pair.filter(|_| block_len(layout(2 * size)) == 2 * size && size >= 48);
             if let Some(at) = at {
                 let (one, other) = (blocks.remove(at), blocks.remove(at));
                 free(&heap, one, size);

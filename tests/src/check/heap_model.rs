@@ -229,7 +229,7 @@ impl<'a> Watched<'a> {
         let mut live = 0;
         for block in &self.blocks {
             block.look(usize::MAX);
-            let len = rt0::heap::block_len(block.layout.size());
+            let len = rt0::heap::block_len(block.layout);
             ranges.push((block.at.addr().get(), len));
             live += len;
         }
