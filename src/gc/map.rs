@@ -81,6 +81,12 @@ pub(super) struct Map {
     before: NonNull<u8>,
 }
 
+/// The position of the code of a granule, `at` being its address, in its word, and whole words more: for shifts that wrap.
+#[inline(always)]
+pub(super) fn place(at: usize) -> u32 {
+    (at / (GRANULE / 4)) as u32
+}
+
 /// The position of the code of a granule, `at` being its address, in its word.
 #[inline(always)]
 pub(super) fn shift(at: usize) -> usize {
@@ -287,10 +293,13 @@ impl Map {
     #[inline(always)]
     pub(super) fn len_anywhere(&self, start: usize) -> usize {
         let word = self.word(start);
-        let shift = shift(start) as u32;
+        let place = place(start);
         // A whole word of the codes behind the first one.
         // SAFETY: `start` is in the heap, and the map has a word for its end.
-        let above = unsafe { word.read() >> shift >> 4 | word.add(1).read() << (BITS as u32 - 4 - shift) };
+        let above = unsafe {
+            word.read().wrapping_shr(place) >> 4
+                | word.add(1).read().wrapping_shl((BITS as u32 - 4).wrapping_sub(place))
+        };
         if above != 0 { (above.trailing_zeros() as usize / 4 + 1) * GRANULE } else { self.len_further(start) }
     }
 

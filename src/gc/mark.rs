@@ -13,15 +13,19 @@
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-use super::map::{BLOCK, EDGE, GRANULE, MARK, Map, OBJECT, ONES, SCAN, SPAN, WORD, shift};
+use super::map::{BLOCK, EDGE, GRANULE, MARK, Map, OBJECT, ONES, SCAN, SPAN, WORD, place};
 use super::stats::Event;
 use crate::arch::prefetch;
 
 /// How many edges wait for the cache.
-const RING: usize = 64;
+const RING: usize = 32;
 
 /// Bytes of a line of the cache, as x86 and most ARM processors have them.
 const LINE: usize = 64;
+
+/// What an edge waits for beside its word of the map: the lines around its object. What was made in one go lies there
+/// together, and a list is followed as long as it stays among them.
+const NEAR: usize = 4 * LINE;
 
 /// How many words of an object are scanned before the rest goes on the stack.
 const PART: usize = 128;
@@ -276,7 +280,9 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
                     continue;
                 }
                 prefetch(self.map.word(edge).cast());
-                prefetch(self.map.pointer(edge).as_ptr());
+                for line in (0..NEAR).step_by(LINE) {
+                    prefetch(self.map.pointer(edge).as_ptr().map_addr(|at| at ^ line));
+                }
                 if len < RING {
                     ring[(first + len) % RING] = edge;
                     len += 1;
@@ -300,8 +306,8 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
         unsafe { self.top.read() }
     }
 
-    /// Visits an edge, and as long as there is one edge only to go on with, and it leads to the same line of the cache,
-    /// that one: a list that was made in one go.
+    /// Visits an edge, and as long as there is one edge only to go on with, and it leads to where the cache has been asked
+    /// for memory already, that one: a list that was made in one go.
     #[inline(always)]
     fn visit_chain(&mut self, edge: usize) {
         let mut edge = edge;
@@ -313,7 +319,7 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
             }
             // SAFETY: one word was pushed.
             let next = unsafe { top.read() };
-            if next ^ edge >= LINE {
+            if next ^ edge >= NEAR {
                 return;
             }
             self.top = top;
@@ -333,10 +339,10 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
         let word = self.map.word(at);
         // SAFETY: `at` is in the heap.
         let codes = unsafe { *word };
-        let code = codes >> shift(at);
+        let code = codes.wrapping_shr(place(at));
         if code & (OBJECT | MARK) == OBJECT {
             // SAFETY: the same.
-            unsafe { *word = codes | MARK << shift(at) };
+            unsafe { *word = codes | MARK.wrapping_shl(place(at)) };
             if code & SCAN != 0 {
                 self.scan(at);
             }

@@ -8,7 +8,7 @@ use super::map::{BLOCK, BLOCK_GRANULES, Block, EDGE, GRANULE, MARK, Map, OBJECT,
 
 const TOP: u32 = usize::BITS - 4;
 
-/// How many words are passed over at once where nothing is live.
+/// How many words are looked at together, for whether nothing is live in them, or everything.
 const GROUP: usize = 4;
 
 /// What the sweep hands from one word of the map to the next.
@@ -74,6 +74,13 @@ impl Map {
                 let marks = words.iter().fold(0, |marks, word| marks | word) & (MARK * ONES);
                 if marks == 0 && last == Last::Hole {
                     *words = [0; GROUP];
+                    continue;
+                }
+                // Nothing died here, and nothing free begins: what was made together often lives and dies together.
+                let dead = words.iter().fold(0, |dead, word| dead | (word ^ word / MARK)) & ONES;
+                if dead == 0 && last == Last::Live {
+                    words.iter_mut().for_each(|word| *word &= !(MARK * ONES));
+                    granules -= GROUP * SPAN / GRANULE;
                     continue;
                 }
                 for here in words {

@@ -726,6 +726,27 @@ pub(super) const MUTANTS: &[Mutant] = &[
         seen_by: COLLECTOR,
     },
     Mutant {
+        name: "sweep: what dies among what lives stays",
+        port: None,
+        file: "src/gc/sweep.rs",
+        edits: &[("if dead == 0 && last == Last::Live {", "if last == Last::Live {")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "sweep: a group in which nothing dies is live, whatever is before it",
+        port: None,
+        file: "src/gc/sweep.rs",
+        edits: &[("if dead == 0 && last == Last::Live {", "if dead == 0 {")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "sweep: a group in which all live stays marked",
+        port: None,
+        file: "src/gc/sweep.rs",
+        edits: &[("*word &= !(MARK * ONES)", "*word |= 0")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
         name: "sweep: an object stays marked",
         port: None,
         file: "src/gc/sweep.rs",
