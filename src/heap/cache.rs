@@ -9,7 +9,8 @@
 //! ([`SHARE`], at least [`LEAST_BYTES`]), so that what comes next is not scattered over
 //! all that was freed. When it is full, all of it is put into the depot as a batch, and when it is
 //! empty a batch comes back, or else blocks from the back end (depot.rs). Where address space is short it is shorter still
-//! ([`LIMIT_SHARE`]): what waits in lists joins nothing, and others have to go elsewhere.
+//! ([`LIMIT_SHARE`]): what waits in lists joins nothing, and others have to go elsewhere. For the same reason a list that
+//! stands still goes back whole when the heap has grown by a step and is about to grow again ([`IDLE_MIN`]).
 
 use core::ptr::NonNull;
 

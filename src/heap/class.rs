@@ -5,12 +5,12 @@
 //! `malloc` promises on every port (16 bytes on 64-bit ones, 8 on 32-bit ones).
 //!
 //! Up to 66 granules each number of granules is a class of its own; above, a
-//! doubling is divided into 16 classes, up to [`SMALL_MAX`]. Each is two granules longer than the doubling's part:
-//! what is so long is most often a power of two, or a sum of a few, with a header before it, and would
-//! be in the next class for the header's sake. Longer blocks have
-//! no classes; from [`LARGE`] on they are whole pages. So a block is longer than its
-//! request by less than a granule or by less than a sixteenth, whichever is more:
-//! below 12.5 % from eight granules up.
+//! doubling is divided into 16 classes, up to [`SMALL_MAX`]. Each of those is two granules
+//! longer than the division makes it: what is so long is most often a power of two, or
+//! a simple part of one, with a header before it, and the header alone would put it into the
+//! next class. Longer blocks have no classes; from [`LARGE`] on they are whole pages. So a
+//! block is longer than its request by less than a granule or by less than a sixteenth,
+//! whichever is more: below 12.5 % from eight granules up.
 
 use core::alloc::Layout;
 
@@ -19,7 +19,7 @@ use crate::sys::PAGE_SIZE_MIN;
 /// The unit of block lengths and the alignment of every block, in bytes.
 pub const GRANULE: usize = 2 * size_of::<usize>();
 
-/// What a header takes, in granules: its owner's words, and the length where the C interface keeps it.
+/// What a header takes at most, in granules: its owner's words, and the length where the C interface keeps it.
 const HEADER: usize = 2;
 /// Granules up to which each length is a class, without a header.
 const EXACT: usize = 64;
