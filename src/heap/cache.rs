@@ -101,7 +101,8 @@ impl Cache {
     /// How many blocks a list may hold, as much as is in use now.
     fn most<M: Memory>(class: SizeClass, backend: &Backend<M>) -> i32 {
         let bytes = (backend.out() / SHARE).min(backend.limit / LIMIT_SHARE).clamp(LEAST_BYTES, MOST_BYTES);
-        (bytes / class.len()).clamp(1, MOST_BLOCKS) as i32
+        // No block is shorter than a granule.
+        (bytes / class.len().max(GRANULE)).clamp(1, MOST_BLOCKS) as i32
     }
 
     /// A list holds one block too many: it may hold more than before, or all of it goes to the depot.
@@ -160,10 +161,14 @@ impl Cache {
 
     /// Gives lists to the back end before the heap grows: if there is much, and no more than a step of growth.
     pub(super) fn flush_some<M: Memory>(&mut self, depot: &mut Depot, backend: &mut Backend<M>) {
-        if backend.out() > IDLE_MIN {
-            self.flush_idle(depot, backend);
+        let is_large = backend.out() > IDLE_MIN;
+        let mut listed = 0;
+        for class in SizeClass::all() {
+            if is_large {
+                self.flush_idle(class, depot, backend);
+            }
+            listed += self.held(class) * class.len();
         }
-        let listed: usize = SizeClass::all().map(|class| self.held(class) * class.len()).sum();
         if listed <= backend.of_front((backend.out() / LISTED_SHARE).max(LISTED_MIN)) {
             return;
         }
@@ -178,17 +183,15 @@ impl Cache {
         }
     }
 
-    /// Gives the lists to the back end that are as long as when the heap grew last: their blocks are not wanted.
-    fn flush_idle<M: Memory>(&mut self, depot: &mut Depot, backend: &mut Backend<M>) {
-        for class in SizeClass::all() {
-            let held = self.held(class) as i32;
-            if held > 0 && self.left[class.index()] == 0 {
-                self.flush_class(class, depot, backend);
-            }
-            // It is full as it is, until a block is taken, or one too many is freed and `overflow` says anew what it may hold.
-            self.most[class.index()] = self.held(class) as i32;
-            self.left[class.index()] = 0;
+    /// Gives a list to the back end that is as long as when the heap grew last: its blocks are not wanted.
+    fn flush_idle<M: Memory>(&mut self, class: SizeClass, depot: &mut Depot, backend: &mut Backend<M>) {
+        let i = class.index();
+        if self.left[i] == 0 {
+            self.flush_class(class, depot, backend);
         }
+        // It is full as it is, until a block is taken, or one too many is freed and `overflow` says anew what it may hold.
+        self.most[i] -= self.left[i];
+        self.left[i] = 0;
     }
 
     /// Gives all lists to the back end.
@@ -199,6 +202,7 @@ impl Cache {
     }
 
     /// Gives a list to the back end.
+    #[inline(never)] // seldom, and from three places
     pub(super) fn flush_class<M: Memory>(&mut self, class: SizeClass, depot: &mut Depot, backend: &mut Backend<M>) {
         let blocks = self.heads[class.index()].take();
         self.left[class.index()] = self.most[class.index()];

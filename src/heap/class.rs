@@ -15,6 +15,7 @@
 use core::alloc::Layout;
 
 use crate::sys::PAGE_SIZE_MIN;
+use crate::vm::round_up;
 
 /// The unit of block lengths and the alignment of every block, in bytes.
 pub const GRANULE: usize = 2 * size_of::<usize>();
@@ -76,7 +77,7 @@ pub const fn block_len(layout: Layout) -> usize {
     match (SizeClass::of(layout), layout.size()) {
         (Some(class), _) => class.len(),
         (None, 0) => GRANULE,
-        (None, size) => size.next_multiple_of(if size < LARGE { GRANULE } else { PAGE_SIZE_MIN }),
+        (None, size) => round_up(size, if size < LARGE { GRANULE } else { PAGE_SIZE_MIN }),
     }
 }
 
