@@ -265,6 +265,7 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
         }
     }
 
+    #[inline(never)] // its loop has the registers to itself
     fn drain_stack(&mut self) {
         // Edges that wait for the cache: the place of the oldest, and how many there are. What leaves leaves a zero: nothing
         // of the heap is to stay on a stack that may be scanned.

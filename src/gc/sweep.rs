@@ -45,6 +45,7 @@ fn word(word: usize, last: Last) -> (usize, usize, Last) {
 
 impl Map {
     /// Sweeps the heap; answers the bytes that are free.
+    #[inline(never)] // once a collection; its loop has the registers to itself
     pub(super) fn sweep(&mut self) -> usize {
         let mut free = 0;
         // The heap's first granule is an edge. If it is dead, the hole has to begin there.
