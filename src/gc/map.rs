@@ -90,7 +90,7 @@ pub(super) fn place(at: usize) -> u32 {
 /// The position of the code of a granule, `at` being its address, in its word.
 #[inline(always)]
 pub(super) fn shift(at: usize) -> usize {
-    at / (GRANULE / 4) % BITS
+    place(at) as usize % BITS
 }
 
 impl Map {

@@ -282,7 +282,7 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
                 }
                 prefetch(self.map.word(edge).cast());
                 for line in (0..NEAR).step_by(LINE) {
-                    prefetch(self.map.pointer(edge).as_ptr().map_addr(|at| at ^ line));
+                    prefetch(self.map.pointer(edge ^ line).as_ptr());
                 }
                 if len < RING {
                     ring[(first + len) % RING] = edge;

@@ -78,7 +78,7 @@ impl Map {
                     continue;
                 }
                 // Nothing died here, and nothing free begins: what was made together often lives and dies together.
-                let dead = words.iter().fold(0, |dead, word| dead | (word ^ word / MARK)) & ONES;
+                let dead = words.iter().fold(0, |dead, word| dead | (word ^ (word / MARK))) & ONES;
                 if dead == 0 && last == Last::Live {
                     words.iter_mut().for_each(|word| *word &= !(MARK * ONES));
                     granules -= GROUP * SPAN / GRANULE;

@@ -16,8 +16,8 @@
 //! kept: the back end joins its blocks to what is free beside them. Only the blocks that were freed last are looked at,
 //! since those are still in the processor's cache.
 //!
-//! Blocks of classes above [`LONG_CLASS`] are not kept either: to join one costs little beside what its owner did with it, and a
-//! few that wait are much memory.
+//! Blocks of classes above [`LONG_CLASS`] are not kept either: to join one costs little beside what its owner did with it,
+//! and a few that wait are much memory.
 //!
 //! Bounds. A call hands at most [`DRAIN`] blocks and one batch to the back end, but for those that would be refused
 //! otherwise: they empty the depot.

@@ -776,8 +776,8 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
         {
             return Some((block, false));
         }
-        let len = class.map_or_else(|| block_len(layout), SizeClass::len);
-        self.serve(class, Request { len, count: 1, align: layout.align().max(GRANULE) }).map(|run| (run.at, run.zero))
+        self.serve(class, Request { len: block_len(layout), count: 1, align: layout.align().max(GRANULE) })
+            .map(|run| (run.at, run.zero))
     }
 
     /// Serves a request, after some effort: joins what is in some lists, lets the heap grow, joins what is in all lists,

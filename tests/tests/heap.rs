@@ -46,12 +46,10 @@ fn classes_waste_less_than_an_eighth_from_eight_granules_up() {
     for size in 0..=64 * SMALL_MAX {
         let [less, len, aligned] =
             [(size.saturating_sub(1), 8), (size, 8), (size, 4096)].map(|(s, a)| block_len(layout(s, a)));
-        assert!(
-            less <= len
-                && aligned <= len
-                && aligned >= size
-                && (aligned - size < GRANULE || size > SMALL_MAX || size == 0)
-        );
+        assert!(less <= len);
+        // Without a class nothing is lost but the end of a granule.
+        assert!((size..=len).contains(&aligned), "{size} in {aligned}");
+        assert!(aligned - size < GRANULE || size > SMALL_MAX || size == 0, "{size} in {aligned}");
         assert!(len >= size && len.is_multiple_of(GRANULE) && len > 0);
         assert!(len - size < GRANULE.max(len / 16 + 1) || size == 0, "{size} in {len}");
         if size >= 7 * GRANULE {

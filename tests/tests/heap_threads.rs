@@ -207,14 +207,18 @@ fn what_is_in_the_lists_of_other_fronts_is_found() {
             // Those that lie side by side are free in two fronts, and joined.
             blocks.sort();
             let pair = (0..count - 1).find(|at| blocks[*at].addr().get() + size == blocks[at + 1].addr().get());
-            let at = pair.filter(|_| block_len(layout(2 * size)) == 2 * size && size >= 48);
+            let at = pair.filter(|_| size % 16 == 0 && size >= 48);
             if let Some(at) = at {
                 let (one, other) = (blocks.remove(at), blocks.remove(at));
                 free(&heap, one, size);
                 move_on(&heap);
                 free(&heap, other, size);
                 move_on(&heap);
-                free(&heap, heap.allocate(layout(2 * size)).expect("both together"), 2 * size);
+                // The most that has a block as long as both.
+                let most =
+                    (size..=2 * size).rev().find(|most| block_len(layout(*most)) <= 2 * size).expect("one alone fits");
+                assert!(most > 2 * size - 64, "{most} of {}", 2 * size);
+                free(&heap, heap.allocate(layout(most)).expect("both together"), most);
                 blocks.extend((0..2).map(|_| heap.allocate(layout(size)).expect("and each alone")));
             }
             // All are free, every third in a front of its own.
