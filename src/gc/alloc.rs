@@ -6,26 +6,20 @@
 //! that is; of a long one a part that fits the cache. Of what is left of that place and of the piece the longer one is the
 //! piece from then on.
 //!
-//! The shelves have the holes that were too short when the search came by, and what was left of pieces, by length. So each
-//! hole is looked at once between two collections, and none is passed over. The first word of a hole on a shelf leads to
-//! the next one there.
+//! The shelves have the holes that were too short when the search came by, and what was left of pieces. So each hole is
+//! looked at once between two collections, and none is passed over.
 //!
 //! Large objects go where blocks are free from end to end, to the lowest place that is long enough.
 
+use core::ptr::NonNull;
 use core::{mem, slice};
 
 use super::map::{BLOCK, BLOCK_GRANULES, EDGE, GRANULE, LARGE, Map, ONES, SPAN, shift};
+use super::shelves::Shelves;
 use super::space::{HUGE, Space};
 
 /// Classes of large objects, each twice as long as the one below, but for the last one, which has no end.
 const CLASSES: usize = 16;
-
-/// Holes of fewer granules than this have a shelf for each length. Longer ones have four for each power of two, which are
-/// enough for all lengths below `LARGE` (of 32-bit ports, whose granules are shorter).
-const EXACT: usize = 32;
-/// As many as `filled` has bits: more than lengths below `LARGE` need.
-const SHELVES: usize = 64;
-const _: () = assert!(EXACT + 4 * (LARGE / GRANULE / EXACT).ilog2() as usize <= SHELVES);
 
 /// How much of a hole becomes the piece at once, bytes.
 const PIECE: usize = 32 << 10;
@@ -38,15 +32,18 @@ const STEP_SHARE: usize = 8;
 /// resident too early then.
 const HUGE_FROM: usize = 4 * HUGE;
 
-/// The shelf of a hole of `len` bytes, which is less than `LARGE`. What it is taken modulo spares a check of each index.
-fn shelf(len: usize) -> usize {
-    let granules = len / GRANULE;
-    if granules < EXACT {
-        return granules;
-    }
-    let log = granules.ilog2() as usize;
-    (EXACT + (log - EXACT.ilog2() as usize) * 4 + (granules >> (log - 2)) % 4) % SHELVES
+/// Where the search for a large object of a class begins.
+#[derive(Clone, Copy, Default)]
+struct Rover {
+    /// An address below which no run of free blocks begins that has room for the shortest of the class ...
+    any: usize,
+    /// ... and one below which none begins that has room for this many bytes: what a search found that passed very many.
+    len: usize,
+    at: usize,
 }
+
+/// A search that passes more bytes of heap than this is remembered: the next one of its length need not.
+const FAR: usize = 1024 * BLOCK;
 
 /// The heap without roots and references.
 pub(super) struct Allocator {
@@ -57,14 +54,12 @@ pub(super) struct Allocator {
     end: usize,
     /// Where the search for the next hole begins: all holes below are on shelves, or are the piece.
     scan: usize,
-    /// The first hole of each shelf, and which shelves have one. Neither here nor above is an address of the heap while the
-    /// collector marks, since it may lie on a stack that is scanned.
-    shelves: [usize; SHELVES],
-    filled: u64,
+    /// Beside the heap, committed. There and above is no address of the heap while the collector marks, since it may lie on a
+    /// stack that is scanned.
+    shelves: NonNull<Shelves>,
     /// From here on memory is as the kernel gave it: zeroes.
     fresh: usize,
-    /// For each class of large objects an address below which no run of free blocks begins that has room for its shortest.
-    rovers: [usize; CLASSES],
+    rovers: [Rover; CLASSES],
     /// Bytes of heap that may be in use before the collector has to run.
     pub(super) limit: usize,
     /// Bytes taken from holes since the last collection.
@@ -75,17 +70,16 @@ impl Allocator {
     pub(super) fn new(space: Space) -> Allocator {
         // SAFETY: the space's heap begins at a page; map and table are committed, zeroed, before the heap grows.
         let map = unsafe { Map::new(space.base(), space.words(), space.table()) };
-        let start = map.start();
+        let (start, shelves) = (map.start(), space.shelves());
         Allocator {
             map,
             space,
             at: 0,
             end: 0,
             scan: 0,
-            shelves: [0; SHELVES],
-            filled: 0,
+            shelves,
             fresh: start,
-            rovers: [0; CLASSES],
+            rovers: [Rover::default(); CLASSES],
             limit: 0,
             taken: 0,
         }
@@ -111,17 +105,21 @@ impl Allocator {
         if self.lengthen(len) {
             return self.allocate(len, code);
         }
-        let (at, end) = self.shelved(len).or_else(|| self.next_hole(len)).or_else(|| self.nearly(len))?;
+        // SAFETY: the shelves are the allocator's own, and no other reference to them is in use.
+        let shelved = unsafe { self.shelves.as_mut() }.take(&self.map, len);
+        let (at, end) = shelved.or_else(|| self.next_hole(len))?;
         self.map.place(at, len, code);
-        let (rest, left) = (at + len, self.end - self.at);
-        if end - rest > left {
-            self.clear(at, end);
-            self.shelve(self.at, left);
-            (self.at, self.end) = (rest, end);
+        let (rest, left) = (end - at - len, self.end - self.at);
+        // The longer one of what is left of that place and of the piece is the piece from now on.
+        let (piece, other, taken) = if rest > left {
+            ((at + len, end), (self.at, left), len + rest - left)
         } else {
-            self.clear(at, rest);
-            self.shelve(rest, end - rest);
-        }
+            ((self.at, self.end), (at + len, rest), len)
+        };
+        self.taken += taken;
+        self.clear(at, if rest > left { end } else { at + len });
+        (self.at, self.end) = piece;
+        self.shelve(other.0, other.1);
         Some(at)
     }
 
@@ -132,12 +130,11 @@ impl Allocator {
         let Some(need) = len.checked_next_multiple_of(BLOCK) else { return false };
         // A large object may begin in what is free at the end.
         let least = need.min(BLOCK.max(need.saturating_sub(self.free_at_end())));
-        let mut want = need.max(STEP).max(now / STEP_SHARE / BLOCK * BLOCK);
+        let mut want = need.max(STEP).max(now / STEP_SHARE / BLOCK * BLOCK).min(most);
         if self.limit >= HUGE_FROM {
             // To the end of a huge page.
-            want = (self.map.end() + want).next_multiple_of(HUGE) - self.map.end();
+            want = (want + (self.map.end() + want).wrapping_neg() % HUGE).min(most);
         }
-        let want = want.min(most);
         if want < least {
             return false;
         }
@@ -180,15 +177,17 @@ impl Allocator {
     /// Gives up the piece and the shelves, which stay holes, and begins anew: for the sweep.
     pub(super) fn retire(&mut self) {
         (self.at, self.end, self.scan) = (0, 0, 0);
-        (self.shelves, self.filled) = ([0; SHELVES], 0);
-        self.rovers = [0; CLASSES];
+        // SAFETY: the allocator's own; zeroes are empty shelves.
+        unsafe { self.shelves.write_bytes(0, 1) };
+        self.rovers = [Rover::default(); CLASSES];
         self.taken = 0;
     }
 
     /// Adds to the piece what is free behind it, so that it has `len` bytes: pieces of one hole leave nothing between them.
     fn lengthen(&mut self, len: usize) -> bool {
         let end = self.end;
-        if end == 0 || end != self.scan || end == self.map.end() || self.map.code(end) != EDGE {
+        // What is behind a piece is an object, but for a piece of a long hole.
+        if end == 0 || self.map.code(end) != EDGE || end != self.scan || end == self.map.end() {
             return false;
         }
         let longer = self.map.next_edge(end, len.max(PIECE));
@@ -204,52 +203,12 @@ impl Allocator {
         true
     }
 
-    /// Puts a hole on its shelf, or nothing if it has no length.
+    /// Puts a hole that is too short for a large object on its shelf, or nothing if it has no length.
     fn shelve(&mut self, at: usize, len: usize) {
         if len > 0 {
-            let shelf = shelf(len);
             self.fresh = self.fresh.max(at + len);
-            // SAFETY: free memory of the heap, a granule at least.
-            unsafe { self.map.pointer(at).cast::<usize>().write(self.shelves[shelf]) };
-            self.shelves[shelf] = at;
-            self.filled |= 1 << shelf;
-        }
-    }
-
-    /// Takes the first hole from the lowest shelf whose holes all have `len` bytes.
-    fn shelved(&mut self, len: usize) -> Option<(usize, usize)> {
-        let lowest = shelf(len - GRANULE) + 1;
-        let filled = self.filled >> lowest;
-        if filled == 0 {
-            return None;
-        }
-        let shelf = (lowest + filled.trailing_zeros() as usize) % SHELVES;
-        let at = self.shelves[shelf];
-        // SAFETY: a hole on a shelf.
-        let next = unsafe { self.map.pointer(at).cast::<usize>().read() };
-        self.shelves[shelf] = next;
-        self.filled ^= u64::from(next == 0) << shelf;
-        Some((at, if shelf < EXACT { at + shelf * GRANULE } else { self.map.next_edge(at, LARGE) }))
-    }
-
-    /// The same from the shelf below, some of whose holes may be long enough: when there is nothing else.
-    fn nearly(&mut self, len: usize) -> Option<(usize, usize)> {
-        let shelf = shelf(len);
-        let mut link: *mut usize = &raw mut self.shelves[shelf];
-        loop {
-            // SAFETY: the head of a shelf, or the first word of a hole there.
-            let at = unsafe { link.read() };
-            if at == 0 {
-                return None;
-            }
-            let (next, end) = (self.map.pointer(at).as_ptr().cast::<usize>(), self.map.next_edge(at, LARGE));
-            if end - at >= len {
-                // SAFETY: the same.
-                unsafe { link.write(next.read()) };
-                self.filled &= !(u64::from(self.shelves[shelf] == 0) << shelf);
-                return Some((at, end));
-            }
-            link = next;
+            // SAFETY: free memory of the heap; the shelves are the allocator's own, and no other reference to them is in use.
+            unsafe { self.shelves.as_mut().put(&self.map, at, len) };
         }
     }
 
@@ -310,7 +269,6 @@ impl Allocator {
     /// search finds it when it goes on, and nobody else asks for less than a block.
     #[inline(always)]
     fn take(&mut self, from: usize, to: usize) {
-        self.taken += to - from;
         // SAFETY: a block of the heap, to which nothing else refers.
         let block = unsafe { &mut *self.map.block(from) };
         (block.free, block.purged) = (0, false);
@@ -335,6 +293,7 @@ impl Allocator {
     }
 
     /// Room for a large object: in the lowest run of free blocks that is long enough, with what is free around it.
+    #[inline(never)]
     fn large(&mut self, len: usize, code: usize) -> Option<usize> {
         let start = self.map.start();
         let at = self.run(len)?;
@@ -353,20 +312,23 @@ impl Allocator {
     }
 
     /// Where the lowest run of free memory begins that holds `len` bytes. Until the next collection runs become shorter only,
-    /// so the search for the next object of the class begins where the first run is that would do for its shortest.
+    /// but for the one at the heap's end, so the search for the next object of the class begins where the rover says.
     fn run(&mut self, len: usize) -> Option<usize> {
         let class = ((len / LARGE).ilog2() as usize).min(CLASSES - 1);
         let end = self.map.end();
-        let mut at = self.rovers[class].max(self.map.start());
-        let (mut rover, mut found) = (None, None);
+        let rover = self.rovers[class];
+        let from = if len >= rover.len { rover.at.max(rover.any) } else { rover.any }.max(self.map.start());
+        let is_whole = from == rover.any.max(self.map.start());
+        let mut at = from;
+        let (mut any, mut found, mut block) = (None, None, end);
         while found.is_none() {
             while at < end && !self.is_free(at) {
                 at += BLOCK;
             }
+            block = at;
             if at == end {
                 break;
             }
-            let block = at;
             // What is free at the end of the block before.
             let first = match self.map.nearest(at) {
                 Some((hole, _)) if self.map.code(at) == 0 => hole,
@@ -382,11 +344,20 @@ impl Allocator {
             } - first;
             // What is free at the heap's end may grow.
             if free >= LARGE << class || at == end {
-                rover.get_or_insert(block);
+                any.get_or_insert(block);
             }
             found = (free >= len).then_some(first);
+            if at == end {
+                break;
+            }
         }
-        self.rovers[class] = rover.unwrap_or(end);
+        let rover = &mut self.rovers[class];
+        if is_whole {
+            rover.any = any.unwrap_or(end);
+        }
+        if block - from > FAR {
+            (rover.len, rover.at) = (len, block);
+        }
         found
     }
 

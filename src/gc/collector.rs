@@ -1,5 +1,6 @@
 //! The collector: when to collect, in which order, and what to tell the language.
 
+use core::mem;
 use core::ptr::NonNull;
 
 use super::alloc::Allocator;
@@ -95,40 +96,31 @@ impl<E: Embedder> Collector<E> {
     #[cold]
     #[inline(never)]
     fn allocate_slowly(&mut self, len: usize, code: usize) -> Option<NonNull<u8>> {
-        stack::spilled(|top| self.allocate_from(top, len, code))
+        match self.heap.search(len, code) {
+            Some(at) => Some(self.heap.map.pointer(at)),
+            None => self.make_room(len, code),
+        }
     }
 
-    /// The same. If it collects, the stack is scanned from `top` on, which lies above this function's frame.
+    /// Finds room where there is none as the heap is. A collection comes first, or if it is too soon for one, a longer heap.
     #[inline(never)]
-    fn allocate_from(&mut self, top: *const usize, len: usize, code: usize) -> Option<NonNull<u8>> {
+    fn make_room(&mut self, len: usize, code: usize) -> Option<NonNull<u8>> {
         if len > isize::MAX as usize {
             return None;
         }
-        if let Some(at) = self.heap.search(len, code) {
-            return Some(self.heap.map.pointer(at));
-        }
-        let found = self.grow(len, code);
         let collects = self.inhibited == 0;
+        let mut found = self.grow(len, code);
         let too_soon = self.too_soon();
-        let found = found.or_else(|| {
-            if !collects || too_soon {
-                return None;
+        for last in [false, true] {
+            if found.is_some() {
+                break;
             }
-            self.collect_from(top);
-            self.heap.search(len, code).or_else(|| self.grow(len, code))
-        });
-        let found = found.or_else(|| {
-            // Beyond the limit, as far as there is memory.
-            self.heap.raise_limit(len);
-            self.grow(len, code)
-        });
-        let found = found.or_else(|| {
-            if !collects || !too_soon {
-                return None;
+            if collects && too_soon == last {
+                self.collect();
+                found = self.heap.search(len, code).or_else(|| self.grow(len, code));
             }
-            self.collect_from(top);
-            self.heap.search(len, code)
-        });
+            found = found.or_else(|| self.grow_beyond(len, code));
+        }
         found.map(|at| self.heap.map.pointer(at))
     }
 
@@ -141,6 +133,8 @@ impl<E: Embedder> Collector<E> {
         }
     }
 
+    /// Lets the heap grow within its limit, until there is room.
+    #[inline(never)] // from three places
     fn grow(&mut self, len: usize, code: usize) -> Option<usize> {
         while self.heap.grow(len) {
             if let Some(at) = self.heap.search(len, code) {
@@ -148,6 +142,17 @@ impl<E: Embedder> Collector<E> {
             }
         }
         None
+    }
+
+    /// Lets the heap grow beyond its limit, as far as there is memory. The limit stays as it was if that is not enough.
+    fn grow_beyond(&mut self, len: usize, code: usize) -> Option<usize> {
+        let limit = self.heap.limit;
+        self.heap.raise_limit(len);
+        let found = self.grow(len, code);
+        if found.is_none() {
+            self.heap.limit = limit;
+        }
+        found
     }
 
     /// Allocates while the words `keep` count as roots.
@@ -185,8 +190,10 @@ impl<E: Embedder> Collector<E> {
         let mut marker = Marker::new(self.heap.map, self.heap.space.stack());
         self.embedder.roots(&mut marker);
         self.handles.roots(&mut marker);
+        // The lists begin with addresses of objects, and the collector may lie on the stack that is scanned.
+        let mut lists = mem::take(&mut self.lists);
         if let Some(passes) = &self.passes {
-            (passes.roots)(&self.lists, &mut marker);
+            (passes.roots)(&lists, &mut marker);
         }
         for word in self.keep {
             marker.root(word);
@@ -197,8 +204,9 @@ impl<E: Embedder> Collector<E> {
         }
         marker.drain();
         if let Some(passes) = &self.passes {
-            (passes.after_mark)(&mut self.lists, &mut marker);
+            (passes.after_mark)(&mut lists, &mut marker);
         }
+        self.lists = lists;
         let free = self.heap.map.sweep();
         let live = self.heap.map.len() - free;
         self.set_limits(live);
@@ -247,6 +255,8 @@ impl<E: Embedder> Collector<E> {
     /// [`safepoint`](Collector::safepoint) collect.
     pub fn external(&mut self, bytes: isize) {
         self.external = self.external.saturating_add_signed(bytes);
+        // What goes while finalizers run after a collection does not count as live for the next one.
+        self.external_limit = self.external_limit.min(self.external.saturating_add(self.heap.limit));
     }
 
     /// Figures of the heap.

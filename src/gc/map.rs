@@ -24,7 +24,7 @@ use core::ptr::NonNull;
 use crate::arch::below_by_top_bit;
 
 pub(super) const WORD: usize = size_of::<usize>();
-const BITS: usize = usize::BITS as usize;
+pub(super) const BITS: usize = usize::BITS as usize;
 /// The top bit.
 const TURN: usize = isize::MIN as usize;
 /// How far above the heap's last byte the range reaches that a word is compared with: so far that the distance from there

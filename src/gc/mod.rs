@@ -7,6 +7,7 @@
 //!   mark                       what the language says (Embedder), and reaching everything from the roots (Marker)
 //!   alloc, sweep               bumps through holes, lets the heap grow; makes holes of what was not reached
 //!   space                      one arena: reserve, commit, reset
+//!   shelves                    holes by their length
 //!   map                        four bits a word, and a table of blocks
 //! ```
 //!
@@ -130,6 +131,7 @@ mod map;
 mod mark;
 mod policy;
 mod roots;
+mod shelves;
 mod space;
 mod stack;
 mod stats;

@@ -1,17 +1,18 @@
 //! The memory beneath the heap: one reservation, laid out once, committed as the heap grows.
 //!
 //! ```text
-//!   | map                | mark stack | handles | table of blocks | heap ...                    |
+//!   | map                | mark stack | shelves | handles | table of blocks | heap ...          |
 //!   the arena's bitmap     the arena, from its first byte on
 //! ```
 //!
-//! This file alone knows of arenas and of the kernel. Mark stack and handles are committed at the start, so that a
+//! This file alone knows of arenas and of the kernel. What lies before the table is committed at the start, so that a
 //! collection never asks the kernel for anything. The map's words and the table's entries are committed before the
 //! part of the heap that they describe.
 
 use core::ptr::NonNull;
 
 use super::map::{BLOCK, Block, SPAN, WORD};
+use super::shelves::Shelves;
 use crate::arena::{self, ArenaError, Options};
 use crate::os::initial_stack::page_size;
 use crate::vm::{self, Extent, round_up};
@@ -36,6 +37,7 @@ pub(super) struct Space {
 /// Where the parts of the arena begin, bytes from its start.
 #[derive(Clone, Copy)]
 struct Layout {
+    shelves: usize,
     handles: usize,
     table: usize,
     heap: usize,
@@ -46,15 +48,16 @@ struct Layout {
 impl Layout {
     /// `None`: there is no room for a block.
     fn new(arena: usize, handles: usize, page: usize) -> Option<Layout> {
-        let stack = round_up((arena / STACK_SHARE).clamp(1, STACK_MAX), page);
+        let shelves = round_up((arena / STACK_SHARE).clamp(1, STACK_MAX), page);
         let words = handles.checked_mul(WORD).filter(|words| *words <= arena)?;
-        let table = stack + round_up(words, page);
+        let handles = shelves + size_of::<Shelves>();
+        let table = round_up(handles + words, page);
         let rest = arena.checked_sub(table)?;
         // One entry more than blocks, since the end of the heap has one.
         let entries = rest / (BLOCK + size_of::<Block>()) + 2;
         let heap = round_up(table + entries * size_of::<Block>(), page.max(BLOCK));
         let len = arena.checked_sub(heap)? / BLOCK * BLOCK;
-        (len > 0).then_some(Layout { handles: stack, table, heap, len })
+        (len > 0).then_some(Layout { shelves, handles, table, heap, len })
     }
 }
 
@@ -86,19 +89,14 @@ impl Space {
         let arena = arena::mallocinit(&options.bitmap(true)).map_err(HeapError::Arena)?;
         let (bitmap, arena) = arena.into_region().into_parts();
         let page = page_size();
-        let Some(layout) = Layout::new(arena.len(), handles, page) else {
-            return Err(Space::refuse(bitmap, arena));
+        let layout = Layout::new(arena.len(), handles, page)
+            .filter(|layout| arena.commit(0..layout.table).is_ok() && bitmap.commit(0..page).is_ok());
+        let Some(layout) = layout else {
+            // What the kernel keeps stays reserved: there is nothing else to be done about it.
+            let _ = (bitmap.release(), arena.release());
+            return Err(HeapError::Small);
         };
-        if arena.commit(0..layout.table).is_err() || bitmap.commit(0..page).is_err() {
-            return Err(Space::refuse(bitmap, arena));
-        }
         Ok(Space { bitmap, arena, page, layout, committed: 0 })
-    }
-
-    fn refuse(bitmap: Extent, arena: Extent) -> HeapError {
-        // What the kernel keeps stays reserved: there is nothing else to be done about it.
-        let _ = (bitmap.release(), arena.release());
-        HeapError::Small
     }
 
     /// Bytes of heap at most.
@@ -125,7 +123,12 @@ impl Space {
 
     /// The mark stack: its first word and how many there are.
     pub(super) fn stack(&self) -> (NonNull<usize>, usize) {
-        (self.at(0).cast(), self.layout.handles / WORD)
+        (self.at(0).cast(), self.layout.shelves / WORD)
+    }
+
+    /// The shelves, all empty at first.
+    pub(super) fn shelves(&self) -> NonNull<Shelves> {
+        self.at(self.layout.shelves).cast()
     }
 
     /// The words for handles, and how many there are.

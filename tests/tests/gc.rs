@@ -450,3 +450,130 @@ fn a_heap_that_shrinks_gives_memory_back() {
     }
     assert_eq!(gc.check(), Ok(()));
 }
+
+/// A heap of at most 64 MiB that is collected at twice what is live, or `least`.
+fn live(least: usize) -> Collector<Plain> {
+    let arena = Options::DEFAULT.cap(64 << 20);
+    let policy = Policy { arena, growth: Growth::Live { percent: 200, least }, ..Policy::DEFAULT };
+    Collector::new(&policy, Plain { roots: Vec::new(), events: Vec::new() }).unwrap()
+}
+
+#[test]
+fn a_request_that_no_heap_can_hold_leaves_the_limit_as_it_was() {
+    let mut gc = live(1 << 20);
+    for _ in 0..8 {
+        gc.allocate(100 << 10, Kind::Leaf).unwrap();
+    }
+    assert_eq!(gc.allocate(1 << 30, Kind::Leaf), None);
+    gc.inhibit();
+    assert_eq!(gc.allocate(1 << 30, Kind::Leaf), None);
+    gc.allow();
+    for _ in 0..10_000 {
+        gc.allocate(1 << 10, Kind::Leaf).unwrap();
+    }
+    let Stats { heap, limit, .. } = gc.stats();
+    assert!(heap <= 2 << 20 && limit <= 2 << 20, "{heap} bytes of {limit}");
+}
+
+#[test]
+fn what_a_late_collection_frees_serves_the_request_that_it_was_for() {
+    let mut gc = live(4 << 20);
+    for _ in 0..2 {
+        let object = gc.allocate(20 << 20, Kind::Leaf).unwrap();
+        gc.embedder_mut().roots.push(object);
+    }
+    gc.collect();
+    gc.embedder_mut().roots.pop();
+    // Nothing was allocated since the collection, so it is too soon for one; but there is no other way.
+    assert!(gc.allocate(30 << 20, Kind::Leaf).is_some(), "{:?}", gc.stats());
+    assert_eq!(gc.check(), Ok(()));
+}
+
+#[test]
+fn holes_that_are_too_short_do_not_make_a_heap_collect_all_the_time() {
+    let mut gc = live(256 << 10);
+    // Every second one of these dies, and leaves a hole of three words.
+    for _ in 0..100_000 {
+        let object = gc.allocate(3 * GRANULE, Kind::Leaf).unwrap();
+        gc.embedder_mut().roots.push(object);
+    }
+    let mut number = 0;
+    gc.embedder_mut().roots.retain(|_| {
+        number += 1;
+        number % 2 == 0
+    });
+    gc.collect();
+    // The free memory behind them is kept as well, but for a little.
+    let last = gc.objects().last().unwrap();
+    let end = gc.objects().next().unwrap().start.addr().get() + gc.stats().heap;
+    let tail = end - last.start.addr().get() - last.len;
+    for _ in 0..tail.saturating_sub(4 << 10) / (4 * GRANULE) {
+        let object = gc.allocate(4 * GRANULE, Kind::Leaf).unwrap();
+        gc.embedder_mut().roots.push(object);
+    }
+    let before = gc.stats();
+    assert!(before.collections > 0 && before.heap >= before.limit, "the heap may not grow: {before:?}");
+    let total = 4 * before.live;
+    for _ in 0..total / (4 * GRANULE) {
+        gc.allocate(4 * GRANULE, Kind::Leaf).unwrap();
+    }
+    let collections = gc.stats().collections - before.collections;
+    assert!(collections <= 8, "{collections} collections for four times what is live, {before:?}");
+    let taken = usize::try_from(gc.stats().total - before.total).unwrap();
+    assert!((total..total + total / 8).contains(&taken), "{taken} bytes were taken for {total}");
+}
+
+#[test]
+fn memory_elsewhere_that_finalizers_give_back_does_not_pile_up() {
+    const PIECE: isize = 64 << 10;
+    let mut gc = live(1 << 20);
+    let (mut now, mut most) = (0, 0);
+    for _ in 0..2000 {
+        let object = gc.allocate(GRANULE, Kind::Leaf).unwrap();
+        // SAFETY: the object was just made.
+        assert!(unsafe { gc.finalize_later(object) });
+        gc.external(PIECE);
+        now += PIECE;
+        most = most.max(now);
+        gc.safepoint();
+        while gc.next_finalizable().is_some() {
+            gc.external(-PIECE);
+            now -= PIECE;
+        }
+    }
+    assert!(most <= 2 << 20, "{most} bytes elsewhere, where the heap may extend to one or two MiB");
+}
+
+#[inline(never)]
+fn table_of_values(gc: &mut Collector<OnStack>, key: NonNull<u8>, values: usize) {
+    let table = gc.ephemerons().unwrap();
+    let mut list = None;
+    for _ in 0..values {
+        list = Some(pair(gc, list, None));
+    }
+    // SAFETY: objects of this heap; the table is on the stack.
+    assert!(unsafe { gc.set_ephemeron(table, key, list.unwrap().addr().get()) });
+}
+
+#[inline(never)]
+fn forget_tables(base: *const usize) {
+    let mut gc = Collector::new(&Policy::bound(4000 * KIB), OnStack).unwrap();
+    // SAFETY: what uses the heap is in this frame, which is below that of the caller.
+    unsafe { gc.scan_stack(base) };
+    let key = pair(&mut gc, None, None);
+    // Whatever the stack still has of the last one, it does not have it of all.
+    for _ in 0..4 {
+        table_of_values(&mut gc, key, 1000);
+    }
+    let leave_nothing = black_box([0_usize; 512]);
+    gc.collect();
+    let objects = gc.objects().count();
+    assert!(objects < 1000, "{objects} objects for one key");
+    black_box((leave_nothing, key));
+}
+
+#[test]
+fn the_lists_of_a_collector_on_the_stack_keep_nothing() {
+    let base = 0_usize;
+    forget_tables(&raw const base);
+}

@@ -1,0 +1,71 @@
+//! Shelves: holes by their length.
+//!
+//! There is a shelf for each length below that of a large object. The first word of a hole on a shelf leads to the next one
+//! there, and a bit says which shelves have one: so the shortest hole that will do is found in a few steps, however many
+//! holes there are.
+
+use super::map::{BITS, GRANULE, LARGE, Map};
+
+/// A shelf for each number of granules.
+const SHELVES: usize = LARGE / GRANULE;
+
+/// Empty if all is zero.
+#[repr(C)]
+pub(super) struct Shelves {
+    /// The address of the first hole of each shelf, or 0.
+    heads: [usize; SHELVES],
+    /// A bit for each shelf that has a hole ...
+    filled: [usize; SHELVES / BITS],
+    /// ... and one for each word of those that is not zero.
+    words: u64,
+}
+
+const _: () = assert!(SHELVES / BITS <= u64::BITS as usize);
+
+impl Shelves {
+    /// Puts a hole of `len` bytes on its shelf.
+    ///
+    /// # Safety
+    ///
+    /// The hole is free memory of the heap, in no other place, a granule or more, and shorter than a large object.
+    #[inline]
+    pub(super) unsafe fn put(&mut self, map: &Map, at: usize, len: usize) {
+        let shelf = len / GRANULE % SHELVES; // no index is checked for this
+        // SAFETY: the caller says that it is free and not too short.
+        unsafe { map.pointer(at).cast::<usize>().write(self.heads[shelf]) };
+        self.heads[shelf] = at;
+        self.filled[shelf / BITS] |= 1 << (shelf % BITS);
+        self.words |= 1 << (shelf / BITS);
+    }
+
+    /// Takes the shortest hole that has `len` bytes: its start and its end.
+    #[inline]
+    pub(super) fn take(&mut self, map: &Map, len: usize) -> Option<(usize, usize)> {
+        let shelf = self.lowest(len / GRANULE % SHELVES)? % SHELVES;
+        let at = self.heads[shelf];
+        // SAFETY: a hole on a shelf is free memory of the heap.
+        let next = unsafe { map.pointer(at).cast::<usize>().read() };
+        self.heads[shelf] = next;
+        if next == 0 {
+            let word = &mut self.filled[shelf / BITS];
+            *word &= !(1 << (shelf % BITS));
+            self.words &= !(u64::from(*word == 0) << (shelf / BITS));
+        }
+        Some((at, at + shelf * GRANULE))
+    }
+
+    /// The lowest shelf from `least` on that has a hole.
+    fn lowest(&self, least: usize) -> Option<usize> {
+        let word = least / BITS;
+        let here = self.filled[word] >> (least % BITS);
+        if here != 0 {
+            return Some(least + here.trailing_zeros() as usize);
+        }
+        let above = self.words >> word >> 1;
+        if above == 0 {
+            return None;
+        }
+        let word = (word + 1 + above.trailing_zeros() as usize) % self.filled.len();
+        Some(word * BITS + self.filled[word].trailing_zeros() as usize)
+    }
+}
