@@ -183,6 +183,7 @@ impl<E: Embedder> Collector<E> {
     /// The same, with the stack scanned from `top` on, which lies above this function's frame.
     #[inline(never)]
     fn collect_from(&mut self, top: *const usize) {
+        let half_marked = HalfMarked;
         self.embedder.event(&Event::Begin);
         let begin = now();
         self.stats.total += self.heap.taken as u64;
@@ -203,11 +204,14 @@ impl<E: Embedder> Collector<E> {
             unsafe { marker.roots(top, base) };
         }
         marker.drain();
-        if let Some(passes) = &self.passes {
-            (passes.after_mark)(&mut lists, &mut marker);
+        match &self.passes {
+            Some(passes) => (passes.after_mark)(&mut lists, &mut marker, &mut self.embedder),
+            None => marker.settle(&mut self.embedder),
         }
+        self.embedder.before_sweep(&marker);
         self.lists = lists;
         let free = self.heap.map.sweep();
+        mem::forget(half_marked);
         let live = self.heap.map.len() - free;
         self.set_limits(live);
         let purged = match self.growth {
@@ -233,8 +237,8 @@ impl<E: Embedder> Collector<E> {
         self.external_limit = self.external.saturating_add(self.heap.limit);
     }
 
-    /// No collection until as many [`allow`](Collector::allow) follow: allocation takes new memory as long as there is some,
-    /// and then answers `None`.
+    /// No collection but by [`collect`](Collector::collect) until as many [`allow`](Collector::allow) follow: allocation takes
+    /// new memory as long as there is some, and then answers `None`.
     pub fn inhibit(&mut self) {
         self.inhibited += 1;
     }
@@ -281,6 +285,17 @@ impl<E: Embedder> Collector<E> {
     pub unsafe fn release(self) -> E {
         self.heap.space.release();
         self.embedder
+    }
+}
+
+/// A heap whose collection has not come to its end. It cannot be used: the next collection would take what was marked for
+/// scanned, and free what that refers to.
+struct HalfMarked;
+
+impl Drop for HalfMarked {
+    /// A function of the language has unwound: a second panic ends the process.
+    fn drop(&mut self) {
+        panic!("a panic in the middle of a collection");
     }
 }
 

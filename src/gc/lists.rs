@@ -11,6 +11,7 @@
 //!    collector knows no better one.
 //! 4. Ephemerons whose key is dead now are removed; cells and tables that are themselves dead leave their lists.
 
+use core::iter;
 use core::ptr::NonNull;
 
 use super::map::WORD;
@@ -43,7 +44,7 @@ pub(super) struct Passes<E> {
     /// Before anything was marked.
     pub(super) roots: fn(&Lists, &mut Marker<'_, E>),
     /// When all that is reachable was marked.
-    pub(super) after_mark: fn(&mut Lists, &mut Marker<'_, E>),
+    pub(super) after_mark: fn(&mut Lists, &mut Marker<'_, E>, &mut E),
 }
 
 impl<E: Embedder> Passes<E> {
@@ -68,6 +69,9 @@ pub(super) struct Pair {
     pub(super) key: usize,
     pub(super) value: usize,
 }
+
+/// So many rounds go through the tables of ephemerons before values that lead to keys are followed at once.
+const ROUNDS: usize = 3;
 
 const EMPTY: usize = 0;
 pub(super) const REMOVED: usize = 1;
@@ -150,38 +154,64 @@ impl Lists {
     }
 
     /// The four steps.
-    fn after_mark<E: Embedder>(&mut self, marker: &mut Marker<'_, E>) {
-        self.mark_values(marker);
+    fn after_mark<E: Embedder>(&mut self, marker: &mut Marker<'_, E>, language: &mut E) {
+        self.mark_values(marker, language);
         self.clear_weak(marker);
-        self.queue_unreached(marker);
+        if self.queue_unreached(marker) {
+            self.mark_values(marker, language);
+        }
         self.drop_dead(marker);
     }
 
-    /// Marks the values of keys that were reached. Each round goes through all tables, and is followed by another one if it
-    /// found something: one round for each link of the longest chain of keys that only values lead to.
-    fn mark_values<E: Embedder>(&mut self, marker: &mut Marker<'_, E>) {
-        loop {
-            let mut found = false;
-            let mut link = self.tables;
-            while let Some(table) = link {
-                // SAFETY: tables in the list are objects.
-                let table_ref = unsafe { table.as_ref() };
-                if reached(marker, table)
-                    && let Some(pairs) = table_ref.pairs
-                {
-                    // SAFETY: the table's leaf.
-                    unsafe { marker.mark(pairs.cast()) };
-                    for pair in table_ref.pairs().iter().filter(|pair| pair.key > REMOVED) {
-                        found |= marker.key_reached(pair.key) && marker.mark_value(pair.value);
-                    }
-                }
-                link = table_ref.next;
-            }
-            if !found {
+    /// Marks the values of keys that were reached, and what the language keeps. Each round goes through all tables, and is
+    /// followed by another one if it found something.
+    fn mark_values<E: Embedder>(&self, marker: &mut Marker<'_, E>, language: &mut E) {
+        for round in 0.. {
+            self.push_values(marker);
+            language.mark_more(marker);
+            if !marker.is_busy() {
                 return;
             }
-            marker.drain();
+            if round < ROUNDS {
+                marker.drain();
+            } else {
+                // Long chains of keys that only values lead to would take a round for each link.
+                marker.drain_telling(|marker, key| self.push_values_of(key, marker));
+            }
         }
+    }
+
+    /// Has the values marked whose keys were reached, and were not marked.
+    fn push_values<E: Embedder>(&self, marker: &mut Marker<'_, E>) {
+        for table in self.tables() {
+            if let Some(pairs) = table.pairs.filter(|_| reached(marker, NonNull::from(table))) {
+                // SAFETY: the table's leaf.
+                unsafe { marker.mark(pairs.cast()) };
+                for pair in table.pairs().iter().filter(|pair| pair.key > REMOVED) {
+                    if marker.key_reached(pair.key)
+                        && let Some(value) = marker.unreached(pair.value)
+                    {
+                        marker.push(value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Has the values of one key marked.
+    fn push_values_of<E: Embedder>(&self, key: usize, marker: &mut Marker<'_, E>) {
+        for table in self.tables() {
+            if reached(marker, NonNull::from(table))
+                && let Some(pair) = table.find(key)
+            {
+                marker.edge(pair.value);
+            }
+        }
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        // SAFETY: tables in the list are objects.
+        iter::successors(self.tables, |table| unsafe { table.as_ref() }.next).map(|table| unsafe { &*table.as_ptr() })
     }
 
     fn clear_weak<E: Embedder>(&mut self, marker: &mut Marker<'_, E>) {
@@ -194,7 +224,8 @@ impl Lists {
         }
     }
 
-    fn queue_unreached<E: Embedder>(&mut self, marker: &mut Marker<'_, E>) {
+    /// Whether there was one: it has been marked, and all that it refers to.
+    fn queue_unreached<E: Embedder>(&mut self, marker: &mut Marker<'_, E>) -> bool {
         let (mut kept, mut dead): (Link, Link) = (None, None);
         // The list is turned around, and so is what is kept: twice, so that it is as it was.
         let mut link = self.finalizable.take();
@@ -235,8 +266,8 @@ impl Lists {
         }
         if found {
             marker.drain();
-            self.mark_values(marker);
         }
+        found
     }
 
     fn drop_dead<E: Embedder>(&mut self, marker: &mut Marker<'_, E>) {

@@ -11,6 +11,7 @@
 //! last page completes its collection, whatever the shape of the graph, and the machine's stack is not used at all.
 
 use core::marker::PhantomData;
+use core::mem;
 use core::ptr::NonNull;
 
 use super::map::{BLOCK, EDGE, GRANULE, MARK, Map, OBJECT, ONES, SCAN, SPAN, WORD, place};
@@ -42,6 +43,8 @@ const REST: usize = 1;
 ///
 /// The collector frees what it does not reach: what [`roots`](Embedder::roots) and [`trace`](Embedder::trace) leave out is
 /// free after a collection, and whoever uses it still uses memory of other objects.
+///
+/// A panic of one of these functions ends the process, even where it would unwind: half a collection cannot be taken back.
 pub unsafe trait Embedder: Sized {
     /// The bits of a word that are an address, the others being a tag: each word is masked with it before it is looked up.
     const MASK: usize = usize::MAX;
@@ -69,6 +72,19 @@ pub unsafe trait Embedder: Sized {
         unsafe { marker.words(object) };
     }
 
+    /// Everything that was found to be reachable has been marked: keeps what is to be kept for another reason, by
+    /// [`Marker::mark`] and its like, where [`Marker::is_marked`] says what has been reached. It is called again when that
+    /// has been scanned, until nothing new is marked; and once more if finalizers keep something.
+    fn mark_more(&mut self, marker: &mut Marker<'_, Self>) {
+        let _ = marker;
+    }
+
+    /// The marking is over: what [`Marker::is_marked`] denies now is freed. Weak references of the language's own forget it
+    /// here.
+    fn before_sweep(&mut self, marker: &Marker<'_, Self>) {
+        let _ = marker;
+    }
+
     /// Something happened: a collection has begun or ended.
     fn event(&mut self, event: &Event) {
         let _ = event;
@@ -83,17 +99,19 @@ pub struct Marker<'heap, E> {
     end: *mut usize,
     /// The first block with objects that wait to be scanned, its number and 1; 0: there is none.
     waiting: u32,
+    /// Whether an object was marked by itself since this was asked last, and not as an edge.
+    news: bool,
     heap: PhantomData<&'heap mut E>,
 }
 
 impl<'heap, E: Embedder> Marker<'heap, E> {
     pub(super) fn new(map: Map, (stack, words): (NonNull<usize>, usize)) -> Marker<'heap, E> {
         let bottom = stack.as_ptr();
-        Marker { map, bottom, top: bottom, end: bottom.wrapping_add(words), waiting: 0, heap: PhantomData }
+        Marker { map, bottom, top: bottom, end: bottom.wrapping_add(words), waiting: 0, news: false, heap: PhantomData }
     }
 
     /// Marks an object that the embedder knows to be one, and sees to it that it will be scanned. Whether that was the
-    /// first time.
+    /// first time; where the mark stack was full, an object that waits to be scanned may seem to be new once more.
     ///
     /// # Safety
     ///
@@ -146,11 +164,11 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
         self.map.code(object) & MARK != 0
     }
 
-    /// Marks what a word refers to that is used as a word of an object is; whether that was the first time.
-    pub(super) fn mark_value(&mut self, word: usize) -> bool {
+    /// The object that a word refers to which is used as a word of an object is, if it was not reached.
+    pub(super) fn unreached(&self, word: usize) -> Option<usize> {
         let word = (word & E::MASK).wrapping_sub(E::DISPLACEMENT);
         let object = if E::INTERIOR || self.map.has_granule(word) { self.map.find(word) } else { None };
-        object.filter(|object| E::INTERIOR || *object == word).is_some_and(|object| self.mark_later(object))
+        object.filter(|object| (E::INTERIOR || *object == word) && !self.key_reached(*object))
     }
 
     /// All words of a range, as [`root`](Marker::root)s. Its ends are rounded inward.
@@ -190,7 +208,7 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
     }
 
     #[inline(always)]
-    fn push(&mut self, edge: usize) {
+    pub(super) fn push(&mut self, edge: usize) {
         if self.top == self.end {
             return self.overflow(edge);
         }
@@ -220,6 +238,7 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
             return false;
         }
         self.map.set(at, MARK);
+        self.news = true;
         if code & SCAN != 0 {
             self.map.clear(at, EDGE);
             let number = (at - self.map.start()) / BLOCK;
@@ -245,13 +264,53 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
         }
     }
 
+    /// The same, and tells of each object that is marked; but for leaves for which the mark stack had no room.
+    pub(super) fn drain_telling(&mut self, tell: impl Fn(&mut Self, usize)) {
+        loop {
+            while self.top != self.bottom {
+                let edge = self.pop();
+                if edge % GRANULE == REST {
+                    let to = self.pop();
+                    self.scan_part(edge - REST, to);
+                    continue;
+                }
+                let Some(object) = self.resolve(edge).filter(|object| !self.key_reached(*object)) else { continue };
+                self.map.set(object, MARK);
+                tell(self, object);
+                if self.map.code(object) & SCAN != 0 {
+                    self.scan(object);
+                }
+            }
+            if self.waiting == 0 {
+                return;
+            }
+            self.resume_waiting();
+        }
+    }
+
+    /// Whether something was marked since this was asked last, or is to be scanned.
+    pub(super) fn is_busy(&mut self) -> bool {
+        mem::take(&mut self.news) || self.top != self.bottom || self.waiting != 0
+    }
+
+    /// Lets the language mark what it keeps beside, until that is nothing.
+    pub(super) fn settle(&mut self, language: &mut E) {
+        loop {
+            language.mark_more(self);
+            if !self.is_busy() {
+                return;
+            }
+            self.drain();
+        }
+    }
+
     /// Puts the objects that wait in the first block of the list on the mark stack, which is empty, as edges that nobody has
     /// visited yet.
     fn resume_waiting(&mut self) {
         let at = self.map.start() + (self.waiting - 1) as usize * BLOCK;
         // SAFETY: a block of the heap.
         let block = unsafe { &mut *self.map.block(at) };
-        let next = core::mem::take(&mut block.next);
+        let next = mem::take(&mut block.next);
         self.waiting = if next == self.waiting { 0 } else { next };
         for span in (at..at + BLOCK).step_by(SPAN) {
             // SAFETY: in the heap.
@@ -294,7 +353,7 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
             } else {
                 len -= 1;
             }
-            let due = core::mem::replace(&mut ring[first], edge);
+            let due = mem::replace(&mut ring[first], edge);
             first = (first + 1) % RING;
             self.visit_chain(due);
         }

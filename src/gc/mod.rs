@@ -68,6 +68,14 @@
 //!             }
 //!         }
 //!     }
+//!     /// For ephemerons of the language's own ...
+//!     fn mark_more(&mut self, marker: &mut Marker<'_, Self>) {
+//!         // SAFETY: the variables are objects of this heap.
+//!         let all = self.variables.iter().all(|variable| unsafe { marker.is_marked(*variable) });
+//!         assert!(all, "they were roots");
+//!     }
+//!     /// ... and for its own weak references.
+//!     fn before_sweep(&mut self, _: &Marker<'_, Self>) {}
 //!     fn event(&mut self, event: &Event) {
 //!         if let Event::End { live, .. } = event {
 //!             self.live = *live;

@@ -73,7 +73,8 @@ impl<E: Embedder> Collector<E> {
         unsafe { weak.0.cast::<Cell>().read().object }
     }
 
-    /// Has the object put into the queue when it is not reachable any more. `false`: there is no memory.
+    /// Has the object put into the queue when it is not reachable any more: as often as this was called. `false`: there is no
+    /// memory.
     ///
     /// # Safety
     ///
@@ -87,7 +88,7 @@ impl<E: Embedder> Collector<E> {
     }
 
     /// Takes the next object out of the queue of those that were found unreachable. Until it is taken, the object and all
-    /// that it refers to is kept; then it is an object like others, without a finalizer.
+    /// that it refers to is kept; then it is an object like others, which `finalize_later` may be called for again.
     pub fn next_finalizable(&mut self) -> Option<NonNull<u8>> {
         let cell = self.lists.ready?;
         // SAFETY: cells in the queue are kept.

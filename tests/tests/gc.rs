@@ -577,3 +577,147 @@ fn the_lists_of_a_collector_on_the_stack_keep_nothing() {
     let base = 0_usize;
     forget_tables(&raw const base);
 }
+
+/// A language that has ephemerons and weak references of its own.
+#[derive(Default)]
+struct Own {
+    roots: Vec<NonNull<u8>>,
+    /// Keys and values.
+    pairs: Vec<(NonNull<u8>, NonNull<u8>)>,
+    weak: Vec<Option<NonNull<u8>>>,
+    rounds: usize,
+}
+
+// SAFETY: what is used is in the roots or is the value of a key that is; all words are traced.
+unsafe impl Embedder for Own {
+    fn roots(&mut self, marker: &mut Marker<'_, Self>) {
+        for root in &self.roots {
+            // SAFETY: an object of this heap.
+            unsafe { marker.mark(*root) };
+        }
+    }
+
+    fn mark_more(&mut self, marker: &mut Marker<'_, Self>) {
+        self.rounds += 1;
+        for (key, value) in &self.pairs {
+            // SAFETY: objects of this heap, which were alive until now.
+            if unsafe { marker.is_marked(*key) } {
+                // SAFETY: the same.
+                unsafe { marker.mark(*value) };
+            }
+        }
+    }
+
+    fn before_sweep(&mut self, marker: &Marker<'_, Self>) {
+        // SAFETY: the same.
+        self.pairs.retain(|(key, _)| unsafe { marker.is_marked(*key) });
+        for weak in &mut self.weak {
+            // SAFETY: the same.
+            *weak = weak.filter(|object| unsafe { marker.is_marked(*object) });
+        }
+    }
+}
+
+#[test]
+fn a_language_can_have_weak_references_and_ephemerons_of_its_own() {
+    let mut gc = Collector::new(&Policy::bound(1000 * KIB), Own::default()).unwrap();
+    let mut new = |kind| gc.allocate(2 * GRANULE, kind).unwrap();
+    let [root, key, value, dead] = [Kind::Scan, Kind::Leaf, Kind::Scan, Kind::Leaf].map(&mut new);
+    // What its own table keeps is a table of the heap's, a leaf, which keeps the key of another one.
+    let table = gc.ephemerons().unwrap();
+    // SAFETY: objects of this heap; the root has two words.
+    unsafe {
+        assert!(gc.set_ephemeron(table, value, key.addr().get()));
+        value.cast::<usize>().write(root.addr().get());
+    }
+    let language = gc.embedder_mut();
+    language.roots.push(root);
+    language.pairs = vec![(key, dead), (root, value), (root, table.object()), (dead, root)];
+    let last = dead;
+    language.weak = [root, key, value, last].map(Some).to_vec();
+    for _ in 0..2 {
+        gc.collect();
+        assert_eq!(gc.check(), Ok(()));
+        let language = gc.embedder();
+        assert_eq!(
+            (language.pairs.len(), language.weak.iter().flatten().count()),
+            (4, 4),
+            "all are reached in the end"
+        );
+        // SAFETY: both are kept.
+        assert_eq!(unsafe { gc.ephemeron(table, value) }, Some(key.addr().get()));
+    }
+    gc.embedder_mut().pairs.remove(1);
+    gc.collect();
+    let language = gc.embedder();
+    assert_eq!(language.weak, [Some(root), None, None, None], "without the value nothing leads to the key");
+    assert_eq!((language.pairs.len(), gc.objects().count()), (1, 3), "the root, and the table with its pairs");
+}
+
+#[test]
+fn a_chain_of_keys_that_only_values_lead_to_takes_a_few_rounds() {
+    let mut gc = Collector::new(&Policy::bound(32 << 20), Own::default()).unwrap();
+    let table = gc.ephemerons().unwrap();
+    gc.embedder_mut().roots.push(table.object());
+    let mut new = |kind| {
+        let object = gc.allocate(2 * GRANULE, kind).unwrap();
+        gc.embedder_mut().roots.push(object);
+        object
+    };
+    let keys: Vec<_> = (0..20_000).map(|at| new(if at % 3 == 0 { Kind::Leaf } else { Kind::Scan })).collect();
+    for links in keys.windows(2) {
+        let [key, next] = [links[0], links[1]].map(|object| object.addr().get());
+        // Now and then the value is not the next key itself, but refers to it.
+        let value = if key % 5 == 0 { pair(&mut gc, Some(links[1]), None).addr().get() } else { next };
+        // SAFETY: objects of this heap; the table is a root.
+        assert!(unsafe { gc.set_ephemeron(table, links[0], value) });
+    }
+    gc.embedder_mut().roots.truncate(2);
+    gc.embedder_mut().rounds = 0;
+    gc.collect();
+    let rounds = gc.embedder().rounds;
+    assert!(rounds < 10, "{rounds} rounds");
+    let mut at = keys[0];
+    // SAFETY: what is reached by the table's values is kept.
+    while let Some(value) = unsafe { gc.ephemeron(table, at) } {
+        let object = gc.find_start(value).expect("it is an object");
+        at = if keys.contains(&object) { object } else { first(object).expect("it leads to the next one") };
+        if at == keys[200] {
+            break;
+        }
+    }
+    assert_eq!(at, keys[200]);
+    // SAFETY: the same.
+    let whole = keys.windows(2).all(|links| unsafe { gc.ephemeron(table, links[0]) }.is_some());
+    assert!(whole && gc.check() == Ok(()));
+}
+
+/// A language whose second collection panics, after something was marked.
+struct Panicking(NonNull<u8>, bool);
+
+// SAFETY: there is one object.
+unsafe impl Embedder for Panicking {
+    fn roots(&mut self, marker: &mut Marker<'_, Self>) {
+        // SAFETY: an object of this heap.
+        unsafe { marker.mark(self.0) };
+        assert!(!self.1, "the language's own");
+    }
+}
+
+#[test]
+fn a_panic_in_the_middle_of_a_collection_ends_the_process() {
+    const NAME: &str = "a_panic_in_the_middle_of_a_collection_ends_the_process";
+    if std::env::var_os(NAME).is_none() {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = command.args(["--exact", NAME, "--nocapture"]).env(NAME, "1").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && output.status.code().is_none(), "{said}");
+        assert!(said.contains("the language's own") && !said.contains("went on"), "{said}");
+        return;
+    }
+    let mut gc = Collector::new(&Policy::bound(100 * KIB), Panicking(NonNull::dangling(), false)).unwrap();
+    let object = gc.allocate(GRANULE, Kind::Leaf).unwrap();
+    *gc.embedder_mut() = Panicking(object, true);
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| gc.collect()));
+    eprintln!("went on");
+}

@@ -795,7 +795,31 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "weak: a value is kept without its key",
         port: None,
         file: "src/gc/lists.rs",
-        edits: &[("marker.key_reached(pair.key) && marker.mark_value(pair.value)", "marker.mark_value(pair.value)")],
+        edits: &[("if marker.key_reached(pair.key)\n                        && let", "if let")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "weak: a chain of keys takes a round for each link",
+        port: None,
+        file: "src/gc/lists.rs",
+        edits: &[("ROUNDS: usize = 3", "ROUNDS: usize = usize::MAX")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "weak: a leaf that the language marks is no news",
+        port: None,
+        file: "src/gc/mark.rs",
+        edits: &[("        self.news = true;\n", "        self.news = code & SCAN != 0;\n")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "weak: the language marks before the tables of ephemerons do",
+        port: None,
+        file: "src/gc/lists.rs",
+        edits: &[(
+            "            language.mark_more(marker);\n",
+            "            if round == 0 { language.mark_more(marker); }\n",
+        )],
         seen_by: COLLECTOR,
     },
     Mutant {
@@ -872,6 +896,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         port: None,
         file: "src/gc/collector.rs",
         edits: &[("mem::take(&mut self.lists)", "Lists { ..self.lists }")],
+        seen_by: COLLECTOR,
+    },
+    Mutant {
+        name: "collect: a panic of the language leaves a heap that is half marked",
+        port: None,
+        file: "src/gc/collector.rs",
+        edits: &[(
+            "        let half_marked = HalfMarked;\n",
+            "        let half_marked = mem::ManuallyDrop::new(HalfMarked);\n",
+        )],
         seen_by: COLLECTOR,
     },
     Mutant {
