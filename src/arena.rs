@@ -122,10 +122,11 @@ fn fit(inputs: &Inputs<'_>) -> Choice {
     let Inputs { options, source, footprint, page, .. } = *inputs;
     let limit = source.limit();
     let width = Width::CURRENT;
-    let headroom = memlimit::fit(limit, footprint, options.allowance, width);
+    let allowance = limit.map_or(0, |limit| options.allowance.unwrap_or(memlimit::default_allowance(limit)));
+    let headroom = memlimit::fit(limit, footprint, Some(allowance), width);
     let room = cap(headroom, options.cap);
     Choice {
-        allowance: limit.map_or(0, |limit| options.allowance.unwrap_or(memlimit::default_allowance(limit))),
+        allowance,
         headroom,
         room,
         asked: plan::fit(room, page, width, options.bitmap),
@@ -756,11 +757,7 @@ fn lay_out(extent: Extent, decision: &Decision, budget: &mut Budget) -> Region {
         _ if !decision.options.bitmap => Plan { bitmap: 0, arena: len },
         Some(asked) if asked.total() == len => asked,
         // As for any reservation, but with no full size: a further region can be larger.
-        _ => {
-            let ratio = plan::ratio(Width::CURRENT);
-            let bitmap = (len / (ratio + 1)) & !(decision.page - 1);
-            Plan { bitmap, arena: bitmap * ratio }
-        }
+        _ => plan::with_bitmap(len, decision.page, Width::CURRENT),
     };
     let (bitmap, rest) = extent.split(plan.bitmap as usize);
     let (arena, rest) = rest.split(plan.arena as usize);

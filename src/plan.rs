@@ -83,13 +83,20 @@ pub const fn fit(left: Headroom, page: u64, width: Width, bitmap: bool) -> Optio
         Headroom::Bytes(bytes) if bytes < full.total() => bytes,
         _ => full.total(),
     };
-    let plan = if bitmap {
-        let bitmap = (bytes / (ratio(width) + 1)) & !(page - 1);
-        Plan { bitmap, arena: bitmap * ratio(width) }
-    } else {
-        Plan { bitmap: 0, arena: bytes & !(page - 1) }
-    };
+    let plan = if bitmap { with_bitmap(bytes, page, width) } else { Plan { bitmap: 0, arena: bytes & !(page - 1) } };
     if plan.arena == 0 { None } else { Some(plan) }
+}
+
+/// The largest arena with its bitmap that `bytes` hold, an address space at most.
+#[inline]
+pub(crate) const fn with_bitmap(bytes: u64, page: u64, width: Width) -> Plan {
+    // A 32-bit port divides what has 32 bits in a few instructions.
+    let share = match width {
+        Width::Bits32 => (bytes as u32 / (ratio(width) as u32 + 1)) as u64,
+        Width::Bits64 => bytes / (ratio(width) + 1),
+    };
+    let bitmap = share & !(page - 1);
+    Plan { bitmap, arena: bitmap * ratio(width) }
 }
 
 /// The document's plan, for what [`memlimit::go`](crate::memlimit::go) leaves.

@@ -352,7 +352,7 @@ impl Attempts {
 pub fn reserve_largest(
     min: usize,
     max: usize,
-    keep: impl FnOnce(usize) -> usize,
+    keep: impl FnMut(usize) -> usize,
 ) -> (Result<Extent, ReserveError>, Attempts) {
     let mut attempts = Attempts { tries: 0, calls: 0 };
     let page = page_size();
@@ -371,46 +371,43 @@ fn largest_below(
     min: usize,
     page: usize,
     errno: Errno,
-    keep: impl FnOnce(usize) -> usize,
+    mut keep: impl FnMut(usize) -> usize,
     attempts: &mut Attempts,
 ) -> Result<Extent, ReserveError> {
     let mut error = ReserveError::Kernel(errno);
-    // `granted` is the largest size that succeeded. It has been given back, since it would count against a larger
-    // one. `refused` is the smallest that did not.
-    let mut granted = min - page;
-    while refused.saturating_sub(granted) > page {
-        let middle = granted + round_down((refused - granted) / 2, page);
-        match attempts.reserve(middle) {
-            Ok(extent) => {
-                attempts.calls += 1;
-                if let Err((kept, _)) = extent.release() {
-                    // The kernel does not take it back, so this is what there is.
-                    return Ok(kept);
+    loop {
+        // `granted` is the largest size that succeeded. It has been given back, since it would count against a larger
+        // one. `refused` is the smallest that did not.
+        let mut granted = min - page;
+        while refused.saturating_sub(granted) > page {
+            let middle = granted + round_down((refused - granted) / 2, page);
+            match attempts.reserve(middle) {
+                Ok(extent) => {
+                    attempts.calls += 1;
+                    if let Err((kept, _)) = extent.release() {
+                        // The kernel does not take it back, so this is what there is.
+                        return Ok(kept);
+                    }
+                    granted = middle;
                 }
-                granted = middle;
-            }
-            Err(refusal) => {
-                error = refusal;
-                refused = middle;
+                Err(refusal) => {
+                    error = refusal;
+                    refused = middle;
+                }
             }
         }
-    }
-    if granted >= min {
-        granted = round_down(granted.saturating_sub(keep(granted)), page);
-    }
-    // Another thread may have taken some of it meanwhile: less, by ever larger steps, until it is granted or even the
-    // least is not.
-    let mut step = page;
-    while granted >= min {
+        if granted >= min {
+            granted = round_down(granted.saturating_sub(keep(granted)), page);
+        }
+        if granted < min {
+            return Err(error);
+        }
         match attempts.reserve(granted) {
             Ok(extent) => return Ok(extent),
-            Err(refusal) => error = refusal,
+            // Another thread has taken some of it meanwhile.
+            Err(refusal) => (error, refused) = (refusal, granted),
         }
-        let next = granted.saturating_sub(step).max(min);
-        granted = if granted > min { next } else { 0 };
-        step = step.saturating_mul(2);
     }
-    Err(error)
 }
 
 /// Makes pages of a reservation readable and writable. Pages committed for the first time read as zeroes.

@@ -15,11 +15,8 @@ use core::ptr::NonNull;
 use core::{mem, slice};
 
 use super::map::{BLOCK, BLOCK_GRANULES, EDGE, GRANULE, LARGE, Map, ONES, SPAN, shift};
-use super::shelves::Shelves;
+use super::shelves::{CLASSES, Shelves};
 use super::space::{HUGE, Space};
-
-/// Classes of large objects, each twice as long as the one below, but for the last one, which has no end.
-const CLASSES: usize = 16;
 
 /// How much of a hole becomes the piece at once, bytes.
 const PIECE: usize = 32 << 10;
@@ -31,16 +28,6 @@ const STEP_SHARE: usize = 8;
 /// From this limit on, bytes, the heap grows by huge pages, where the kernel has them: not more than a quarter of it is
 /// resident too early then.
 const HUGE_FROM: usize = 4 * HUGE;
-
-/// Where the search for a large object of a class begins.
-#[derive(Clone, Copy, Default)]
-struct Rover {
-    /// An address below which no run of free blocks begins that has room for the shortest of the class ...
-    any: usize,
-    /// ... and one below which none begins that has room for this many bytes: what a search found that passed very many.
-    len: usize,
-    at: usize,
-}
 
 /// A search that passes more bytes of heap than this is remembered: the next one of its length need not.
 const FAR: usize = 1024 * BLOCK;
@@ -59,7 +46,6 @@ pub(super) struct Allocator {
     shelves: NonNull<Shelves>,
     /// From here on memory is as the kernel gave it: zeroes.
     fresh: usize,
-    rovers: [Rover; CLASSES],
     /// Bytes of heap that may be in use before the collector has to run.
     pub(super) limit: usize,
     /// Bytes taken from holes since the last collection.
@@ -71,18 +57,7 @@ impl Allocator {
         // SAFETY: the space's heap begins at a page; map and table are committed, zeroed, before the heap grows.
         let map = unsafe { Map::new(space.base(), space.words(), space.table()) };
         let (start, shelves) = (map.start(), space.shelves());
-        Allocator {
-            map,
-            space,
-            at: 0,
-            end: 0,
-            scan: 0,
-            shelves,
-            fresh: start,
-            rovers: [Rover::default(); CLASSES],
-            limit: 0,
-            taken: 0,
-        }
+        Allocator { map, space, at: 0, end: 0, scan: 0, shelves, fresh: start, limit: 0, taken: 0 }
     }
 
     /// `len` bytes, whole granules, for an object of the code; zeroed. `None`: the piece is too short.
@@ -138,13 +113,13 @@ impl Allocator {
         if want < least {
             return false;
         }
-        let step = if self.space.commit(now + want) {
-            want
-        } else if self.space.commit(now + least) {
-            least
-        } else {
-            return false;
-        };
+        let mut step = want;
+        if !self.space.commit(now + step) {
+            step = least;
+            if !self.space.commit(now + step) {
+                return false;
+            }
+        }
         if self.limit >= HUGE_FROM {
             self.space.prefer_huge(now, now + step);
         }
@@ -179,7 +154,6 @@ impl Allocator {
         (self.at, self.end, self.scan) = (0, 0, 0);
         // SAFETY: the allocator's own; zeroes are empty shelves.
         unsafe { self.shelves.write_bytes(0, 1) };
-        self.rovers = [Rover::default(); CLASSES];
         self.taken = 0;
     }
 
@@ -316,7 +290,8 @@ impl Allocator {
     fn run(&mut self, len: usize) -> Option<usize> {
         let class = ((len / LARGE).ilog2() as usize).min(CLASSES - 1);
         let end = self.map.end();
-        let rover = self.rovers[class];
+        // SAFETY: the allocator's own, and no other reference to them is in use.
+        let rover = unsafe { self.shelves.as_ref() }.rovers[class];
         let from = if len >= rover.len { rover.at.max(rover.any) } else { rover.any }.max(self.map.start());
         let is_whole = from == rover.any.max(self.map.start());
         let mut at = from;
@@ -351,7 +326,8 @@ impl Allocator {
                 break;
             }
         }
-        let rover = &mut self.rovers[class];
+        // SAFETY: the same.
+        let rover = unsafe { &mut self.shelves.as_mut().rovers[class] };
         if is_whole {
             rover.any = any.unwrap_or(end);
         }

@@ -145,6 +145,7 @@ impl<E: Embedder> Collector<E> {
     }
 
     /// Lets the heap grow beyond its limit, as far as there is memory. The limit stays as it was if that is not enough.
+    #[inline(never)] // seldom
     fn grow_beyond(&mut self, len: usize, code: usize) -> Option<usize> {
         let limit = self.heap.limit;
         self.heap.raise_limit(len);
@@ -203,9 +204,8 @@ impl<E: Embedder> Collector<E> {
             // SAFETY: from `top` up to `base`, which `scan_stack` was told, all of it is this thread's stack.
             unsafe { marker.roots(top, base) };
         }
-        marker.drain();
         match &self.passes {
-            Some(passes) => (passes.after_mark)(&mut lists, &mut marker, &mut self.embedder),
+            Some(passes) => (passes.mark_all)(&mut lists, &mut marker, &mut self.embedder),
             None => marker.settle(&mut self.embedder),
         }
         self.embedder.before_sweep(&marker);

@@ -43,12 +43,12 @@ pub(super) struct Lists {
 pub(super) struct Passes<E> {
     /// Before anything was marked.
     pub(super) roots: fn(&Lists, &mut Marker<'_, E>),
-    /// When all that is reachable was marked.
-    pub(super) after_mark: fn(&mut Lists, &mut Marker<'_, E>, &mut E),
+    /// When the roots were marked.
+    pub(super) mark_all: fn(&mut Lists, &mut Marker<'_, E>, &mut E),
 }
 
 impl<E: Embedder> Passes<E> {
-    pub(super) const ALL: Passes<E> = Passes { roots: Lists::roots, after_mark: Lists::after_mark };
+    pub(super) const ALL: Passes<E> = Passes { roots: Lists::roots, mark_all: Lists::mark_all };
 }
 
 /// What an [`Ephemerons`](super::Ephemerons) is.
@@ -153,8 +153,9 @@ impl Lists {
         }
     }
 
-    /// The four steps.
-    fn after_mark<E: Embedder>(&mut self, marker: &mut Marker<'_, E>, language: &mut E) {
+    /// Marks all that is reachable from the roots, and does the four steps.
+    fn mark_all<E: Embedder>(&mut self, marker: &mut Marker<'_, E>, language: &mut E) {
+        marker.drain();
         self.mark_values(marker, language);
         self.clear_weak(marker);
         if self.queue_unreached(marker) {

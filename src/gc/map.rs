@@ -263,11 +263,11 @@ impl Map {
             at = span - GRANULE;
             if span.is_multiple_of(BLOCK) {
                 // SAFETY: both blocks are in the heap: its first granule is an edge, so that nothing leads below it.
-                let (block, below) = unsafe { (*self.block(span), *self.block(at)) };
-                match block.back as usize {
-                    0 if below.free == BLOCK_GRANULES => return None,
-                    0 | 1 => {}
-                    back => at -= (back - 1) * BLOCK,
+                let (back, free) = unsafe { ((*self.block(span)).back as usize, (*self.block(at)).free) };
+                if back > 0 {
+                    at -= (back - 1) * BLOCK;
+                } else if free == BLOCK_GRANULES {
+                    return None;
                 }
             }
         }
@@ -325,20 +325,19 @@ impl Map {
                 unsafe { (*self.table.as_ptr().wrapping_add(first + n)).back as usize == n }
             }
         };
-        // By doubling steps and then by halves: what is inside comes before what is not.
-        let mut step = 1;
-        while inside(step) {
-            step *= 2;
+        // What is inside comes before what is not.
+        let (mut last, mut step) = (0, 1 << self.blocks().ilog2());
+        while step > 0 {
+            if inside(last + step) {
+                last += step;
+            }
+            step /= 2;
         }
-        let (mut yes, mut no) = (step / 2, step);
-        while no - yes > 1 {
-            let middle = yes + (no - yes) / 2;
-            if inside(middle) { yes = middle } else { no = middle }
-        }
-        yes.saturating_sub(1)
+        last.saturating_sub(1)
     }
 
     /// The first edge in the spans from `at` on; where there is none below `to`, that is the error.
+    #[inline(never)] // from three places
     fn next_span(&self, at: usize, to: usize) -> Result<usize, usize> {
         let mut at = at;
         while at < to {

@@ -293,14 +293,14 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
         mem::take(&mut self.news) || self.top != self.bottom || self.waiting != 0
     }
 
-    /// Lets the language mark what it keeps beside, until that is nothing.
+    /// Scans what waits, and what the language keeps beside, until that is nothing.
     pub(super) fn settle(&mut self, language: &mut E) {
         loop {
+            self.drain();
             language.mark_more(self);
             if !self.is_busy() {
                 return;
             }
-            self.drain();
         }
     }
 
@@ -430,8 +430,9 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
         let mut to = to;
         if to - at > PART * WORD && (self.end.addr() - self.top.addr()) / WORD >= PART {
             let rest = at + PART * WORD;
-            self.push(to);
-            self.push(rest | REST);
+            // SAFETY: there is room for so much.
+            unsafe { self.top.cast::<[usize; 2]>().write([to, rest | REST]) };
+            self.top = self.top.wrapping_add(2);
             to = rest;
         }
         let mut at = at;
@@ -440,7 +441,7 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
             let group = self.map.pointer(at).cast::<[usize; GROUP]>();
             // Much of a long object is often zero, as it was allocated.
             // SAFETY: this many words of an object are left.
-            if next - at < GROUP * WORD || unsafe { group.read() } != [0; GROUP] {
+            if next - at < GROUP * WORD || unsafe { group.read() }.iter().any(|word| *word != 0) {
                 self.scan_all(at, next);
             }
             at = next;

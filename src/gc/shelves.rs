@@ -1,17 +1,32 @@
-//! Shelves: holes by their length.
+//! Shelves: holes by their length, between two collections.
 //!
 //! There is a shelf for each length below that of a large object. The first word of a hole on a shelf leads to the next one
 //! there, and a bit says which shelves have one: so the shortest hole that will do is found in a few steps, however many
-//! holes there are.
+//! holes there are. Of runs of free blocks, which large objects need, no more is known than below which address there is none.
 
 use super::map::{BITS, GRANULE, LARGE, Map};
 
 /// A shelf for each number of granules.
 const SHELVES: usize = LARGE / GRANULE;
 
+/// Classes of large objects, each twice as long as the one below, but for the last one, which has no end.
+pub(super) const CLASSES: usize = 16;
+
+/// Where the search for a large object of a class begins.
+#[derive(Clone, Copy)]
+pub(super) struct Rover {
+    /// An address below which no run of free blocks begins that has room for the shortest of the class ...
+    pub(super) any: usize,
+    /// ... and one below which none begins that has room for this many bytes: what a search found that passed very many.
+    pub(super) len: usize,
+    pub(super) at: usize,
+}
+
 /// Empty if all is zero.
 #[repr(C)]
 pub(super) struct Shelves {
+    /// For each class of large objects.
+    pub(super) rovers: [Rover; CLASSES],
     /// The address of the first hole of each shelf, or 0.
     heads: [usize; SHELVES],
     /// A bit for each shelf that has a hole ...

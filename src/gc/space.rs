@@ -149,29 +149,21 @@ impl Space {
         if len <= self.committed {
             return true;
         }
-        let words = |len: usize| (len / SPAN + 1) * WORD;
-        let entries = |len: usize| table + (len / BLOCK + 1) * size_of::<Block>();
-        let done = self.bitmap.commit(words(self.committed)..words(len)).is_ok()
-            && self
-                .arena
-                .commit(if self.committed == 0 { table } else { entries(self.committed) }..entries(len))
-                .is_ok()
-            && self.arena.commit(heap + self.committed..heap + len).is_ok();
+        // From the start on: what is committed already stays as it is.
+        let done = self.bitmap.commit(0..(len / SPAN + 1) * WORD).is_ok()
+            && self.arena.commit(table..table + (len / BLOCK + 1) * size_of::<Block>()).is_ok()
+            && self.arena.commit(heap..heap + len).is_ok();
         if done {
             self.committed = len;
         }
         done
     }
 
-    /// Asks for huge pages among the bytes `from..to` of the heap, which are committed: one fault and one entry of the TLB
-    /// instead of 512.
+    /// Asks for huge pages in the bytes `from..to` of the heap, whole blocks that are committed: one fault and one entry of the
+    /// TLB instead of 512.
     pub(super) fn prefer_huge(&self, from: usize, to: usize) {
-        let base = self.base().addr().get();
-        let (from, to) = ((base + from).next_multiple_of(HUGE) - base, (base + to) / HUGE * HUGE);
-        if base + from < to {
-            // SAFETY: whole pages of this space, committed.
-            unsafe { vm::prefer_huge(self.at(self.layout.heap + from), to - base - from) };
-        }
+        // SAFETY: whole pages of this space, committed.
+        unsafe { vm::prefer_huge(self.at(self.layout.heap + from), to - from) };
     }
 
     /// Gives the memory of the whole pages in `from..to` back, offsets into the heap.

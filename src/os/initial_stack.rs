@@ -13,7 +13,7 @@
 //!
 //! Each item is a word (System V ABI, "Process Initialization"; the same on every port).
 
-use core::ffi::{CStr, c_char};
+use core::ffi::c_char;
 use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
@@ -139,15 +139,28 @@ impl InitialStack {
     /// last string's last. Argument strings, environment strings and the path of the program lie together at the top;
     /// between them and the words below is a gap of random size.
     pub(crate) fn extent(self) -> Extent {
-        let path = self.auxv(AT_PROGRAM_PATH).map(ptr::with_exposed_provenance);
-        let (mut strings, mut top) = (usize::MAX, 0);
-        // SAFETY: argv and envp are arrays of pointers to strings, each ended by a null pointer.
-        let arrays = unsafe { pointers(self.argv()).chain(pointers(self.envp())) };
-        for string in arrays.chain(path) {
-            // SAFETY: the kernel's strings end in NUL and stay where they are.
-            let bytes = unsafe { CStr::from_ptr(string) }.to_bytes_with_nul().as_ptr_range();
-            (strings, top) = (strings.min(bytes.start.addr()), top.max(bytes.end.addr()));
+        let (mut word, end) = (self.argv(), self.auxv_start().cast());
+        let (mut strings, mut last) = (usize::MAX, ptr::null());
+        let mut string = ptr::with_exposed_provenance::<c_char>(self.auxv(AT_PROGRAM_PATH).unwrap_or(0));
+        loop {
+            if !string.is_null() {
+                (strings, last) = (strings.min(string.addr()), string.max(last));
+            }
+            if word == end {
+                break;
+            }
+            // SAFETY: up to the auxiliary vector there are pointers to strings, and two null pointers.
+            (string, word) = unsafe { (*word, word.add(1)) };
         }
+        // Strings do not overlap: the one that begins last ends last.
+        let mut end = last;
+        // SAFETY: the kernel's strings end in NUL and stay where they are. Volatile, so that this does not become a call of
+        // strlen, which a small program would not have otherwise.
+        while !end.is_null() && unsafe { end.read_volatile() } != 0 {
+            // SAFETY: the string's end is not here.
+            end = unsafe { end.add(1) };
+        }
+        let top = if end.is_null() { 0 } else { end.addr() + 1 };
         Extent { words: self.argc.addr(), strings: strings.min(top), top }
     }
 }
@@ -212,22 +225,4 @@ pub(crate) struct Extent {
     pub(crate) strings: usize,
     /// Behind the highest string; 0 if there is none.
     pub(crate) top: usize,
-}
-
-/// The pointers of an array that a null pointer ends.
-///
-/// # Safety
-///
-/// A null pointer ends the array.
-unsafe fn pointers(mut next: *const *const c_char) -> impl Iterator<Item = *const c_char> {
-    core::iter::from_fn(move || {
-        // SAFETY: `next` is not beyond the null pointer that ends the array.
-        let pointer = unsafe { *next };
-        if pointer.is_null() {
-            return None;
-        }
-        // SAFETY: this was not the null pointer, so another one follows.
-        next = unsafe { next.add(1) };
-        Some(pointer)
-    })
 }
