@@ -450,7 +450,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         RULES,
         PLAN,
         "a plan may be larger than what there is",
-        &[("(bytes / (ratio(width) + 1)) & !(page - 1)", "(bytes / ratio(width)) & !(page - 1)")],
+        &[("=> bytes / (ratio(width) + 1)", "=> bytes / ratio(width)")],
     ),
     mutant(
         RULES,
