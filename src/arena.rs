@@ -539,15 +539,15 @@ impl Region {
         core::mem::replace(&mut self.bitmap, none)
     }
 
-    /// Bitmap and arena as the one extent that they were.
+    /// Bitmap and arena as the one extent that they were. It is as fresh as both are.
     fn into_whole(self) -> Extent {
-        let ((base, bitmap), (arena, len)) = (self.bitmap.into_raw(), self.arena.into_raw());
-        if bitmap == 0 {
-            // SAFETY: the arena is owned here.
-            return unsafe { Extent::from_raw(arena, len) };
+        if self.bitmap.is_empty() {
+            // What stands for a bitmap that was taken out is no part of the reservation.
+            return self.arena;
         }
-        // SAFETY: adjacent parts of one reservation, as `lay_out` made them, both owned here.
-        unsafe { Extent::from_raw(base, bitmap + len) }
+        let mut whole = self.bitmap;
+        whole.join(self.arena);
+        whole
     }
 }
 
@@ -912,3 +912,36 @@ impl fmt::Display for ArenaError {
 }
 
 impl core::error::Error for ArenaError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A heap gives back and reserves anew what may have been written to. Between the two another thread may take the
+    /// space, so nothing else goes that way.
+    #[test]
+    fn an_arena_is_fresh_until_something_of_it_is_committed() {
+        type Step = fn(&mut Arena);
+        let steps: [(bool, Step); 6] = [
+            (true, |_| ()),
+            (true, |arena| drop(arena.region_mut().take_bitmap().release())),
+            (false, |arena| arena.commit_to(1).unwrap()),
+            (false, |arena| arena.region().commit(4096..4097).unwrap()),
+            (false, |arena| arena.region().commit_bitmap(0..1).unwrap()),
+            (false, |arena| {
+                drop(arena.region_mut().take_bitmap().release());
+                arena.commit_to(1).unwrap();
+            }),
+        ];
+        for (number, (fresh, step)) in steps.into_iter().enumerate() {
+            let mut arena = mallocinit(&Options::new().cap(16 << 20)).unwrap();
+            step(&mut arena);
+            let (whole, mut budget) = arena.into_extents();
+            assert_eq!(whole.is_fresh(), fresh, "step {number}");
+            budget.release(whole);
+        }
+        let (whole, mut budget) = mallocinit(&Options::new().cap(16 << 20).bitmap(false)).unwrap().into_extents();
+        assert!(whole.is_fresh());
+        budget.release(whole);
+    }
+}

@@ -418,7 +418,10 @@ fn largest_below(
 ///
 /// # Safety
 ///
-/// `base` and `len` are multiples of the page, and the range lies in an extent that is the caller's.
+/// `base` and `len` are multiples of the page, and the range lies in an extent that is the caller's. Its [`Extent`], if
+/// there is one, does not learn that pages of it may have been written to, as it does by [`Extent::commit`]: nothing is
+/// written to them before it goes to a heap that relies on zeroes
+/// ([`SystemMemory::in_arena`](crate::heap::SystemMemory::in_arena), [`Memory::reserve`](crate::heap::Memory::reserve)).
 pub unsafe fn commit(base: NonNull<u8>, len: usize) -> Result<(), Errno> {
     // SAFETY: access is added, to pages that nobody else has.
     unsafe { sys::mprotect(base.as_ptr(), len, PROT_READ | PROT_WRITE) }
