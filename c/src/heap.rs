@@ -95,7 +95,7 @@ pub const RT0_FAULT_OTHER: c_int = 7;
 /// that, and a quarter of what is left near the end: this is more than it takes to come to the end.
 const SEGMENTS: usize = 128;
 
-/// The segments of one heap, so that all can be given back.
+/// The segments of one heap, the first of which is its arena from the beginning, so that all can be given back.
 struct Segments(Vec<(NonNull<u8>, usize), SEGMENTS>);
 
 /// The kernel's memory, and a record of what was taken of it.
@@ -117,7 +117,10 @@ unsafe impl Memory for Recorded {
     fn reserve(&mut self, min: usize, want: usize) -> Option<Extent> {
         let extent = self.system.reserve(min, want)?;
         // SAFETY: the record lives as long as the heap, which alone uses it, under its lock.
-        if unsafe { self.segments.as_mut() }.0.push((extent.base(), extent.len())).is_err() {
+        let segments = unsafe { &mut self.segments.as_mut().0 };
+        // The arena is there already.
+        let known = segments.iter().any(|(base, _)| *base == extent.base());
+        if !known && segments.push((extent.base(), extent.len())).is_err() {
             self.system.release(extent);
             return None;
         }
@@ -314,6 +317,8 @@ pub unsafe extern "C" fn rt0_heap_create(
     match arena::mallocinit(&options) {
         Ok(arena) => {
             let told = rt0_decision::new(arena.decision());
+            // Recorded now: a heap that is never used is not asked for a segment.
+            let recorded = Vec::from_iter([(arena.extent().base(), arena.extent().len())]);
             let created = own.base().cast::<rt0_heap>();
             // SAFETY: the pages are this heap's, and long enough.
             unsafe {
@@ -321,7 +326,7 @@ pub unsafe extern "C" fn rt0_heap_create(
                 let memory = Recorded { system: SystemMemory::in_arena(arena), segments };
                 let lock = (policy.flags & RT0_HEAP_UNLOCKED == 0).then(Lock::new);
                 let empty = Heap::from_parts(Chosen { lock }, memory);
-                created.write(rt0_heap { heap: empty, segments: Segments(Vec::new()), decision: told });
+                created.write(rt0_heap { heap: empty, segments: Segments(recorded), decision: told });
                 let made = created.as_ref();
                 if policy.purge_threshold != 0 {
                     made.heap.set_purge_threshold(clamp(policy.purge_threshold));

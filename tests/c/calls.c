@@ -139,6 +139,15 @@ static void heaps(void) {
         CHECK(rt0_heap_allocate(heap, 1000) != NULL);
         rt0_heap_destroy(heap);
     }
+    /* Nor does one that was never used, or never for what its arena is: more of them than address space has room for. */
+    for (int i = 0; i < 10000; i++) {
+        if (rt0_heap_create(NULL, &heap, NULL) != 0) {
+            CHECK(!"there is room for another heap");
+            break;
+        }
+        if (i % 2 != 0) (void)rt0_heap_allocate(heap, HUGE / 4);
+        rt0_heap_destroy(heap);
+    }
 }
 
 static void space(void) {
