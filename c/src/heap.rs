@@ -127,6 +127,10 @@ unsafe impl Memory for Recorded {
         Some(extent)
     }
 
+    fn limit(&mut self) -> usize {
+        self.system.limit()
+    }
+
     unsafe fn commit(&mut self, at: NonNull<u8>, len: usize) -> bool {
         // SAFETY: the caller's contract is the same.
         unsafe { self.system.commit(at, len) }

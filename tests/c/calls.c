@@ -150,6 +150,30 @@ static void heaps(void) {
     }
 }
 
+/* What a small heap keeps in lists when all was freed is a small part of its cap (docs/heap.md). */
+static void small_heap(void) {
+    struct rt0_heap *heap;
+    struct rt0_heap_policy policy = {.size = sizeof policy, .cap = 8 << 20};
+    struct rt0_heap_stats stats = {.size = sizeof stats};
+    void **last = NULL;
+    CHECK(rt0_heap_create(&policy, &heap, NULL) == 0);
+    if (heap == NULL) return;
+    for (int i = 0; i < 8192; i++) {
+        void **block = rt0_heap_allocate(heap, 512);
+        CHECK(block != NULL);
+        if (block == NULL) return;
+        *block = last;
+        last = block;
+    }
+    while (last != NULL) {
+        void **before = *last;
+        rt0_heap_free(heap, last, 512);
+        last = before;
+    }
+    CHECK(rt0_heap_statistics(heap, &stats) == 0 && stats.live == 0 && stats.listed < 1 << 20);
+    rt0_heap_destroy(heap);
+}
+
 static void space(void) {
     size_t page = rt0_page_size();
     void *base = &base;
@@ -295,6 +319,7 @@ static void threads(void) {
 
 int main(void) {
     heaps();
+    small_heap();
     space();
     system_calls();
     files();
