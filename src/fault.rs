@@ -66,7 +66,8 @@ static ALTERNATE: Alternate = Alternate(UnsafeCell::new([0; ALTERNATE_SIZE]));
 static REPORT: AtomicPtr<()> = AtomicPtr::new(null_mut());
 
 /// Calls `report` at each fault, on a stack of its own, in the thread that faulted. Threads that are started later have
-/// the same; their alternate stack is part of their stack, which has to be [`ALTERNATE_FROM`](crate::thread::ALTERNATE_FROM) bytes long for that.
+/// the same; their alternate stack is part of their stack, which has to be [`ALTERNATE_FROM`](crate::thread::ALTERNATE_FROM)
+/// bytes long for that, and longer by the program's thread-local variables.
 ///
 /// # Errors
 ///

@@ -66,8 +66,8 @@ unsafe impl Send for Thread {}
 /// 3 KiB with AVX-512, Linux `arch/x86/kernel/fpu/xstate.c`) and for what formats a line.
 pub const ALTERNATE_SIZE: usize = 12 << 10;
 
-/// From which length of its stack on, bytes, a thread has one: less would leave too little of it to the thread. See
-/// [`fault`](crate::fault).
+/// From which length of its stack on, bytes, a thread has one: less would leave too little of it to the thread. The
+/// program's thread-local variables come on top of it. See [`fault`](crate::fault).
 pub const ALTERNATE_FROM: usize = 2 * ALTERNATE_SIZE;
 
 /// Whether new threads have an alternate stack.
@@ -81,6 +81,16 @@ fn has_alternate_stacks() -> bool {
 /// Says that there is a handler of faults, so that new threads need an alternate stack.
 pub(crate) fn expect_faults() {
     ALTERNATE.store(true, Relaxed);
+}
+
+/// How many bytes of a stack of `len` are an alternate stack, 0 if it is too short for one or none is wanted; `None` if it is
+/// too short for a thread. What counts is what the variables leave.
+fn alternate_of(len: usize, template: &Template, wanted: bool) -> Option<usize> {
+    match len.saturating_sub(template.room() - Template::NONE.room()) {
+        ..STACK_MIN => None,
+        ALTERNATE_FROM.. if wanted => Some(ALTERNATE_SIZE),
+        _ => Some(0),
+    }
 }
 
 /// The number of the next thread.
@@ -123,15 +133,12 @@ pub unsafe fn start(stack: NonNull<[u8]>, entry: fn(*mut ()), argument: *mut ())
     // None where the thread pointer is somebody else's. In a program of rt0's this is where the first thread gets its own.
     let caller = current();
     let template = Template::of_this_process();
-    if stack.len() < STACK_MIN + template.room() - Template::NONE.room() {
-        return Err(Errno::EINVAL);
-    }
+    let alternate = alternate_of(stack.len(), &template, has_alternate_stacks()).ok_or(Errno::EINVAL)?;
     let low = stack.cast::<u8>();
     let placement = template.place(low.addr().get() + stack.len());
     let in_stack = |address: usize| address - low.addr().get();
     // Below the block and the variables is the alternate stack, and below that the stack, in whose first word the new
     // thread finds its block.
-    let alternate = if has_alternate_stacks() && stack.len() >= ALTERNATE_FROM { ALTERNATE_SIZE } else { 0 };
     let end = (placement.low() & !15) - alternate;
     let words = [NEXT.fetch_add(1, Relaxed), caller.map_or(0, Current::guard)];
     // SAFETY: all of it is within the stack, whose length was checked, and the stack is ours.
@@ -201,4 +208,34 @@ unsafe extern "C" fn run(top: *mut ()) -> ! {
     // It is the kernel that stores what `join` acquires: what comes before is to be seen before that.
     fence(Release);
     kernel::leave(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With variables of every size, a stack that is long enough for the alternate stack leaves the thread its least length
+    /// below all that `start` writes, but for the control block.
+    #[test]
+    fn nothing_is_placed_below_the_stack() {
+        let low = 0x7000_0000;
+        for align in [1, 16, 4096] {
+            for size in [0, 1, 4096, 16 << 10, 100_000] {
+                let template = Template { size, align, ..Template::NONE };
+                for len in (0..ALTERNATE_FROM + size + 4 * align + 4096).step_by(61) {
+                    for wanted in [false, true] {
+                        let Some(alternate) = alternate_of(len, &template, wanted) else {
+                            assert!(len < STACK_MIN + template.room(), "{len} {template:?}");
+                            continue;
+                        };
+                        let end = (template.place(low + len).low() & !15) - alternate;
+                        let left = end.checked_sub(low).expect("it is within the stack");
+                        assert!(left + Template::NONE.room() + 15 >= STACK_MIN, "{left} {len} {wanted} {template:?}");
+                        assert!(alternate == 0 || left + Template::NONE.room() + 15 >= ALTERNATE_FROM - ALTERNATE_SIZE);
+                        assert!(alternate != 0 || !wanted || len < ALTERNATE_FROM + template.room());
+                    }
+                }
+            }
+        }
+    }
 }
