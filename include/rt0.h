@@ -929,6 +929,32 @@ int rt0_heap_decision(struct rt0_heap *heap,
 // `heap` is null or a heap.
 void rt0_heap_trim(struct rt0_heap *heap);
 
+// Takes all locks of the heap, so that it is whole in the copy that a fork makes of the process: for `pthread_atfork`,
+// with the two below. Who registers first is called last before the fork. Until one of the two is called the calling
+// thread does not use the heap, and others wait. Nothing happens if `heap` is null.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap.
+void rt0_heap_before_fork(struct rt0_heap *heap);
+
+// Releases, in the process that goes on, what `rt0_heap_before_fork` has taken, whether or not there was a fork. Nothing
+// happens if `heap` is null.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap. This thread has called `rt0_heap_before_fork` of it, and since then nothing else.
+void rt0_heap_after_fork_in_parent(struct rt0_heap *heap);
+
+// The same in the copy. What other threads had in their lists is the heap's as before. Nothing happens if `heap` is
+// null.
+//
+// Required of the caller:
+//
+// `heap` is null or a heap. This process is a copy that was made by a fork, and has one thread, which had called
+// `rt0_heap_before_fork` of it before, and nothing else since then.
+void rt0_heap_after_fork_in_child(struct rt0_heap *heap);
+
 // Looks at the whole heap. Answers `RT0_HEAP_WHOLE` (0), the first fault that it finds (`RT0_FAULT_*`, positive), or
 // `-EINVAL` if `heap` is null. The address of the fault is stored where `where` points, unless that is null; 0 if it has
 // none.
@@ -1208,7 +1234,7 @@ int rt0_kill(int pid, int signal);
 // Required of the caller:
 //
 // Only the calling thread is in the copy: a lock that another thread holds stays locked there for ever. In a hosted program
-// the libc does not learn of it.
+// the libc does not learn of it. For a heap see `rt0_heap_before_fork`.
 int rt0_fork(void);
 
 // Becomes the program at `path`. It returns only if that fails, with the negated error number.

@@ -609,6 +609,52 @@ pub unsafe extern "C" fn rt0_heap_trim(heap: *mut rt0_heap) {
     }
 }
 
+/// Takes all locks of the heap, so that it is whole in the copy that a fork makes of the process: for `pthread_atfork`,
+/// with the two below. Who registers first is called last before the fork. Until one of the two is called the calling
+/// thread does not use the heap, and others wait. Nothing happens if `heap` is null.
+///
+/// # Safety
+///
+/// `heap` is null or a heap.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rt0_heap_before_fork(heap: *mut rt0_heap) {
+    // SAFETY: the caller says that it is null or a heap.
+    if let Some(heap) = unsafe { heap.as_ref() } {
+        heap.heap.before_fork();
+    }
+}
+
+/// Releases, in the process that goes on, what `rt0_heap_before_fork` has taken, whether or not there was a fork. Nothing
+/// happens if `heap` is null.
+///
+/// # Safety
+///
+/// `heap` is null or a heap. This thread has called `rt0_heap_before_fork` of it, and since then nothing else.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rt0_heap_after_fork_in_parent(heap: *mut rt0_heap) {
+    // SAFETY: the caller says that it is null or a heap.
+    if let Some(heap) = unsafe { heap.as_ref() } {
+        // SAFETY: the caller says what its thread has called.
+        unsafe { heap.heap.after_fork_in_parent() };
+    }
+}
+
+/// The same in the copy. What other threads had in their lists is the heap's as before. Nothing happens if `heap` is
+/// null.
+///
+/// # Safety
+///
+/// `heap` is null or a heap. This process is a copy that was made by a fork, and has one thread, which had called
+/// `rt0_heap_before_fork` of it before, and nothing else since then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rt0_heap_after_fork_in_child(heap: *mut rt0_heap) {
+    // SAFETY: the caller says that it is null or a heap.
+    if let Some(heap) = unsafe { heap.as_ref() } {
+        // SAFETY: the caller says what its thread has called.
+        unsafe { heap.heap.after_fork_in_child() };
+    }
+}
+
 /// Looks at the whole heap. Answers `RT0_HEAP_WHOLE` (0), the first fault that it finds (`RT0_FAULT_*`, positive), or
 /// `-EINVAL` if `heap` is null. The address of the fault is stored where `where` points, unless that is null; 0 if it has
 /// none.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   Heap             GlobalAlloc, what is locked when                 (here)
+//!                    all that is locked, around a fork                (fork.rs)
 //!   Fronts           a lock and a cache for each of several threads   (fronts.rs)
 //!   Cache            a free list for each class: most calls end here  (cache.rs)
 //!   Depot            batches of blocks on their way between caches    (depot.rs)
@@ -121,6 +122,7 @@ mod cache;
 mod check;
 mod class;
 mod depot;
+mod fork;
 mod free_chunk;
 mod fronts;
 mod growth;

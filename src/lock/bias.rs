@@ -128,4 +128,10 @@ impl Bias {
             self.owner.store(OUT, Relaxed);
         }
     }
+
+    /// Takes the owner to be outside: in the copy of a process it may not be there, and so would never leave. The caller
+    /// is the only thread, and not inside.
+    pub(crate) fn forget_owner(&self) {
+        self.inside.store(0, Relaxed);
+    }
 }

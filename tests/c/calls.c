@@ -174,6 +174,29 @@ static void small_heap(void) {
     rt0_heap_destroy(heap);
 }
 
+/* Both processes go on with the heap after a fork. */
+static void forked_heap(void) {
+    struct rt0_heap *heap;
+    int ended = -1;
+    CHECK(rt0_heap_create(NULL, &heap, NULL) == 0);
+    char *block = rt0_heap_allocate(heap, 20000);
+    if (block == NULL) return failed(__LINE__);
+    *block = 1;
+    rt0_heap_before_fork(NULL), rt0_heap_before_fork(heap);
+    int child = rt0_fork();
+    if (child == 0) {
+        rt0_heap_after_fork_in_child(NULL), rt0_heap_after_fork_in_child(heap);
+        char *another = rt0_heap_allocate(heap, 30000);
+        int whole = *block == 1 && another != NULL && rt0_heap_check(heap, NULL) == 0;
+        rt0_exit(whole ? 7 : 8);
+    }
+    rt0_heap_after_fork_in_parent(NULL), rt0_heap_after_fork_in_parent(heap);
+    CHECK(child > 0 && rt0_wait4(child, &ended, 0) == child && ended == 7 << 8);
+    rt0_heap_free(heap, block, 20000);
+    CHECK(rt0_heap_check(heap, NULL) == 0);
+    rt0_heap_destroy(heap);
+}
+
 static void space(void) {
     size_t page = rt0_page_size();
     void *base = &base;
@@ -320,6 +343,7 @@ static void threads(void) {
 int main(void) {
     heaps();
     small_heap();
+    forked_heap();
     space();
     system_calls();
     files();

@@ -136,11 +136,17 @@ impl Guarded {
 
 /// Threads that take the lock this many times each, the first among them.
 fn contend(times: &'static [usize], preemptions: Option<usize>) {
+    contend_after(|_| (), times, preemptions);
+}
+
+/// The same, and what the first does before.
+fn contend_after(first: fn(&Lock), times: &'static [usize], preemptions: Option<usize>) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = preemptions;
     model.max_branches = 100_000;
     model.check(move || {
         let guarded = Guarded::new();
+        first(&guarded.lock);
         let others: Vec<_> = times[1..]
             .iter()
             .map(|times| {
@@ -167,6 +173,20 @@ fn two_threads_in_every_order() {
 #[test]
 fn two_threads_twice_with_four_preemptions() {
     contend(&[2, 2], Some(4));
+}
+
+/// In the copy of a process neither those are there who slept nor the one that was woken.
+#[test]
+fn two_threads_of_a_copy_in_every_order() {
+    let first = |lock: &Lock| {
+        lock.lock();
+        // Held, one is awake, two sleep.
+        lock.state.store(1 | 1 << 1 | 2 << 2, Relaxed);
+        lock.token.store(1, Relaxed);
+        lock.forget_waiters();
+        lock.unlock();
+    };
+    contend_after(first, &[1, 1], None);
 }
 
 /// Two sleep while the third comes again.
@@ -346,5 +366,19 @@ fn two_claim_at_once_with_two_preemptions() {
         front.take(OTHERS[1], |_| ());
         // SAFETY: nobody else is there.
         assert_eq!(front.guarded.number.with(|number| unsafe { *number }), 5);
+    });
+}
+
+/// The owner goes in at the moment in which it is kept out, and the copy of the process is made before it sees that.
+#[test]
+fn nobody_waits_for_an_owner_that_is_not_in_the_copy() {
+    loom::model(|| {
+        let bias = Bias::new();
+        assert!(bias.claim(2) && bias.enter(2) && bias.mark_out(None));
+        assert!(!bias.is_left());
+        bias.forget_owner();
+        assert!(bias.is_left());
+        bias.let_in();
+        assert!(bias.enter(2));
     });
 }
