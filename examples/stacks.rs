@@ -6,15 +6,17 @@
 use core::hint::black_box;
 use core::ptr::{self, without_provenance, without_provenance_mut};
 
-use rt0::thread::{self, Stack, current};
+use rt0::fault::{self, Fault};
+use rt0::thread::{self, ALTERNATE_SIZE, Stack, current};
 use rt0::{Args, eprintln, println};
 
 rt0::entry!(main, faults = rt0::fault::report);
 
-const USAGE: &str = "usage: stacks use|overflow|fault|raise [--thread[=BYTES]]";
+const USAGE: &str = "usage: stacks use|overflow|fault|raise|again [--thread[=BYTES]]";
 
 /// What is done on the stack.
-static TASKS: [(&str, fn()); 4] = [("use", use_all), ("overflow", overflow), ("fault", fault), ("raise", raise)];
+static TASKS: [(&str, fn()); 5] =
+    [("use", use_all), ("overflow", overflow), ("fault", read_nothing), ("raise", raise), ("again", again)];
 
 fn usage(arg: &str) -> ! {
     eprintln!("stacks: what is {arg:?}? {USAGE}");
@@ -93,7 +95,7 @@ fn recurse(depth: u32) -> u32 {
 }
 
 /// Reads where nothing is.
-fn fault() {
+fn read_nothing() {
     // SAFETY: there is no such memory, and the program ends here, which is what it is for.
     println!("{}", unsafe { ptr::read_volatile(without_provenance::<u32>(16)) });
 }
@@ -105,4 +107,21 @@ fn raise() {
     loop {
         rt0::sys::sched_yield();
     }
+}
+
+/// Has faults told by a function of its own, and overflows.
+fn again() {
+    // SAFETY: `told` uses its argument and fd 2, and nothing else.
+    if let Err(errno) = unsafe { fault::catch(told) } {
+        return eprintln!("stacks: faults cannot be caught: {errno}");
+    }
+    overflow();
+}
+
+/// Says too whether this runs on the thread's own memory, right behind its stack, as is so for all threads but the first.
+fn told(fault: &Fault) {
+    let here = 0u8;
+    let above = (&raw const here).addr().wrapping_sub(fault.stack.end);
+    eprintln!("own={}", above < ALTERNATE_SIZE);
+    fault::report(fault);
 }

@@ -17,10 +17,14 @@
 //!     }
 //! }
 //!
-//! fault::catch(told)?;
+//! // SAFETY: `told` uses its arguments and fd 2, and nothing else.
+//! unsafe { fault::catch(told) }?;
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A fault can come in the midst of anything, of the heap too, so a function of one's own is a promise: [`catch`] is unsafe.
+//! [`entry!`](crate::entry) takes none but rt0's.
 
 use core::cell::UnsafeCell;
 use core::mem::transmute;
@@ -66,19 +70,33 @@ static ALTERNATE: Alternate = Alternate(UnsafeCell::new([0; ALTERNATE_SIZE]));
 static REPORT: AtomicPtr<()> = AtomicPtr::new(null_mut());
 
 /// Calls `report` at each fault, on a stack of its own, in the thread that faulted. Threads that are started later have
-/// the same; their alternate stack is part of their stack, which has to be [`ALTERNATE_FROM`](crate::thread::ALTERNATE_FROM)
-/// bytes long for that, and longer by the program's thread-local variables.
+/// the same; their alternate stack is part of their stack, which has to be
+/// [`ALTERNATE_FROM`](crate::thread::ALTERNATE_FROM) bytes long for that, and longer by the program's thread-local
+/// variables. The first thread gets its alternate stack when it calls this itself. Where a thread has none, an overflow is
+/// the kernel's to report, and any other fault is told on the stack that the thread is on.
+///
+/// A second call replaces the function.
 ///
 /// # Errors
 ///
 /// `ENOSYS` in a program that rt0 did not start, where the handlers are somebody else's; what the kernel says.
+///
+/// # Safety
+///
+/// `report` may be called in any thread between any two instructions, also in several threads at once. What it has
+/// interrupted may be in the midst of a change and may hold locks: so it uses no heap, takes no lock that others take, and
+/// neither reads nor writes what others change but by atomic operations. [`report`] is such a function.
 #[inline]
-pub fn catch(report: fn(&Fault)) -> Result<(), Errno> {
+pub unsafe fn catch(report: fn(&Fault)) -> Result<(), Errno> {
+    let current = thread::current().ok_or(Errno::ENOSYS)?;
     // The bounds are read now: a handler has better things to do.
-    thread::current().ok_or(Errno::ENOSYS)?.stack();
+    current.stack();
     REPORT.store(report as *mut (), Relaxed);
-    // SAFETY: the static is for this.
-    unsafe { sys::sigaltstack(ALTERNATE.0.get().cast(), ALTERNATE_SIZE) }?;
+    // Any other thread has one of its own since it was started, or has none.
+    if current.id() == 0 {
+        // SAFETY: the static is for this, and this is the first thread.
+        unsafe { sys::sigaltstack(ALTERNATE.0.get().cast(), ALTERNATE_SIZE) }?;
+    }
     thread::expect_faults();
     for signal in [SIGSEGV, SIGBUS] {
         // SAFETY: the handler reads memory of the kernel's and of its own thread.
@@ -150,10 +168,15 @@ unsafe extern "C" fn handle(signal: i32, info: *const SigInfo, _: *mut ()) {
 }
 
 /// [`catch`] before `main`: ends the process with a line if that fails.
+///
+/// # Safety
+///
+/// As for `catch`.
 #[doc(hidden)]
 #[inline]
-pub fn catch_or_exit(report: fn(&Fault)) {
-    if let Err(errno) = catch(report) {
+pub unsafe fn catch_or_exit(report: fn(&Fault)) {
+    // SAFETY: this function's contract is the same.
+    if let Err(errno) = unsafe { catch(report) } {
         io::print(2, format_args!("rt0: faults cannot be caught: {errno}\n"));
         sys::exit(2);
     }

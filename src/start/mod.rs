@@ -83,7 +83,8 @@ pub use relocate::Image;
 /// the heap ([`Options::cap`](crate::arena::Options::cap), [`Options::allowance`](crate::arena::Options::allowance)).
 ///
 /// With `faults = rt0::fault::report` a stack that overflows ends the process with one line that says so and status 2, and
-/// any other fault is said in a line too; see [`fault`](crate::fault).
+/// any other fault is said in a line too. A function of the program's own is handed to [`fault::catch`](crate::fault::catch),
+/// which is unsafe.
 ///
 /// The panic handler prints message and place on fd 2 and exits with 2. `panic_handler = function` at the end names another
 /// one, a `fn(&PanicInfo<'_>) -> !`: with `panic_handler = rt0::backtrace::panic` the calls that led there are printed too;
@@ -93,15 +94,15 @@ pub use relocate::Image;
 /// program is: say `test = false` and `bench = false` for it in `Cargo.toml`, and keep what is to be tested in a library.
 #[macro_export]
 macro_rules! entry {
-    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(, faults = $faults:path)? , panic_handler = none $(,)?) => {
+    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(, faults = rt0::fault::$faults:ident)? , panic_handler = none $(,)?) => {
         #[cfg(not(test))]
         const _: () = {
             unsafe extern "C" fn start(stack: *const usize, image: *const $crate::start::Image) -> ! {
                 // SAFETY: this is called by `_start` alone, with the stack that the kernel made and the linker script's
-                // table.
+                // table. What reports faults is rt0's own.
                 unsafe {
                     $crate::start::run(stack, image, |args| {
-                        $($crate::fault::catch_or_exit($faults);)?
+                        $($crate::fault::catch_or_exit($crate::fault::$faults);)?
                         $crate::start::call($crate::__program!($main $(, arena = $options)? $(, heap = $heap)?), args)
                     })
                 }
@@ -116,11 +117,11 @@ macro_rules! entry {
         #[cfg(test)]
         const _: () = {
             let _ = $crate::__program!($main $(, arena = $options)? $(, heap = $heap)?);
-            $(let _: fn(&$crate::fault::Fault) = $faults;)?
+            $(let _: fn(&$crate::fault::Fault) = $crate::fault::$faults;)?
         };
     };
-    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(, faults = $faults:path)? , panic_handler = $handler:path $(,)?) => {
-        $crate::entry!($main $(, arena = $options)? $(, heap = $heap)? $(, faults = $faults)?, panic_handler = none);
+    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(, faults = rt0::fault::$faults:ident)? , panic_handler = $handler:path $(,)?) => {
+        $crate::entry!($main $(, arena = $options)? $(, heap = $heap)? $(, faults = rt0::fault::$faults)?, panic_handler = none);
 
         #[cfg(not(test))]
         #[panic_handler]
@@ -130,13 +131,13 @@ macro_rules! entry {
         #[cfg(test)]
         const _: fn(&::core::panic::PanicInfo<'_>) -> ! = $handler;
     };
-    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(, faults = $faults:path)? $(,)?) => {
-        $crate::entry!($main $(, arena = $options)? $(, heap = $heap)? $(, faults = $faults)?, panic_handler = $crate::start::panic);
+    ($main:path $(, arena = $options:path)? $(, heap = $heap:path)? $(, faults = rt0::fault::$faults:ident)? $(,)?) => {
+        $crate::entry!($main $(, arena = $options)? $(, heap = $heap)? $(, faults = rt0::fault::$faults)?, panic_handler = $crate::start::panic);
     };
     ($($other:tt)*) => {
         ::core::compile_error!(
             "rt0::entry! takes the function to begin with and, in this order, each of which may be left out: arena = function, \
-            heap = STATIC, faults = function, panic_handler = function or none"
+            heap = STATIC, faults = rt0::fault::report, panic_handler = function or none"
         );
 
         // Without it the compiler would miss one, and say so too.

@@ -72,3 +72,15 @@ fn the_page_lists_every_public_unsafe_function() {
     let too_many: Vec<_> = listed.difference(&found).collect();
     assert!(missing.is_empty() && too_many.is_empty(), "missing: {missing:?}; no such function: {too_many:?}");
 }
+
+/// What handles faults is a promise, which `entry!` cannot ask for: so it takes what is in `rt0::fault` alone.
+#[test]
+fn entry_takes_no_function_of_the_programs_that_handles_faults() {
+    let source = fs::read_to_string(root().join("src/start/mod.rs")).unwrap();
+    let (_, rest) = source.split_once("macro_rules! entry {").unwrap();
+    let (entry, _) = rest.split_once("\n}\n").unwrap();
+    let taken: Vec<&str> = entry.lines().filter(|line| line.contains("$main:path")).collect();
+    assert_eq!(taken.len(), 3, "{taken:?}");
+    assert!(taken.iter().all(|line| line.contains("faults = rt0::fault::$faults:ident)?")), "{taken:?}");
+    assert!(entry.contains("catch_or_exit($crate::fault::$faults)"));
+}
