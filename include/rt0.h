@@ -3,8 +3,10 @@
 // Generated from c/src by `make header`; do not edit. The guide is docs/c.md.
 //
 // Errors are values. A function that answers an int, an intptr_t or an int64_t answers the kernel's error number, negated;
-// one that answers a pointer answers null. Nothing ends the process but rt0_exit, nothing is printed, and nothing is kept in a
-// global. Each function may be called from several threads; a structure that is handed over is used as the caller says.
+// one that answers a pointer answers null. Nothing ends the process but rt0_exit, and nothing is printed, unless something
+// that is required of the caller is broken and that is noticed, as a block that is freed twice may be: one line on fd 2
+// then, and status 2. Each function may be called from several threads; a structure that is handed over is used as the
+// caller says.
 //
 // With a C library:     cc program.c -lrt0
 // Without one:          cc -ffreestanding -nostdlib -static program.c -lrt0

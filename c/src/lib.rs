@@ -4,8 +4,9 @@
 //! program. Each function is a thin layer on rt0's public interface; three rules hold for all of them:
 //!
 //! - Errors are values. A function that answers an `int`, an `intptr_t` or an `int64_t` answers the kernel's error number, negated;
-//!   one that answers a pointer answers null. Nothing ends the process but `rt0_exit`.
-//! - Nothing is printed, and no global is written but by `_start`.
+//!   one that answers a pointer answers null. Nothing ends the process but `rt0_exit`, and nothing is printed, unless a
+//!   promise was broken and that is noticed, as a block that is freed twice may be: one line on fd 2 then, and status 2.
+//! - No global is written but what is known of the process: how it started, and its threads.
 //! - A null pointer, a size that no object can have and an alignment that is no power of two are errors, not undefined.
 //!
 //! | file | what |
@@ -37,7 +38,8 @@ pub mod thread;
 
 pub use rt0_c_start::{rt0_start, rt0_start_by_script};
 
-/// A panic is a mistake of this library: nothing that a caller passes leads to one.
+/// A panic is a mistake of this library, or a promise of the caller's that was broken and is noticed: a block given back
+/// that is not one of the heap's, or is free already.
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     rt0::start::panic(info)

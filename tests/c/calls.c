@@ -197,6 +197,23 @@ static void forked_heap(void) {
     rt0_heap_destroy(heap);
 }
 
+/* A long block that is freed twice is noticed at once: one line on fd 2, and status 2. */
+static void freed_twice(void) {
+    struct rt0_heap *heap;
+    int ended = -1;
+    CHECK(rt0_heap_create(NULL, &heap, NULL) == 0);
+    char *block = rt0_heap_allocate(heap, 9216);
+    int child = rt0_fork();
+    if (child == 0) {
+        rt0_close(2);
+        rt0_heap_free(heap, block, 9216);
+        rt0_heap_free(heap, block, 9216);
+        rt0_exit(0);
+    }
+    CHECK(child > 0 && rt0_wait4(child, &ended, 0) == child && ended == 2 << 8);
+    rt0_heap_destroy(heap);
+}
+
 static void space(void) {
     size_t page = rt0_page_size();
     void *base = &base;
@@ -344,6 +361,7 @@ int main(void) {
     heaps();
     small_heap();
     forked_heap();
+    freed_twice();
     space();
     system_calls();
     files();
