@@ -21,8 +21,10 @@ const PURGE: &str = "src/heap/purge.rs";
 const SEGMENT: &str = "src/heap/segment.rs";
 const SYSTEM: &str = "src/heap/system.rs";
 const BIAS: &str = "src/lock/bias.rs";
+const WORD: &str = "src/lock/word.rs";
 const CACHE: &str = "src/heap/cache.rs";
 const FRONTS: &str = "src/heap/fronts.rs";
+const FORK: &str = "src/heap/fork.rs";
 const THREAD: &str = "src/thread.rs";
 const CHECK: &str = "src/heap/check.rs";
 const VM: &str = "src/vm.rs";
@@ -67,6 +69,24 @@ pub(super) const MUTANTS: &[Mutant] = &[
         BIAS,
         "what had an owner is somebody else's later",
         &[("self.owner.store(owner & !OUT, Release)", "self.owner.store(NOBODY, Release)")],
+    ),
+    mutant(
+        LIB,
+        FORK,
+        "the owners that a copy has lost are waited for",
+        &[("        self.fronts.further().for_each(|front| front.bias.forget_owner());\n", "")],
+    ),
+    mutant(
+        LOCK_MODEL,
+        WORD,
+        "the copy of a process wakes who is not there",
+        &[("        self.state.store(HELD, Relaxed);\n        self.token.store(0, Relaxed);\n", "")],
+    ),
+    mutant(
+        LIB,
+        THREAD,
+        "an alternate stack where the variables are",
+        &[("ALTERNATE_FROM.. if wanted =>", "_ if wanted && len >= ALTERNATE_FROM =>")],
     ),
     mutant(
         LIB,

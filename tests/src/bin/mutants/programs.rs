@@ -646,6 +646,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         seen_by: STACKS_ON_FREEBSD,
     },
     Mutant {
+        name: "each thread has the first one's alternate stack",
+        port: Some(Port::linux_amd64),
+        file: "src/fault.rs",
+        edits: &[("if current.id() == 0 {", "if current.id() < 99 {")],
+        seen_by: STACKS_ON_X86,
+    },
+    Mutant {
         name: "threads have no alternate stack",
         port: Some(Port::linux_arm),
         file: "src/thread.rs",
