@@ -606,6 +606,9 @@ void *rt0_gc_allocate_leaf(struct rt0_gc *gc, size_t size);
 // word is a root. An address in `main`, such as `__builtin_frame_address(0)`, is a base for all that `main` calls; `main`'s own
 // variables may lie above it.
 //
+// A pointer to the byte behind an object's last does not keep the object: a loop that goes down from there, and allocates,
+// needs the object's address elsewhere.
+//
 // Answers 0, or `-EINVAL` if `gc` or `base` is null.
 //
 // Required of the caller:
@@ -664,7 +667,7 @@ int rt0_gc_release(struct rt0_gc *gc,
 // `gc` is null or a collector; what is used later is reachable, as `rt0_gc_create` has it.
 void rt0_gc_collect(struct rt0_gc *gc);
 
-// No collection until `rt0_gc_allow` was called as often: allocation takes new memory as long as there is some, and then
+// No collection but by `rt0_gc_collect` until `rt0_gc_allow` was called as often: allocation takes new memory as long as there is some, and then
 // answers null. For a stretch of code whose objects are not reachable yet. Nothing happens if `gc` is null.
 //
 // Required of the caller:
@@ -770,6 +773,7 @@ int rt0_gc_ephemeron_get(struct rt0_gc *gc,
 int rt0_gc_ephemeron_remove(struct rt0_gc *gc, void *table, const void *key, size_t *value);
 
 // Has `rt0_gc_next_unreachable` answer the object when it is not reachable any more: for what it holds outside of the heap.
+// An object for which this was called twice is answered twice.
 //
 // Answers 0; `-ENOMEM`; `-EINVAL` if `gc` is null or `object` is no object's first byte.
 //

@@ -342,6 +342,9 @@ unsafe fn allocate(gc: *mut rt0_gc, size: usize, kind: Kind) -> *mut c_void {
 /// word is a root. An address in `main`, such as `__builtin_frame_address(0)`, is a base for all that `main` calls; `main`'s own
 /// variables may lie above it.
 ///
+/// A pointer to the byte behind an object's last does not keep the object: a loop that goes down from there, and allocates,
+/// needs the object's address elsewhere.
+///
 /// Answers 0, or `-EINVAL` if `gc` or `base` is null.
 ///
 /// # Safety
@@ -442,7 +445,7 @@ pub unsafe extern "C" fn rt0_gc_collect(gc: *mut rt0_gc) {
     }
 }
 
-/// No collection until `rt0_gc_allow` was called as often: allocation takes new memory as long as there is some, and then
+/// No collection but by `rt0_gc_collect` until `rt0_gc_allow` was called as often: allocation takes new memory as long as there is some, and then
 /// answers null. For a stretch of code whose objects are not reachable yet. Nothing happens if `gc` is null.
 ///
 /// # Safety
@@ -667,6 +670,7 @@ fn object_at(collector: &Collector<Program>, first: *const c_void) -> Option<Non
 }
 
 /// Has `rt0_gc_next_unreachable` answer the object when it is not reachable any more: for what it holds outside of the heap.
+/// An object for which this was called twice is answered twice.
 ///
 /// Answers 0; `-ENOMEM`; `-EINVAL` if `gc` is null or `object` is no object's first byte.
 ///
