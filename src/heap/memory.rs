@@ -82,7 +82,8 @@ pub unsafe trait Memory {
         let _ = (at, len);
     }
 
-    /// Tells of a request that is refused for good. The heap's lock is held.
+    /// Tells of a block that cannot be had. The heap's lock is held. It is refused for good, unless it was to replace one
+    /// that can then grow where it is.
     fn note_refusal(&mut self, refusal: Refusal) {
         let _ = refusal;
     }

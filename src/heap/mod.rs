@@ -434,10 +434,10 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
             }
         }
         let Some((moved, _)) = self.allocate_in(held, new_layout) else {
-            // There is no other block, so this one becomes shorter.
-            let shorter = old.is_some() && new.is_some() && new_size <= layout.size();
+            // There is no other block. This one can always be shorter, and what was given back for the other's sake may
+            // have left it room to grow.
             // SAFETY: this function's contract says that the block is this heap's, for this layout.
-            return (shorter && unsafe { self.resize(block, layout, new_layout) }).then_some(block);
+            return unsafe { self.resize(block, layout, new_layout) }.then_some(block);
         };
         // SAFETY: two blocks, each at least as long as what is copied; the old one is not used after that.
         unsafe {

@@ -553,6 +553,38 @@ fn what_is_never_written_makes_nothing_else_resident() {
     assert_eq!(resident_pages(whole, 1 << 30), 0);
 }
 
+#[test]
+fn a_block_grows_where_it_is_when_what_is_idle_has_gone_back() {
+    let calls = Cell::new(NEVER);
+    let mut watched = Watched::new(growing(52 << 20, &calls));
+    // Each has a segment of its own, and there is no room for a third.
+    assert!(watched.allocate(layout(24 << 20, 8), false) && watched.allocate(layout(24 << 20, 8), false));
+    watched.free(1);
+    let at = watched.address(0);
+    assert!(watched.resize(0, 44 << 20), "what was the other's is room behind it");
+    assert_eq!(watched.address(0), at);
+    watched.check();
+    // The same in a full heap, from class to class, out of the classes and back.
+    for (from, to) in [(4000, 7000), (5000, SMALL_MAX), (SMALL_MAX, 12_000), (SMALL_MAX + 1, 12_000)] {
+        let mut watched = Watched::new(bounded(1 << 20, &calls));
+        while watched.allocate(layout(from, 8), false) {}
+        let len = block_len(layout(from, 8));
+        let find = |watched: &Watched<'_>, at: usize| (0..watched.len()).find(|i| watched.address(*i) == at);
+        let mut pairs = (0..watched.len()).filter_map(|i| Some((i, find(&watched, watched.address(i) + len)?)));
+        let (block, behind) = pairs.next().expect("blocks lie side by side");
+        let at = watched.address(block);
+        watched.free(behind);
+        for size in [to, from] {
+            let block = find(&watched, at).expect("it is where it was");
+            assert!(watched.resize(block, size), "{from} to {to}");
+            assert_eq!(watched.address(find(&watched, at).expect("it stays")), at);
+            watched.check();
+        }
+        watched.clear();
+        watched.check();
+    }
+}
+
 static SHARED: Heap = Heap::new();
 
 #[test]
