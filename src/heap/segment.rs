@@ -65,7 +65,7 @@ pub(super) struct Segment {
     pub(super) fresh: usize,
     /// How far pages may be resident; never below `top`.
     pub(super) resident: usize,
-    /// When `top` last fell, in the back end's calls.
+    /// Since when most of what may be resident above `top` has been free, in the back end's calls.
     pub(super) since: usize,
     /// How far blocks and their bits are committed.
     committed: usize,

@@ -585,6 +585,31 @@ fn a_block_grows_where_it_is_when_what_is_idle_has_gone_back() {
     }
 }
 
+#[test]
+fn what_was_freed_in_reverse_goes_back_while_blocks_come_and_go_there() {
+    // SAFETY: one thread.
+    let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
+    let whole = layout(1 << 20, 8);
+    let blocks: Vec<_> = (0..120).map(|_| heap.allocate(whole).expect("room")).collect();
+    for block in blocks.iter().rev() {
+        // SAFETY: the heap's block, freed once.
+        unsafe {
+            block.write_bytes(1, whole.size());
+            heap.deallocate(*block, whole);
+        }
+    }
+    let resident = || blocks.iter().map(|block| resident_pages(*block, whole.size())).sum::<usize>() * 4096;
+    assert!(resident() > 100 << 20, "not at once");
+    let buffer = layout(16 << 10, 8);
+    for _ in 0..1500 {
+        let block = heap.allocate(buffer).expect("room");
+        // SAFETY: the heap's block, freed once.
+        unsafe { heap.deallocate(block, buffer) };
+    }
+    assert!(resident() <= rt0::heap::PURGE_THRESHOLD + (64 << 10), "{} bytes", resident());
+    assert_eq!(heap.check(), Ok(()));
+}
+
 static SHARED: Heap = Heap::new();
 
 #[test]
