@@ -78,7 +78,7 @@ pub(super) struct Blocks {
     pub(super) at: NonNull<u8>,
     /// Blocks in it; at least one.
     pub(super) count: usize,
-    /// Its memory was never handed out before, so it reads as zero.
+    /// Its memory was never handed out before, or has been zeroed since, so it reads as zero.
     pub(super) zero: bool,
 }
 

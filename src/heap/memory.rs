@@ -70,6 +70,19 @@ pub unsafe trait Memory {
     /// As for `commit`; the pages are committed and hold nothing of use.
     unsafe fn reset(&mut self, at: NonNull<u8>, len: usize);
 
+    /// Gives the pages back as `reset` does, and says whether every byte of them is known to be zero now: what was given back
+    /// so is handed out as zeroed memory. Where any of them may be what it was, and where nothing is known, the answer is
+    /// `false`, as it is if only `reset` is there.
+    ///
+    /// # Safety
+    ///
+    /// As for `reset`.
+    unsafe fn reset_to_zero(&mut self, at: NonNull<u8>, len: usize) -> bool {
+        // SAFETY: this function's contract is the same.
+        unsafe { self.reset(at, len) };
+        false
+    }
+
     /// Gives an extent back that came from `reserve`, or the end of one. Nothing refers to it any more.
     fn release(&mut self, extent: Extent);
 

@@ -61,7 +61,7 @@ pub(super) struct Segment {
     pub(super) top: usize,
     /// How far `top` may rise before the front's lists are emptied first.
     pub(super) soft: usize,
-    /// The highest that `top` has been: what lies above reads as zero.
+    /// What lies from here on reads as zero: it was never below `top`, or the kernel has zeroed it since.
     pub(super) fresh: usize,
     /// How far pages may be resident; never below `top`.
     pub(super) resident: usize,
@@ -181,9 +181,11 @@ impl Segment {
         let from = low.max(to.saturating_sub(most));
         if from < to {
             // SAFETY: whole pages, committed since `resident` is, that hold nothing.
-            unsafe { memory.reset(self.base.add(from), to - from) };
-            // The kernel need not leave zeroes there.
-            self.fresh = self.fresh.max(to);
+            let zero = unsafe { memory.reset_to_zero(self.base.add(from), to - from) };
+            // What lies between the two has been handed out, and is not given back here.
+            if zero && self.fresh <= to {
+                self.fresh = self.fresh.min(from);
+            }
         }
         self.resident = if from > low { from } else { self.top };
         before - self.resident

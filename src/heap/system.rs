@@ -39,7 +39,7 @@ use crate::arena::{self, Arena, ArenaError, Budget, LimitSource, Options};
 use crate::lock::{Lock, RawMutex, Unlocked};
 use crate::memlimit::{self, Width};
 use crate::os::initial_stack::{InitialStack, page_size};
-use crate::sys::{self, RLIMIT_STACK};
+use crate::sys::{self, MADV_RESET, RLIMIT_STACK};
 use crate::vm::{self, ReserveError, round_down};
 
 /// The last guard is this part of the limit ...
@@ -80,6 +80,8 @@ pub struct SystemMemory {
     reserved: u64,
     /// How many regions were asked for that do not follow another.
     apart: usize,
+    /// Whether a page that was given back has been seen to read as zero.
+    zeroes: bool,
     /// What the kernel said when it refused last.
     error: Late<ReserveError>,
     arena: Late<InArena>,
@@ -123,6 +125,7 @@ impl SystemMemory {
             source: Late::None,
             reserved: 0,
             apart: 0,
+            zeroes: false,
             error: Late::None,
             arena: Late::None,
         }
@@ -284,6 +287,29 @@ fn stack_growth() -> u64 {
     }
 }
 
+/// Gives a page back, and says whether it reads as zero then. An emulator of Linux's calls may ignore advice and answer that
+/// all is well (QEMU before 7.1, `linux-user/syscall.c`).
+///
+/// # Safety
+///
+/// The page is committed, nobody else's, and holds nothing of use.
+#[cold]
+unsafe fn is_zeroed(page: NonNull<u8>) -> bool {
+    let word = page.cast::<usize>();
+    // SAFETY: a word of the page.
+    unsafe {
+        let before = word.read();
+        word.write_volatile(before | 1);
+        let done = sys::madvise(page.as_ptr(), page_size(), MADV_RESET).is_ok();
+        let zero = done && word.read_volatile() == 0;
+        if !zero {
+            // What was zero may be taken for zero.
+            word.write(before);
+        }
+        zero
+    }
+}
+
 impl Default for SystemMemory {
     fn default() -> Self {
         SystemMemory::new()
@@ -387,6 +413,21 @@ unsafe impl Memory for SystemMemory {
     unsafe fn reset(&mut self, at: NonNull<u8>, len: usize) {
         // SAFETY: as above, and the heap needs nothing of what is in them.
         unsafe { vm::reset(at, len) };
+    }
+
+    unsafe fn reset_to_zero(&mut self, at: NonNull<u8>, len: usize) -> bool {
+        if !cfg!(target_os = "linux") {
+            // FreeBSD's MADV_FREE leaves zeroes or what was there.
+            // SAFETY: this function's contract is the same.
+            unsafe { self.reset(at, len) };
+            return false;
+        }
+        // SAFETY: whole pages of an extent that the heap had from `reserve`, which hold nothing of use.
+        unsafe {
+            self.zeroes = self.zeroes || is_zeroed(at);
+            // Linux refuses what it would not do, as for locked pages.
+            sys::madvise(at.as_ptr(), len, MADV_RESET).is_ok() && self.zeroes
+        }
     }
 
     fn release(&mut self, extent: Extent) {

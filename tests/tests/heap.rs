@@ -610,6 +610,50 @@ fn what_was_freed_in_reverse_goes_back_while_blocks_come_and_go_there() {
     assert_eq!(heap.check(), Ok(()));
 }
 
+/// `mlock`, of `include/uapi/asm-generic/unistd.h` and the other tables.
+const MLOCK: usize = if cfg!(target_arch = "x86_64") { 149 } else { 150 };
+
+#[test]
+fn what_was_given_back_is_zero_and_is_not_touched() {
+    const LEN: usize = 256 << 20;
+    for locked in [false, true] {
+        // SAFETY: one thread.
+        let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
+        let _small = heap.allocate(layout(100, 8)).expect("room");
+        let mut lens = [LEN, LEN - 5000, LEN + 3000].into_iter().cycle().take(6);
+        let mut last = 0;
+        while let Some(len) = lens.next() {
+            let block = heap.allocate_zeroed(layout(len, 8)).expect("room");
+            // SAFETY: inside the block.
+            let byte = |at: usize| unsafe { block.add(at) };
+            if !locked {
+                assert!(resident_pages(block, len) <= 4, "{} pages of {len} bytes", resident_pages(block, len));
+            }
+            for at in [0, 1, 4095, 4096, 1 << 20, len / 2, len - 8192, len - 4097, len - 4096, len - 1] {
+                // SAFETY: inside the block.
+                unsafe {
+                    assert_eq!(byte(at).read(), 0, "byte {at} of {len}");
+                    byte(at).write(0xff);
+                }
+            }
+            if last > 0 && last < len {
+                // SAFETY: inside the block.
+                assert_eq!(unsafe { byte(last).read() }, 0);
+            }
+            last = len;
+            if locked {
+                // What is locked stays resident when it is given back, and the kernel says so.
+                let page = byte(len / 2 / 4096 * 4096);
+                // SAFETY: it changes nothing of what the page holds.
+                let _ = unsafe { rt0::sys::syscall(MLOCK, [page.as_ptr().into(), 4096usize.into()]) };
+            }
+            // SAFETY: the heap's block, freed once.
+            unsafe { heap.deallocate(block, layout(len, 8)) };
+        }
+        assert_eq!(heap.check(), Ok(()));
+    }
+}
+
 static SHARED: Heap = Heap::new();
 
 #[test]

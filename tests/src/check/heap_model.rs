@@ -19,7 +19,7 @@ pub struct Bounded<'a> {
     pub left: usize,
     /// The page size that the heap sees.
     pub page: usize,
-    /// Whether there is room behind an extent.
+    /// Whether there is room behind an extent, and what is given back is zero.
     pub grows: bool,
     /// How many calls of `reserve` and `commit` there were, and the number of the one that is refused.
     pub calls: &'a Cell<(usize, usize)>,
@@ -94,6 +94,17 @@ unsafe impl Memory for Bounded<'_> {
             // SAFETY: the heap resets committed pages whose content it no longer needs.
             unsafe { at.add(word).cast::<usize>().write(0) };
         }
+    }
+
+    unsafe fn reset_to_zero(&mut self, at: NonNull<u8>, len: usize) -> bool {
+        // SAFETY: the heap resets committed pages whose content it no longer needs.
+        unsafe {
+            self.reset(at, len);
+            if self.grows {
+                at.write_bytes(0, len);
+            }
+        }
+        self.grows
     }
 
     fn release(&mut self, extent: Extent) {

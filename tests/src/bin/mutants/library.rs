@@ -381,7 +381,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         HEAP,
         SEGMENT,
         "what was given back reads as zero",
-        &[("            self.fresh = self.fresh.max(to);\n", "")],
+        &[("if zero && self.fresh <= to {", "if self.fresh <= to {")],
     ),
     mutant(
         HEAP,
