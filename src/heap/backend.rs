@@ -14,8 +14,8 @@
 //! | `thorough` | every chunk: only for an alignment, and where the answer would be a refusal |
 //!
 //! To find a block's segment takes a step for each segment; there are as many as
-//! doublings of what is reserved, newest and largest first (growth.rs). What is given
-//! back to the kernel is in purge.rs.
+//! doublings of what is reserved, newest and largest first, and then those of blocks that have
+//! one of their own (growth.rs). What is given back to the kernel is in purge.rs.
 
 use core::fmt::{self, Write};
 use core::ptr::NonNull;
@@ -142,7 +142,7 @@ pub(super) struct Backend<M> {
     pub(super) page: usize,
     /// What the heap may come to, as far as that is known; 0 before there is a segment.
     pub(super) limit: usize,
-    /// Newest first.
+    /// Newest first, and then those that were added for one block.
     pub(super) segments: Option<NonNull<Segment>>,
     pub(super) bins: Bins,
     /// Bytes in bins.
@@ -394,7 +394,7 @@ impl<M: Memory> Backend<M> {
         true
     }
 
-    /// The segments, newest first.
+    /// The segments.
     pub(super) fn segments(&self) -> impl Iterator<Item = &Segment> {
         // SAFETY: as in `take_top`.
         core::iter::successors(self.segments, |r| unsafe { r.as_ref() }.next).map(|r| unsafe { r.as_ref() })
@@ -476,6 +476,7 @@ impl<M: Memory> Backend<M> {
         }
         self.used -= falls;
         self.set_top(segment, top);
+        segment.own &= top > 0;
     }
 
     fn set_top(&mut self, segment: &mut Segment, top: usize) {

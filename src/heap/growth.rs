@@ -4,6 +4,10 @@
 //! takes as much address space as all segments have together, so that happens as often as there are doublings; near
 //! the end of what the kernel gives it is less, down to what the request needs (system.rs).
 //!
+//! What is large beside all the rest has a segment of its own, which doubles with its block and is everybody's again when it is
+//! empty. Nothing else is put behind the block before all other segments are full and none can be added: so it can grow where it
+//! is, and its segment goes back whole. One large block after another takes the same segment, or the one before goes back.
+//!
 //! Before a request is refused for want of address space, what nobody uses goes back:
 //! segments in which nothing is in use, and the untouched ends of the others. So what
 //! is not in use is never in the way of what is asked for.
@@ -37,7 +41,7 @@ const POPULATE_FROM: usize = 2 * STEP_MIN;
 /// that is resident too soon, in the mean, is a 64th.
 pub const HUGE_FROM: usize = 32 * HUGE;
 
-/// A large block has a segment of its own if it is more than this part of all segments.
+/// A block of whole pages has a segment of its own if it is more than this part of all segments.
 const OWN_SHARE: usize = 4;
 
 /// The first segment is this large, if there is room for it: where address space is ample, so much that there are few.
@@ -57,20 +61,22 @@ impl<M: Memory> Backend<M> {
     #[inline(never)]
     pub(super) fn extend(&mut self, request: Request) -> bool {
         let one = Request { count: 1, ..request };
-        // What is large beside all the rest has a segment of its own, which goes back whole when it is free.
         let own = one.len >= LARGE && one.len > self.reserved() / OWN_SHARE;
         for again in [false, true] {
             if again && !self.release_unused() {
                 return false;
             }
-            if !own && self.extend_any(one) {
+            if self.extend_any(one, own, false) {
                 return true;
             }
-            let want = match own {
-                true => Segment::extent_to_grow(one.len, self.memory.most()),
-                false => self.first_len().max(self.reserved()),
+            let want = if own {
+                // Those that are empty are too short, and cannot grow.
+                self.release_empty_segments(true);
+                Segment::extent_to_grow(one.len, self.memory.most())
+            } else {
+                self.first_len().max(self.shared())
             };
-            if self.add_segment(one, want).is_some() || own && self.extend_any(one) {
+            if self.add_segment(one, want, own).is_some() || self.extend_any(one, own, true) {
                 return true;
             }
         }
@@ -87,16 +93,27 @@ impl<M: Memory> Backend<M> {
         self.segments().map(Segment::reserved).sum()
     }
 
-    fn extend_any(&mut self, request: Request) -> bool {
+    /// Those of segments that no block has for its own.
+    fn shared(&self) -> usize {
+        self.segments().filter(|segment| !segment.own).map(Segment::reserved).sum()
+    }
+
+    /// Lets a segment grow for a request: an empty one if the block is to have it for its `own`, or else one that no block has
+    /// for its own; or `any`.
+    fn extend_any(&mut self, request: Request, own: bool, any: bool) -> bool {
         let mut next = self.segments;
         while let Some(mut segment) = next {
             // SAFETY: segments stay until they are released, and only the heap, which is borrowed here, refers to them.
             let segment = unsafe { segment.as_mut() };
             next = segment.next;
-            let Some((at, _)) = above_top(segment, request, segment.capacity()) else { continue };
+            let (was_own, is_empty) = (segment.own, segment.top == 0);
+            let suits = any || if own { is_empty } else { !was_own };
+            let Some((at, _)) = above_top(segment, request, segment.capacity()).filter(|_| suits) else { continue };
+            segment.own = own && is_empty;
             if self.extend_segment(segment, at + request.len, request.len < LARGE) {
                 return true;
             }
+            segment.own = was_own;
         }
         false
     }
@@ -107,7 +124,8 @@ impl<M: Memory> Backend<M> {
             return false;
         }
         let min = round_up(need - segment.size(), self.page);
-        let want = min.max(self.reserved().min(round_down(segment.capacity() - segment.size(), self.page)));
+        let more = if segment.own { segment.size() } else { self.shared() };
+        let want = min.max(round_down(more.min(segment.capacity() - segment.size()), self.page));
         let extent = self.memory.reserve_behind(segment.end(), min, want);
         extent.map(|extent| segment.lengthen(extent)).is_some()
     }
@@ -124,7 +142,8 @@ impl<M: Memory> Backend<M> {
         // The first steps are left out: a small program needs a page or two. A huge page comes whole when it is first
         // touched, faster than if it were asked for. Where threads wait, each makes its pages resident itself, side by side.
         let pages = Pages { huge, now: soon && !huge && self.further == 0 && self.used >= POPULATE_FROM };
-        let step = self.step();
+        // Behind a large block nothing else is put.
+        let step = if segment.own { 0 } else { self.step() };
         let (before, soft) = (segment.resident, segment.soft);
         let extended = segment.extend(need, need.saturating_add(step), pages, &mut self.memory);
         self.dirty += segment.resident - before;
@@ -134,10 +153,11 @@ impl<M: Memory> Backend<M> {
         extended
     }
 
-    /// Adds a segment with room for a block, `want` bytes large if they are more and are to be had.
+    /// Adds a segment with room for a block, `want` bytes large if they are more and are to be had; `own`: one that the block
+    /// has for its own, which comes after all others, so that small ones look there last.
     #[cold]
     #[inline(never)]
-    pub(super) fn add_segment(&mut self, request: Request, want: usize) -> Option<()> {
+    pub(super) fn add_segment(&mut self, request: Request, want: usize, own: bool) -> Option<()> {
         let page = self.memory.page_size();
         self.page = page;
         self.limit = self.memory.limit();
@@ -155,16 +175,27 @@ impl<M: Memory> Backend<M> {
         // SAFETY: just created, and nobody else knows it.
         let segment = unsafe { created.as_mut() };
         segment.since = self.clock;
+        segment.own = own;
         let before = self.dirty;
-        let fits = above_top(segment, request, segment.size()).is_some();
-        if !fits || !self.extend_segment(segment, len, request.len < LARGE) {
+        let place = above_top(segment, request, segment.size());
+        let soon = request.len < LARGE;
+        if !place.is_some_and(|(at, _)| self.extend_segment(segment, at + request.len, soon)) {
             self.dirty = before;
             // SAFETY: nothing refers to it.
             self.memory.release(unsafe { Segment::into_extent(created) });
             return None;
         }
-        segment.next = self.segments;
-        self.segments = Some(created);
+        let (mut last, mut next) = (None, self.segments);
+        while own && let Some(at) = next {
+            // SAFETY: as in `extend`.
+            (last, next) = (next, unsafe { at.as_ref() }.next);
+        }
+        segment.next = next;
+        match last {
+            // SAFETY: as in `extend`.
+            Some(mut last) => unsafe { last.as_mut() }.next = Some(created),
+            None => self.segments = Some(created),
+        }
         Some(())
     }
 

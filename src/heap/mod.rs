@@ -39,10 +39,12 @@
 //! page is resident that holds no block and none of the heap's words. What free lists hold, one set for each of up to
 //! 256 threads, is bounded in fronts.rs.
 //!
-//! Address space over what is in use: it grows by as much as there is, so it is at most twice what was ever in use, or
-//! the first segment; near the end of what the kernel gives by a quarter of what is left, and then by what a request
-//! needs. A block that is more than a quarter of all of it has a segment of its own. What is in nobody's use goes back
-//! before a request is refused.
+//! Address space over what is in use: what blocks share grows by as much as it is, so it is at most twice what they ever
+//! had in use at once, or the first segment, but for what is free in pieces; near the end of what the kernel gives by a
+//! quarter of what is left, and then by what a request needs. A block that is more than a quarter of all of it has a segment
+//! of its own, with bits for what it may grow to: at most a seventh of it (a third on 32-bit ports); a block that grows there
+//! doubles it. It takes one that is empty if there is any, and those that are too short go back before another is added. What
+//! is in nobody's use goes back before a request is refused.
 //!
 //! What was freed can be had again at once, whatever its size and alignment; making a block smaller never fails.
 //!
@@ -480,11 +482,11 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     }
 
     /// Gives back to the kernel whatever can be: pages that hold nothing, and
-    /// segments, but for the first, in which nothing is in use.
+    /// segments in which nothing is in use, but for one if that is all there is.
     pub fn trim(&self) {
         self.with_all(|mut state| {
             state.flush();
-            state.backend.release_empty_segments();
+            state.backend.release_empty_segments(false);
             state.backend.purge_all();
         });
     }

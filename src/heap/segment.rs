@@ -57,6 +57,8 @@ pub(super) struct Segment {
     bits: NonNull<usize>,
     /// Where blocks begin. All that follow are offsets from here, in bytes.
     base: NonNull<u8>,
+    /// Whether a large block has it for its own, until it is empty: no other is put behind that while there is room elsewhere.
+    pub(super) own: bool,
     /// Where the untouched part begins.
     pub(super) top: usize,
     /// How far `top` may rise before the front's lists are emptied first.
@@ -145,6 +147,7 @@ impl Segment {
                 extent: Extent::from_raw(extent.base(), 0),
                 bits: extent.base().add(head).cast(),
                 base: extent.base().add(base),
+                own: false,
                 top: 0,
                 soft: 0,
                 fresh: 0,

@@ -328,7 +328,7 @@ impl<L: RawMutex> Heap<L, SystemMemory> {
         self.with(|state| {
             let least = Request { len: GRANULE, count: 1, align: GRANULE };
             let len = state.backend.first_len();
-            if state.backend.segments.is_some() || state.backend.add_segment(least, len).is_some() {
+            if state.backend.segments.is_some() || state.backend.add_segment(least, len, false).is_some() {
                 return Ok(());
             }
             let SystemMemory { allowance, cap, error, .. } = state.backend.memory;

@@ -654,6 +654,48 @@ fn what_was_given_back_is_zero_and_is_not_touched() {
     }
 }
 
+#[test]
+fn small_blocks_do_not_lie_behind_a_block_that_has_a_segment_of_its_own() {
+    let calls = Cell::new(NEVER);
+    let mut watched = Watched::new(growing(512 << 20, &calls));
+    let small = layout(40_000, 8);
+    assert!(watched.allocate(small, false) && watched.allocate(layout(40 << 20, 8), false));
+    let at = watched.address(1);
+    assert!(at.is_multiple_of(4096), "what is large begins at a page");
+    for mebibytes in [45, 90] {
+        for _ in 0..500 {
+            assert!(watched.allocate(small, false));
+        }
+        assert!(watched.resize(1, mebibytes << 20) && watched.address(1) == at, "nothing is in its way");
+    }
+    assert!(watched.allocate(small, false));
+    watched.free(1);
+    watched.heap.trim();
+    watched.check();
+    assert_eq!(watched.heap.stats().segments, 1, "its segment goes back whole");
+}
+
+#[test]
+fn one_large_block_after_another_takes_no_more_address_space_than_a_few() {
+    let calls = Cell::new(NEVER);
+    for (grows, with_small) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut watched = Watched::new(Bounded { grows, ..bounded(4 << 30, &calls) });
+        if with_small {
+            assert!(watched.allocate(layout(100, 8), false));
+        }
+        for mebibytes in [100, 120, 140, 160, 180, 200] {
+            let block = watched.heap.allocate(layout(mebibytes << 20, 8)).expect("room");
+            // SAFETY: the heap's block, freed once.
+            unsafe { watched.heap.deallocate(block, layout(mebibytes << 20, 8)) };
+        }
+        watched.check();
+        // A segment is an eighth longer for its bits, or twice as long; the first one has at least 64 MiB, or the share of
+        // what there is.
+        let reserved = watched.heap.stats().reserved >> 20;
+        assert!(reserved <= 400 + if with_small { 256 } else { 0 }, "{reserved} MiB, {grows}, {with_small}");
+    }
+}
+
 static SHARED: Heap = Heap::new();
 
 #[test]

@@ -369,7 +369,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         HEAP,
         PURGE,
         "an empty segment stays whatever else there is",
-        &[("if segment.top == 0 && (kept.is_some() || next.is_some()) {", "if segment.top == 0 && false {")],
+        &[("if segment.top == 0 && (all || kept.is_some() || next.is_some()) {", "if segment.top == 0 && false {")],
     ),
     mutant(
         HEAP,
