@@ -1,7 +1,7 @@
 //! How the heap grows: tops rise, segments come and go.
 //!
 //! Where no top can rise as far as a request needs, a segment grows at its end, and if none can, one is added. Either
-//! takes as much address space as all segments have together, so that happens as often as there are doublings; near
+//! takes as much address space as those have together that blocks share, so that happens as often as there are doublings; near
 //! the end of what the kernel gives it is less, down to what the request needs (system.rs).
 //!
 //! What is large beside all the rest has a segment of its own, which doubles with its block and is everybody's again when it is
@@ -72,7 +72,7 @@ impl<M: Memory> Backend<M> {
             let want = if own {
                 // Those that are empty are too short, and cannot grow.
                 self.release_empty_segments(true);
-                Segment::extent_to_grow(one.len, self.memory.most())
+                Segment::extent_to_grow(one.len, self.memory.most(one.len))
             } else {
                 self.first_len().max(self.shared())
             };
@@ -85,7 +85,7 @@ impl<M: Memory> Backend<M> {
 
     /// How long a segment is at least, if that is to be had: so that it has bits for all it may grow to.
     pub(super) fn first_len(&mut self) -> usize {
-        SEGMENT_MIN.max(self.memory.most() / GROWS)
+        SEGMENT_MIN.max(self.memory.most(0) / GROWS)
     }
 
     /// Bytes of address space, all segments together.
@@ -163,7 +163,7 @@ impl<M: Memory> Backend<M> {
         self.limit = self.memory.limit();
         let len = request.len.checked_add(request.align - GRANULE)?;
         let min = Segment::extent_for(len, page)?;
-        let most = self.memory.most();
+        let most = self.memory.most(len);
         let extent = self.memory.reserve(min, min.max(round_up(want, page)))?;
         let mut created = match Segment::create(extent, [len, most], &mut self.memory) {
             Ok(created) => created,

@@ -34,8 +34,10 @@ pub unsafe trait Memory {
         None
     }
 
-    /// How many bytes the next extent from `reserve` may come to by `reserve_behind`, at most; 0 if it cannot grow.
-    fn most(&mut self) -> usize {
+    /// How many bytes the next extent from `reserve`, which is to be for `len` bytes, may come to by `reserve_behind`, at
+    /// most; 0 if it cannot grow. The heap reserves a bit for each granule of them.
+    fn most(&mut self, len: usize) -> usize {
+        let _ = len;
         0
     }
 

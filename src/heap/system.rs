@@ -47,8 +47,10 @@ const LAST_SHARE: u64 = 64;
 /// ... or this many bytes.
 const LAST_MIN: u64 = 256 * 1024;
 
-/// Bytes that a region grows to at most where nothing says less: the bits for them are reserved with it.
+/// Bytes that a region grows to at most where nothing says less: the bits for them are reserved with it. Where address space
+/// is ample, at least to this many times what it is for.
 const GROWS_TO: u64 = 1 << 30;
+const GROWS_TIMES: u64 = 16;
 
 /// From where on regions are asked for. On Linux above the image of a program that is not moved and what `brk` adds to it,
 /// far below what the kernel chooses itself (`mm/util.c`, `mmap_base`). FreeBSD lays mappings out from low addresses up, so
@@ -390,11 +392,15 @@ unsafe impl Memory for SystemMemory {
         self.take_region(Place::At(end), min, want)
     }
 
-    fn most(&mut self) -> usize {
+    fn most(&mut self, len: usize) -> usize {
         if matches!(self.arena, Late::Some(_)) || !self.has_room() {
             return 0;
         }
-        (self.limit() as u64).saturating_sub(self.reserved).min(GROWS_TO) as usize
+        let limit = self.limit();
+        // Under a limit the bits for more would be in the way of blocks.
+        let is_ample = usize::BITS == 64 && limit == usize::MAX;
+        let grows_to = if is_ample { GROWS_TO.max((len as u64).saturating_mul(GROWS_TIMES)) } else { GROWS_TO };
+        (limit as u64).saturating_sub(self.reserved).min(grows_to) as usize
     }
 
     fn limit(&mut self) -> usize {
@@ -453,5 +459,26 @@ unsafe impl Memory for SystemMemory {
 
     fn note_refusal(&mut self, Refusal { asked, in_use, reserved, .. }: Refusal) {
         arena::exhausted::note(asked, in_use, reserved);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_may_grow_to_many_times_what_it_is_for_where_nothing_limits_it() {
+        let most = |memory: SystemMemory, len: u64| {
+            let mut memory = SystemMemory { source: Late::Some(LimitSource::Infinity), ..memory };
+            memory.most(len as usize) as u64
+        };
+        let is_ample = usize::BITS == 64 && REGIONS_FROM != 0;
+        for (len, times) in [(0, 0), (1 << 20, 0), (3 << 30, GROWS_TIMES)] {
+            let expected = GROWS_TO.max(if is_ample { times * len } else { 0 });
+            assert_eq!(most(SystemMemory::new(), len), expected, "{len} bytes");
+            // Under a limit its bits would be in the way.
+            assert_eq!(most(SystemMemory::new().cap(3 << 30), len), GROWS_TO);
+            assert_eq!(most(SystemMemory::new().cap(1 << 20), len), 1 << 20);
+        }
     }
 }

@@ -586,6 +586,24 @@ fn a_block_grows_where_it_is_when_what_is_idle_has_gone_back() {
 }
 
 #[test]
+fn a_very_large_block_doubles_where_it_is() {
+    // SAFETY: one thread.
+    let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
+    let _small = heap.allocate(layout(100, 8)).expect("room");
+    // Other tests' heaps may be right behind one of them.
+    let blocks = [(); 3].map(|()| heap.allocate(layout(640 << 20, 8)).expect("address space"));
+    let doubles = |block: &NonNull<u8>| {
+        [640, 1280].iter().all(|mebibytes| {
+            // SAFETY: the heap's block, of that length as long as it stays where it is.
+            let longer = unsafe { heap.reallocate(*block, layout(mebibytes << 20, 8), mebibytes << 21) };
+            longer == Some(*block)
+        })
+    };
+    assert!(blocks.iter().rev().any(doubles));
+    assert_eq!(heap.check(), Ok(()));
+}
+
+#[test]
 fn what_was_freed_in_reverse_goes_back_while_blocks_come_and_go_there() {
     // SAFETY: one thread.
     let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };

@@ -77,7 +77,7 @@ unsafe impl Memory for Bounded<'_> {
         Some(extent)
     }
 
-    fn most(&mut self) -> usize {
+    fn most(&mut self, _: usize) -> usize {
         if self.grows { self.left } else { 0 }
     }
 
