@@ -10,7 +10,9 @@
 //! all that was freed. When it is full, all of it is put into the depot as a batch, and when it is
 //! empty a batch comes back, or else blocks from the back end (depot.rs). Where address space is short it is shorter still
 //! ([`LIMIT_SHARE`]): what waits in lists joins nothing, and others have to go elsewhere. For the same reason a list that
-//! stands still goes back whole when the heap has grown by a step and is about to grow again ([`IDLE_MIN`]).
+//! stands still goes back whole when the heap has grown by a step and is about to grow again ([`IDLE_MIN`]), some of them each
+//! time ([`FLUSH_MOST`]). A batch that comes back may make a list longer, up to twice as long or to twice [`BATCH_MAX`]; then
+//! it goes to the back end.
 
 use core::ptr::NonNull;
 
@@ -46,6 +48,10 @@ const IDLE_MIN: usize = 4 * 1024 * 1024;
 const LISTED_SHARE: usize = 128;
 /// ... and more than this many bytes.
 const LISTED_MIN: usize = 256 * 1024;
+
+/// Before the heap grows, no further list is given to the back end once these and earlier ones had so many blocks: those that
+/// stand still go on standing still, and have their turn when it grows next.
+pub(super) const FLUSH_MOST: usize = 4096;
 
 /// The free lists. All zeroes is an empty cache, of the first front.
 #[derive(Debug)]
@@ -116,6 +122,10 @@ impl Cache {
         if self.left[i] >= 0 {
             return;
         }
+        if held > 2 * self.most[i].max(BATCH_MAX as i32) {
+            // A batch that comes back and goes again with a block more each time would come to hold any number.
+            return self.flush_class(class, depot, backend);
+        }
         depot.put(class, &mut self.heads[i], held as usize, self.front.into(), backend);
         if self.heads[i].is_none() {
             self.left[i] = self.most[i];
@@ -159,13 +169,16 @@ impl Cache {
         Some(run.at)
     }
 
-    /// Gives lists to the back end before the heap grows: if there is much, and no more than a step of growth.
-    pub(super) fn flush_some<M: Memory>(&mut self, depot: &mut Depot, backend: &mut Backend<M>) {
+    /// Gives lists to the back end before the heap grows: those that stand still, and if there is much others, no more than a
+    /// step of growth; until they had `most` blocks, which are less by theirs then. Goes on where it ended last.
+    pub(super) fn flush_some<M: Memory>(&mut self, depot: &mut Depot, backend: &mut Backend<M>, most: &mut usize) {
         let is_large = backend.out() > IDLE_MIN;
         let mut listed = 0;
-        for class in SizeClass::all() {
+        let mut class = self.cursor;
+        for _ in SizeClass::all() {
+            class = class.shorter();
             if is_large {
-                self.flush_idle(class, depot, backend);
+                self.flush_idle(class, depot, backend, most);
             }
             listed += self.held(class) * class.len();
         }
@@ -174,24 +187,43 @@ impl Cache {
         }
         let mut enough = backend.step();
         for _ in SizeClass::all() {
-            self.cursor = self.cursor.shorter();
-            enough = enough.saturating_sub(self.held(self.cursor) * self.cursor.len());
-            self.flush_class(self.cursor, depot, backend);
-            if enough == 0 {
+            if enough == 0 || *most == 0 {
                 return;
             }
+            let class = self.cursor.shorter();
+            enough = enough.saturating_sub(self.held(class) * class.len());
+            self.flush_next(class, depot, backend, most);
         }
     }
 
     /// Gives a list to the back end that is as long as when the heap grew last: its blocks are not wanted.
-    fn flush_idle<M: Memory>(&mut self, class: SizeClass, depot: &mut Depot, backend: &mut Backend<M>) {
+    fn flush_idle<M: Memory>(
+        &mut self,
+        class: SizeClass,
+        depot: &mut Depot,
+        backend: &mut Backend<M>,
+        most: &mut usize,
+    ) {
         let i = class.index();
-        if self.left[i] == 0 {
-            self.flush_class(class, depot, backend);
+        if self.left[i] == 0 && *most > 0 {
+            self.flush_next(class, depot, backend, most);
         }
         // It is full as it is, until a block is taken, or one too many is freed and `overflow` says anew what it may hold.
         self.most[i] -= self.left[i];
         self.left[i] = 0;
+    }
+
+    /// Gives a list to the back end in its turn.
+    fn flush_next<M: Memory>(
+        &mut self,
+        class: SizeClass,
+        depot: &mut Depot,
+        backend: &mut Backend<M>,
+        most: &mut usize,
+    ) {
+        self.cursor = class;
+        *most = most.saturating_sub(self.held(class));
+        self.flush_class(class, depot, backend);
     }
 
     /// Gives all lists to the back end.
@@ -256,11 +288,77 @@ mod tests {
                 assert!(unsafe { state.cache.push(class, block) }, "the list may hold it");
                 state.cache.held(class)
             });
-            state.cache.flush_some(state.depot, state.backend);
+            state.cache.flush_some(state.depot, state.backend, &mut { FLUSH_MOST });
             assert_eq!(classes.map(|class| state.cache.held(class)), [idle, busy], "not at once");
             assert!(state.cache.pop(classes[1]).is_some());
-            state.cache.flush_some(state.depot, state.backend);
+            state.cache.flush_some(state.depot, state.backend, &mut { FLUSH_MOST });
             assert_eq!(classes.map(|class| state.cache.held(class)), [if kept { idle } else { 0 }, busy - 1]);
+        }
+        assert_eq!(state.check(), Ok(()));
+    }
+
+    #[test]
+    fn no_call_empties_all_idle_lists_and_none_is_left_out() {
+        // SAFETY: this test alone has it.
+        let heap: &'static Heap<Unlocked> = Box::leak(Box::new(unsafe { Heap::new_unlocked() }));
+        // SAFETY: it is held from now on.
+        let mut state = unsafe { heap.state(&heap.hold_all()) };
+        while state.backend.out() < 600 << 20 {
+            let _ = state.allocate(Layout::new::<[u8; 65_536]>()).expect("there is memory");
+        }
+        let sum = |cache: &Cache| SizeClass::all().map(|class| cache.held(class)).sum::<usize>();
+        for class in SizeClass::all().take(40) {
+            state.cache.most[class.index()] = Cache::most(class, state.backend);
+            state.cache.left[class.index()] = state.cache.most[class.index()];
+            while state.cache.held(class) < 1000 {
+                let run = Request { len: class.len(), count: 1, align: GRANULE };
+                let block = state.backend.take(run).or_else(|| {
+                    assert!(state.backend.extend(run));
+                    state.backend.take(run)
+                });
+                state.depot.out[class.index()] += 1;
+                // SAFETY: a new block of that class.
+                let _ = unsafe { state.cache.push(class, block.expect("there is memory").at) };
+            }
+        }
+        // They have been idle since the heap grew last.
+        for i in 0..40 {
+            state.cache.most[i] -= state.cache.left[i];
+            state.cache.left[i] = 0;
+        }
+        let mut steps = 0;
+        while sum(state.cache) > 0 {
+            let before = sum(state.cache);
+            state.cache.flush_some(state.depot, state.backend, &mut { FLUSH_MOST });
+            let given = before - sum(state.cache);
+            assert!((1..FLUSH_MOST + 1000).contains(&given), "{given} blocks");
+            steps += 1;
+        }
+        assert!(steps >= 8, "{steps} steps");
+        assert_eq!(state.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_batch_that_comes_and_goes_stays_short() {
+        // SAFETY: this test alone has it.
+        let heap: &'static Heap<Unlocked> = Box::leak(Box::new(unsafe { Heap::new_unlocked() }));
+        // SAFETY: it is held from now on.
+        let mut state = unsafe { heap.state(&heap.hold_all()) };
+        let layout = Layout::new::<[u64; 64]>();
+        let class = SizeClass::of(layout).expect("it has a class");
+        let mut blocks: std::vec::Vec<_> =
+            (0..2000).map(|_| state.allocate(layout).expect("there is memory").0).collect();
+        while blocks.len() > 2 {
+            blocks.push(state.allocate(layout).expect("there is memory").0);
+            for block in blocks.split_off(blocks.len() - 2) {
+                // SAFETY: the heap's block, freed once.
+                if unsafe { !state.cache.push(class, block) } {
+                    let held = state.cache.held(class) as i32;
+                    let most = Cache::most(class, state.backend).max(BATCH_MAX as i32);
+                    assert!(held <= 2 * most + 1, "{held} blocks");
+                    state.cache.overflow(class, state.depot, state.backend);
+                }
+            }
         }
         assert_eq!(state.check(), Ok(()));
     }

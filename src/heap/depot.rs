@@ -19,8 +19,9 @@
 //! Blocks of classes above [`LONG_CLASS`] are not kept either: to join one costs little beside what its owner did with it,
 //! and a few that wait are much memory.
 //!
-//! Bounds. A call hands at most [`DRAIN`] blocks and one batch to the back end, but for those that would be refused
-//! otherwise: they empty the depot.
+//! Bounds. A batch has at most 4,096 blocks, twice what a list may hold. At a time [`DRAIN`] blocks go to the back end, and the
+//! rest of a batch that is begun; as many more as a batch has that has just come; and an allocation does that four times at
+//! most. But those that would be refused otherwise empty the depot.
 
 use core::ptr::NonNull;
 
@@ -28,7 +29,7 @@ use super::backend::Backend;
 use super::class::{CLASSES, SMALL_MAX, SizeClass, class_of};
 use super::memory::Memory;
 
-/// As many blocks go from batches to the back end at once, and those of a batch that is begun.
+/// As many blocks go from batches to the back end at once, and the rest of a batch that is begun.
 const DRAIN: usize = 2048;
 
 /// Nothing is taken from the back end before at most this part of what is in use is here ...

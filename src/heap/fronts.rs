@@ -30,7 +30,7 @@
 //! store: who has to wait looks again, then waits in line with the front's holder for the back end, lets others run, and
 //! sleeps for a millisecond at a time at last. The back end, by all threads, for as long as it takes to pass on a
 //! batch or to carve one, or to split or join a long block; there threads sleep and are woken. The longest times there:
-//! what a purge gives back, and a depot that is emptied in part, each bounded where it is defined. Nobody copies a block
+//! what a purge gives back, and a depot and lists that are emptied in part, each bounded where it is defined. Nobody copies a block
 //! there, and from the second front on nobody makes pages resident there.
 //!
 //! **What is bounded.** A block that is freed goes to the front of the thread that frees it, whoever made it. What a

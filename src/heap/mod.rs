@@ -26,18 +26,18 @@
 //!
 //! | call | work |
 //! |---|---|
-//! | `allocate`, `deallocate` of up to [`SMALL_MAX`] bytes | a few instructions; now and then as below, for at most 2,048 blocks at once |
-//! | others | O(bits of a word + segments): best fit, joins, splits; a step of growth makes at most a huge page or two resident; at most 16 MiB go back to the kernel |
+//! | `allocate`, `deallocate` of up to [`SMALL_MAX`] bytes | a few instructions; now and then as below |
+//! | others | O(bits of a word + segments): best fit, joins, splits; the same for each block that goes from lists and batches to the back end, at most 32,768; a step of growth makes at most a huge page or two resident; at most 16 MiB go back to the kernel, in eight pieces and what lies above tops, or a block longer than [`PURGE_THRESHOLD`], with what is free beside it, when it is freed |
 //! | a request that would be refused | all caches are emptied, unused segments are released; for an alignment above a granule every free chunk is looked at: O(N) |
 //! | `trim`, `stats`, `check` | O(N) |
 //!
 //! Resident memory over what is in use: free memory is used again by best fit, joined as soon as it is freed; what
 //! no allocator that does not move blocks can avoid (Robson 1974: a factor of half the logarithm of the longest over the
 //! shortest block) is the worst case here too. Beyond that at most a quarter of what is in use, or
-//! [`PURGE_THRESHOLD`] bytes if that is more, stays resident without use for longer than 1024 calls of the back end, and
-//! four times that at any time, but for what 16 MiB a call have not given back yet. After [`trim`](Heap::trim) no whole
-//! page is resident that holds no block and none of the heap's words. What free lists hold, one set for each of up to
-//! 256 threads, is bounded in fronts.rs.
+//! [`PURGE_THRESHOLD`] bytes if that is more, stays resident without use for longer than 1024 calls of the back end (what
+//! is joined counts as old as most of it), and four times that at any time, but for what 16 MiB or eight pieces a call have
+//! not given back yet. After [`trim`](Heap::trim) no whole page is resident that holds no block and none of the heap's words.
+//! What free lists hold, one set for each of up to 256 threads, is bounded in fronts.rs.
 //!
 //! Address space over what is in use: what blocks share grows by as much as it is, so it is at most twice what they ever
 //! had in use at once, or the first segment, but for what is free in pieces; near the end of what the kernel gives by a
@@ -141,7 +141,7 @@ use core::ptr::{self, NonNull};
 use crate::lock::{self, Lock, RawMutex, Unlocked};
 
 use backend::{Backend, Blocks, Misuse, Request};
-use cache::Cache;
+use cache::{Cache, FLUSH_MOST};
 use class::SizeClass;
 use depot::Depot;
 use fronts::{Contended, Front, Fronts, Held};
@@ -492,7 +492,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     }
 
     /// Sets how many free bytes may stay resident when they have not been wanted for a while; a quarter of what is in use
-    /// may always stay. 0: what is free goes back as soon as the kernel can take it in pieces of 16 MiB.
+    /// may always stay. 0: what is free goes back as soon as that can be at 16 MiB or eight pieces a call.
     pub fn set_purge_threshold(&self, bytes: usize) {
         self.with(|state| state.backend.purge_threshold = Some(bytes));
     }
@@ -805,10 +805,12 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
             match effort {
                 0 => {
                     self.depot.drain_some(self.backend);
-                    self.cache.flush_some(self.depot, self.backend);
+                    let mut most = FLUSH_MOST;
+                    self.cache.flush_some(self.depot, self.backend, &mut most);
                     if !self.all {
                         // Those of threads that have ended, or do something else, would otherwise stay.
-                        self.fronts.visit_some(self.cache, |cache| cache.flush_some(self.depot, self.backend));
+                        self.fronts
+                            .visit_some(self.cache, |cache| cache.flush_some(self.depot, self.backend, &mut most));
                     }
                 }
                 2 if !self.all => return None,

@@ -6,10 +6,10 @@
 //!
 //! Bounds. Once more is dirty than [`Heap::set_purge_threshold`](super::Heap::set_purge_threshold)
 //! says, or a quarter of what is in use if that is more, each call that comes to the
-//! back end gives back what has been free for [`AGE`] of these calls: at most
-//! [`PIECES`] pieces and [`SLICE`] bytes. What is wanted again soon is still there then.
+//! back end gives back what has been free for [`AGE`] of these calls: at most [`SLICE`] bytes
+//! of at most [`PIECES`] chunks and of what lies above tops. What is wanted again soon is still there then.
 //! Beyond [`URGENT`] times that much it does not wait. A block that is longer than the threshold goes back when it is
-//! freed. Address space stays, until somebody needs it (growth.rs).
+//! freed, whole and with what is free beside it. Address space stays, until somebody needs it (growth.rs).
 //!
 //! `trim` gives back all of it, in one call, however long it takes.
 
