@@ -47,8 +47,8 @@ const LAST_SHARE: u64 = 64;
 /// ... or this many bytes.
 const LAST_MIN: u64 = 256 * 1024;
 
-/// Bytes that a region grows to at most where nothing says less: the bits for them are reserved with it. Where address space
-/// is ample, at least to this many times what it is for.
+/// Bytes that a region grows to at most where nothing says less: the bits for them are reserved with it. Where address
+/// space is ample, at least to this many times what it is for.
 const GROWS_TO: u64 = 1 << 30;
 const GROWS_TIMES: u64 = 16;
 
@@ -82,8 +82,6 @@ pub struct SystemMemory {
     reserved: u64,
     /// How many regions were asked for that do not follow another.
     apart: usize,
-    /// Whether a page that was given back has been seen to read as zero.
-    zeroes: bool,
     /// What the kernel said when it refused last.
     error: Late<ReserveError>,
     arena: Late<InArena>,
@@ -127,7 +125,6 @@ impl SystemMemory {
             source: Late::None,
             reserved: 0,
             apart: 0,
-            zeroes: false,
             error: Late::None,
             arena: Late::None,
         }
@@ -289,29 +286,6 @@ fn stack_growth() -> u64 {
     }
 }
 
-/// Gives a page back, and says whether it reads as zero then. An emulator of Linux's calls may ignore advice and answer that
-/// all is well (QEMU before 7.1, `linux-user/syscall.c`).
-///
-/// # Safety
-///
-/// The page is committed, nobody else's, and holds nothing of use.
-#[cold]
-unsafe fn is_zeroed(page: NonNull<u8>) -> bool {
-    let word = page.cast::<usize>();
-    // SAFETY: a word of the page.
-    unsafe {
-        let before = word.read();
-        word.write_volatile(before | 1);
-        let done = sys::madvise(page.as_ptr(), page_size(), MADV_RESET).is_ok();
-        let zero = done && word.read_volatile() == 0;
-        if !zero {
-            // What was zero may be taken for zero.
-            word.write(before);
-        }
-        zero
-    }
-}
-
 impl Default for SystemMemory {
     fn default() -> Self {
         SystemMemory::new()
@@ -428,11 +402,23 @@ unsafe impl Memory for SystemMemory {
             unsafe { self.reset(at, len) };
             return false;
         }
-        // SAFETY: whole pages of an extent that the heap had from `reserve`, which hold nothing of use.
+        // Linux refuses what it would not do, as for locked pages. An emulator of its calls may ignore advice and say that
+        // all is well (QEMU, `linux-user/mmap.c`, `target_madvise`), so a word shows whether it is lost.
+        let word = at.cast::<usize>();
+        // SAFETY: whole pages of an extent that the heap had from `reserve`, which hold nothing of use, and a word of the
+        // first one.
         unsafe {
-            self.zeroes = self.zeroes || is_zeroed(at);
-            // Linux refuses what it would not do, as for locked pages.
-            sys::madvise(at.as_ptr(), len, MADV_RESET).is_ok() && self.zeroes
+            let before = word.read();
+            word.write_volatile(before | 1);
+            let zero = sys::madvise(at.as_ptr(), len, MADV_RESET).is_ok() && word.read_volatile() == 0;
+            if zero {
+                // To look made the page resident.
+                vm::reset(at, page_size());
+            } else {
+                // What was zero may be taken for zero.
+                word.write(before);
+            }
+            zero
         }
     }
 

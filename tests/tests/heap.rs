@@ -631,45 +631,89 @@ fn what_was_freed_in_reverse_goes_back_while_blocks_come_and_go_there() {
 /// `mlock`, of `include/uapi/asm-generic/unistd.h` and the other tables.
 const MLOCK: usize = if cfg!(target_arch = "x86_64") { 149 } else { 150 };
 
+/// `prctl`, of the same tables.
+const PRCTL: usize = if cfg!(target_arch = "x86_64") { 157 } else { 172 };
+
+/// The calling thread's `madvise` does nothing from now on and says that all is well, as that of an emulator may.
+fn ignore_advice() {
+    /// An instruction of a filter, and the filter (`include/uapi/linux/filter.h`).
+    #[repr(C)]
+    struct Step(u16, u8, u8, u32);
+    #[repr(C)]
+    struct Filter(u16, *const Step);
+    // Loads the number of the call; jumps by one if it is another; answers SECCOMP_RET_ERRNO of no error, or
+    // SECCOMP_RET_ALLOW (`include/uapi/linux/seccomp.h`).
+    let steps = [
+        Step(0x20, 0, 0, 0),
+        Step(0x15, 0, 1, rt0::sys::nr::MADVISE as u32),
+        Step(0x06, 0, 0, 0x0005_0000),
+        Step(0x06, 0, 0, 0x7fff_0000),
+    ];
+    let filter = Filter(4, steps.as_ptr());
+    // PR_SET_NO_NEW_PRIVS, and PR_SET_SECCOMP with a filter (`include/uapi/linux/prctl.h`).
+    // SAFETY: they change nothing but what this thread's calls do; the filter is as long as it says.
+    let answers = unsafe {
+        [
+            rt0::sys::syscall(PRCTL, [38usize.into(), 1usize.into(), 0usize.into(), 0usize.into(), 0usize.into()]),
+            rt0::sys::syscall(PRCTL, [22usize.into(), 2usize.into(), (&raw const filter).into()]),
+        ]
+    };
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+}
+
+#[test]
+fn what_was_given_back_is_zero_whatever_the_kernel_did() {
+    zeroed_again_and_again(true);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            ignore_advice();
+            zeroed_again_and_again(true);
+        });
+    });
+}
+
 #[test]
 fn what_was_given_back_is_zero_and_is_not_touched() {
+    zeroed_again_and_again(false);
+}
+
+/// Takes zeroed memory and frees it, a few times; `locked`: with a page in it that the kernel cannot take back.
+fn zeroed_again_and_again(locked: bool) {
     const LEN: usize = 256 << 20;
-    for locked in [false, true] {
-        // SAFETY: one thread.
-        let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
-        let _small = heap.allocate(layout(100, 8)).expect("room");
-        let mut lens = [LEN, LEN - 5000, LEN + 3000].into_iter().cycle().take(6);
-        let mut last = 0;
-        while let Some(len) = lens.next() {
-            let block = heap.allocate_zeroed(layout(len, 8)).expect("room");
-            // SAFETY: inside the block.
-            let byte = |at: usize| unsafe { block.add(at) };
-            if !locked {
-                assert!(resident_pages(block, len) <= 4, "{} pages of {len} bytes", resident_pages(block, len));
-            }
-            for at in [0, 1, 4095, 4096, 1 << 20, len / 2, len - 8192, len - 4097, len - 4096, len - 1] {
-                // SAFETY: inside the block.
-                unsafe {
-                    assert_eq!(byte(at).read(), 0, "byte {at} of {len}");
-                    byte(at).write(0xff);
-                }
-            }
-            if last > 0 && last < len {
-                // SAFETY: inside the block.
-                assert_eq!(unsafe { byte(last).read() }, 0);
-            }
-            last = len;
-            if locked {
-                // What is locked stays resident when it is given back, and the kernel says so.
-                let page = byte(len / 2 / 4096 * 4096);
-                // SAFETY: it changes nothing of what the page holds.
-                let _ = unsafe { rt0::sys::syscall(MLOCK, [page.as_ptr().into(), 4096usize.into()]) };
-            }
-            // SAFETY: the heap's block, freed once.
-            unsafe { heap.deallocate(block, layout(len, 8)) };
+    // SAFETY: one thread.
+    let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
+    let _small = heap.allocate(layout(100, 8)).expect("room");
+    let lens = [LEN, LEN - 5000, LEN + 3000].into_iter().cycle().take(6);
+    let mut last = 0;
+    for len in lens {
+        let block = heap.allocate_zeroed(layout(len, 8)).expect("room");
+        // SAFETY: inside the block.
+        let byte = |at: usize| unsafe { block.add(at) };
+        if !locked {
+            assert!(resident_pages(block, len) <= 4, "{} pages of {len} bytes", resident_pages(block, len));
         }
-        assert_eq!(heap.check(), Ok(()));
+        for at in [0, 1, 4095, 4096, 1 << 20, len / 2, len - 8192, len - 4097, len - 4096, len - 1] {
+            // SAFETY: inside the block.
+            unsafe {
+                assert_eq!(byte(at).read(), 0, "byte {at} of {len}");
+                byte(at).write(0xff);
+            }
+        }
+        if last > 0 && last < len {
+            // SAFETY: inside the block.
+            assert_eq!(unsafe { byte(last).read() }, 0);
+        }
+        last = len;
+        if locked {
+            // What is locked stays resident when it is given back, and the kernel says so.
+            let page = byte(len / 2 / 4096 * 4096);
+            // SAFETY: it changes nothing of what the page holds.
+            let _ = unsafe { rt0::sys::syscall(MLOCK, [page.as_ptr().into(), 4096usize.into()]) };
+        }
+        // SAFETY: the heap's block, freed once.
+        unsafe { heap.deallocate(block, layout(len, 8)) };
     }
+    assert_eq!(heap.check(), Ok(()));
 }
 
 #[test]
@@ -707,8 +751,8 @@ fn one_large_block_after_another_takes_no_more_address_space_than_a_few() {
             unsafe { watched.heap.deallocate(block, layout(mebibytes << 20, 8)) };
         }
         watched.check();
-        // A segment is an eighth longer for its bits, or twice as long; the first one has at least 64 MiB, or the share of
-        // what there is.
+        // A segment is an eighth longer for its bits, or twice as long; the first one has at least 64 MiB, or the share
+        // of what there is.
         let reserved = watched.heap.stats().reserved >> 20;
         assert!(reserved <= 400 + if with_small { 256 } else { 0 }, "{reserved} MiB, {grows}, {with_small}");
     }
