@@ -5,14 +5,13 @@
 //! nothing but the block's first word and the list are touched. The caller's
 //! `Layout` says which list; the block itself says nothing.
 //!
-//! A list is short, at most [`MOST_BLOCKS`] blocks and a part of what is in use
-//! ([`SHARE`], at least [`LEAST_BYTES`]), so that what comes next is not scattered over
-//! all that was freed. When it is full, all of it is put into the depot as a batch, and when it is
-//! empty a batch comes back, or else blocks from the back end (depot.rs). Where address space is short it is shorter still
-//! ([`LIMIT_SHARE`]): what waits in lists joins nothing, and others have to go elsewhere. For the same reason a list that
-//! stands still goes back whole when the heap has grown by a step and is about to grow again ([`IDLE_MIN`]), some of them each
-//! time ([`FLUSH_MOST`]). A batch that comes back may make a list longer, up to twice as long or to twice [`BATCH_MAX`]; then
-//! it goes to the back end.
+//! A list is short, at most [`MOST_BLOCKS`] blocks and a part of what is in use ([`SHARE`], at least [`LEAST_BYTES`]),
+//! so that what comes next is not scattered over all that was freed. When it is full, all of it is put into the depot
+//! as a batch, and when it is empty a batch comes back, or else blocks from the back end (depot.rs). Where address
+//! space is short it is shorter still ([`LIMIT_SHARE`]): what waits in lists joins nothing, and others have to go
+//! elsewhere. For the same reason a list that stands still goes back whole when the heap has grown by a step and is
+//! about to grow again ([`IDLE_MIN`]), some of them each time ([`FLUSH_MOST`]). A batch that comes back may make a list
+//! longer, up to twice as long or to twice [`BATCH_MAX`]; then it goes to the back end.
 
 use core::ptr::NonNull;
 
@@ -49,8 +48,8 @@ const LISTED_SHARE: usize = 128;
 /// ... and more than this many bytes.
 const LISTED_MIN: usize = 256 * 1024;
 
-/// Before the heap grows, no further list is given to the back end once these and earlier ones had so many blocks: those that
-/// stand still go on standing still, and have their turn when it grows next.
+/// Before the heap grows, no further list is given to the back end once these and earlier ones had so many blocks:
+/// those that stand still go on standing still, and have their turn when it grows next.
 pub(super) const FLUSH_MOST: usize = 4096;
 
 /// The free lists. All zeroes is an empty cache, of the first front.
@@ -169,8 +168,8 @@ impl Cache {
         Some(run.at)
     }
 
-    /// Gives lists to the back end before the heap grows: those that stand still, and if there is much others, no more than a
-    /// step of growth; until they had `most` blocks, which are less by theirs then. Goes on where it ended last.
+    /// Gives lists to the back end before the heap grows: those that stand still, and if there is much others, no more
+    /// than a step of growth; until they had `most` blocks, which are less by theirs then. Goes on where it ended last.
     pub(super) fn flush_some<M: Memory>(&mut self, depot: &mut Depot, backend: &mut Backend<M>, most: &mut usize) {
         let is_large = backend.out() > IDLE_MIN;
         let mut listed = 0;

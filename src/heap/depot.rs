@@ -19,9 +19,9 @@
 //! Blocks of classes above [`LONG_CLASS`] are not kept either: to join one costs little beside what its owner did with it,
 //! and a few that wait are much memory.
 //!
-//! Bounds. A batch has at most 4,096 blocks, twice what a list may hold. At a time [`DRAIN`] blocks go to the back end, and the
-//! rest of a batch that is begun; as many more as a batch has that has just come; and an allocation does that four times at
-//! most. But those that would be refused otherwise empty the depot.
+//! Bounds. A batch has at most 4,096 blocks, twice what a list may hold. At a time [`DRAIN`] blocks go to the back end,
+//! and the rest of a batch that is begun; as many more as a batch has that has just come; and an allocation does that
+//! four times at most. But those that would be refused otherwise empty the depot.
 
 use core::ptr::NonNull;
 

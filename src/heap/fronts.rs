@@ -26,12 +26,12 @@
 //! reaches over several entries uses the fronts of all of them.
 //!
 //! **What is contended.** A front without an owner, by threads that meet there: until one has moved on, or where more
-//! threads allocate at once than there are fronts. Nobody sleeps until a front is free, so that to release it is a plain
-//! store: who has to wait looks again, then waits in line with the front's holder for the back end, lets others run, and
-//! sleeps for a millisecond at a time at last. The back end, by all threads, for as long as it takes to pass on a
-//! batch or to carve one, or to split or join a long block; there threads sleep and are woken. The longest times there:
-//! what a purge gives back, and a depot and lists that are emptied in part, each bounded where it is defined. Nobody copies a block
-//! there, and from the second front on nobody makes pages resident there.
+//! threads allocate at once than there are fronts. Nobody sleeps until a front is free, so that to release it is a
+//! plain store: who has to wait looks again, then waits in line with the front's holder for the back end, lets others
+//! run, and sleeps for a millisecond at a time at last. The back end, by all threads, for as long as it takes to pass
+//! on a batch or to carve one, or to split or join a long block; there threads sleep and are woken. The longest times
+//! there: what a purge gives back, and a depot and lists that are emptied in part, each bounded where it is defined.
+//! Nobody copies a block there, and from the second front on nobody makes pages resident there.
 //!
 //! **What is bounded.** A block that is freed goes to the front of the thread that frees it, whoever made it. What a
 //! front holds: for each class a list of at most a 256th of what is in use, or 8 KiB (cache.rs), and when its threads

@@ -1,12 +1,13 @@
 //! How the heap grows: tops rise, segments come and go.
 //!
 //! Where no top can rise as far as a request needs, a segment grows at its end, and if none can, one is added. Either
-//! takes as much address space as those have together that blocks share, so that happens as often as there are doublings; near
-//! the end of what the kernel gives it is less, down to what the request needs (system.rs).
+//! takes as much address space as those have together that blocks share, so that happens as often as there are
+//! doublings; near the end of what the kernel gives it is less, down to what the request needs (system.rs).
 //!
-//! What is large beside all the rest has a segment of its own, which doubles with its block and is everybody's again when it is
-//! empty. Nothing else is put behind the block before all other segments are full and none can be added: so it can grow where it
-//! is, and its segment goes back whole. One large block after another takes the same segment, or the one before goes back.
+//! What is large beside all the rest has a segment of its own, which doubles with its block and is everybody's again
+//! when it is empty. Nothing else is put behind the block before all other segments are full and none can be added: so
+//! it can grow where it is, and its segment goes back whole. One large block after another takes the same segment, or
+//! the one before goes back.
 //!
 //! Before a request is refused for want of address space, what nobody uses goes back:
 //! segments in which nothing is in use, and the untouched ends of the others. So what
@@ -98,8 +99,8 @@ impl<M: Memory> Backend<M> {
         self.segments().filter(|segment| !segment.own).map(Segment::reserved).sum()
     }
 
-    /// Lets a segment grow for a request: an empty one if the block is to have it for its `own`, or else one that no block has
-    /// for its own; or `any`.
+    /// Lets a segment grow for a request: an empty one if the block is to have it for its `own`, or else one that no
+    /// block has for its own; or `any`.
     fn extend_any(&mut self, request: Request, own: bool, any: bool) -> bool {
         let mut next = self.segments;
         while let Some(mut segment) = next {
@@ -153,8 +154,8 @@ impl<M: Memory> Backend<M> {
         extended
     }
 
-    /// Adds a segment with room for a block, `want` bytes large if they are more and are to be had; `own`: one that the block
-    /// has for its own, which comes after all others, so that small ones look there last.
+    /// Adds a segment with room for a block, `want` bytes large if they are more and are to be had; `own`: one that the
+    /// block has for its own, which comes after all others, so that small ones look there last.
     #[cold]
     #[inline(never)]
     pub(super) fn add_segment(&mut self, request: Request, want: usize, own: bool) -> Option<()> {

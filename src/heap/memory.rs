@@ -34,8 +34,8 @@ pub unsafe trait Memory {
         None
     }
 
-    /// How many bytes the next extent from `reserve`, which is to be for `len` bytes, may come to by `reserve_behind`, at
-    /// most; 0 if it cannot grow. The heap reserves a bit for each granule of them.
+    /// How many bytes the next extent from `reserve`, which is to be for `len` bytes, may come to by `reserve_behind`,
+    /// at most; 0 if it cannot grow. The heap reserves a bit for each granule of them.
     fn most(&mut self, len: usize) -> usize {
         let _ = len;
         0
@@ -72,9 +72,9 @@ pub unsafe trait Memory {
     /// As for `commit`; the pages are committed and hold nothing of use.
     unsafe fn reset(&mut self, at: NonNull<u8>, len: usize);
 
-    /// Gives the pages back as `reset` does, and says whether every byte of them is known to be zero now: what was given back
-    /// so is handed out as zeroed memory. Where any of them may be what it was, and where nothing is known, the answer is
-    /// `false`, as it is if only `reset` is there.
+    /// Gives the pages back as `reset` does, and says whether every byte of them is known to be zero now: what was
+    /// given back so is handed out as zeroed memory. Where any of them may be what it was, and where nothing is known,
+    /// the answer is `false`; so it is where only `reset` is there.
     ///
     /// # Safety
     ///
@@ -97,8 +97,8 @@ pub unsafe trait Memory {
         let _ = (at, len);
     }
 
-    /// Tells of a block that cannot be had. The heap's lock is held. It is refused for good, unless it was to replace one
-    /// that can then grow where it is.
+    /// Tells of a block that cannot be had. The heap's lock is held. It is refused for good, unless it was to replace
+    /// one that can then grow where it is.
     fn note_refusal(&mut self, refusal: Refusal) {
         let _ = refusal;
     }

@@ -31,20 +31,20 @@
 //! | a request that would be refused | all caches are emptied, unused segments are released; for an alignment above a granule every free chunk is looked at: O(N) |
 //! | `trim`, `stats`, `check` | O(N) |
 //!
-//! Resident memory over what is in use: free memory is used again by best fit, joined as soon as it is freed; what
-//! no allocator that does not move blocks can avoid (Robson 1974: a factor of half the logarithm of the longest over the
-//! shortest block) is the worst case here too. Beyond that at most a quarter of what is in use, or
-//! [`PURGE_THRESHOLD`] bytes if that is more, stays resident without use for longer than 1024 calls of the back end (what
-//! is joined counts as old as most of it), and four times that at any time, but for what 16 MiB or eight pieces a call have
-//! not given back yet. After [`trim`](Heap::trim) no whole page is resident that holds no block and none of the heap's words.
+//! Resident memory over what is in use: free memory is used again by best fit, joined as soon as it is freed; what no
+//! allocator that does not move blocks can avoid (Robson 1974: a factor of half the logarithm of the longest over the
+//! shortest block) is the worst case here too. Beyond that at most a quarter of what is in use, or [`PURGE_THRESHOLD`]
+//! bytes if that is more, stays resident without use for longer than 1024 calls of the back end (what is joined counts
+//! as old as most of it), and four times that at any time, but for what 16 MiB or eight pieces a call have not given
+//! back yet. After [`trim`](Heap::trim) no whole page is resident that holds no block and none of the heap's words.
 //! What free lists hold, one set for each of up to 256 threads, is bounded in fronts.rs.
 //!
-//! Address space over what is in use: what blocks share grows by as much as it is, so it is at most twice what they ever
-//! had in use at once, or the first segment, but for what is free in pieces; near the end of what the kernel gives by a
-//! quarter of what is left, and then by what a request needs. A block that is more than a quarter of all of it has a segment
-//! of its own, with bits for what it may grow to: at most a seventh of it (a third on 32-bit ports); a block that grows there
-//! doubles it. It takes one that is empty if there is any, and those that are too short go back before another is added. What
-//! is in nobody's use goes back before a request is refused.
+//! Address space over what is in use: what blocks share grows by as much as it is, so it is at most twice what they
+//! ever had in use at once, or the first segment, but for what is free in pieces; near the end of what the kernel gives
+//! by a quarter of what is left, and then by what a request needs. A block that is more than a quarter of all of it has
+//! a segment of its own, with bits for what it may grow to: at most a seventh of it (a third on 32-bit ports); a block
+//! that grows there doubles it. It takes one that is empty if there is any, and those that are too short go back before
+//! another is added. What is in nobody's use goes back before a request is refused.
 //!
 //! What was freed can be had again at once, whatever its size and alignment; making a block smaller never fails.
 //!

@@ -168,7 +168,8 @@ impl<M: Memory> Backend<M> {
         }
     }
 
-    /// Releases the segments in which nothing is in use, `all` of them, or but for the last one if that is all there is.
+    /// Releases the segments in which nothing is in use, `all` of them, or but for the last one if that is all there
+    /// is.
     pub(super) fn release_empty_segments(&mut self, all: bool) {
         let mut kept = None;
         let mut next = self.segments;

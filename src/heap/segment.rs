@@ -57,7 +57,8 @@ pub(super) struct Segment {
     bits: NonNull<usize>,
     /// Where blocks begin. All that follow are offsets from here, in bytes.
     base: NonNull<u8>,
-    /// Whether a large block has it for its own, until it is empty: no other is put behind that while there is room elsewhere.
+    /// Whether a large block has it for its own, until it is empty: no other is put behind that while there is room
+    /// elsewhere.
     pub(super) own: bool,
     /// Where the untouched part begins.
     pub(super) top: usize,
