@@ -213,6 +213,7 @@ impl Cache {
     }
 
     /// Gives a list to the back end in its turn.
+    #[inline(never)]
     fn flush_next<M: Memory>(
         &mut self,
         class: SizeClass,

@@ -64,7 +64,7 @@ impl<M: Memory> Backend<M> {
         let one = Request { count: 1, ..request };
         let own = one.len >= LARGE && one.len > self.reserved() / OWN_SHARE;
         for again in [false, true] {
-            if again && !self.release_unused() {
+            if again && !self.release_unused(true) {
                 return false;
             }
             if self.extend_any(one, own, false) {
@@ -72,10 +72,10 @@ impl<M: Memory> Backend<M> {
             }
             let want = if own {
                 // Those that are empty are too short, and cannot grow.
-                self.release_empty_segments(true);
+                self.release_unused(false);
                 Segment::extent_to_grow(one.len, self.memory.most(one.len))
             } else {
-                self.first_len().max(self.shared())
+                self.first_len().max(self.reserved_of(false))
             };
             if self.add_segment(one, want, own).is_some() || self.extend_any(one, own, true) {
                 return true;
@@ -91,16 +91,18 @@ impl<M: Memory> Backend<M> {
 
     /// Bytes of address space, all segments together.
     pub(super) fn reserved(&self) -> usize {
-        self.segments().map(Segment::reserved).sum()
+        self.reserved_of(true)
     }
 
-    /// Those of segments that no block has for its own.
-    fn shared(&self) -> usize {
-        self.segments().filter(|segment| !segment.own).map(Segment::reserved).sum()
+    /// Of all segments, or of those that no block has for its own.
+    #[inline(never)]
+    fn reserved_of(&self, all: bool) -> usize {
+        self.segments().filter(|segment| all || !segment.own).map(Segment::reserved).sum()
     }
 
     /// Lets a segment grow for a request: an empty one if the block is to have it for its `own`, or else one that no
     /// block has for its own; or `any`.
+    #[inline(never)]
     fn extend_any(&mut self, request: Request, own: bool, any: bool) -> bool {
         let mut next = self.segments;
         while let Some(mut segment) = next {
@@ -125,7 +127,7 @@ impl<M: Memory> Backend<M> {
             return false;
         }
         let min = round_up(need - segment.size(), self.page);
-        let more = if segment.own { segment.size() } else { self.shared() };
+        let more = if segment.own { segment.size() } else { self.reserved_of(false) };
         let want = min.max(round_down(more.min(segment.capacity() - segment.size()), self.page));
         let extent = self.memory.reserve_behind(segment.end(), min, want);
         extent.map(|extent| segment.lengthen(extent)).is_some()
@@ -200,8 +202,10 @@ impl<M: Memory> Backend<M> {
         Some(())
     }
 
-    /// Releases the segments in which nothing is in use, all of them, and the ends of the others; whether there were any.
-    fn release_unused(&mut self) -> bool {
+    /// Releases the segments in which nothing is in use, all of them, and the ends of the others if that is asked; whether
+    /// there were any.
+    #[inline(never)]
+    fn release_unused(&mut self, ends: bool) -> bool {
         let before = self.reserved();
         let mut kept = None;
         let mut next = self.segments;
@@ -215,7 +219,7 @@ impl<M: Memory> Backend<M> {
             }
             kept = Some(at);
             let resident = segment.resident;
-            if let Some(tail) = segment.cut(self.page) {
+            if ends && let Some(tail) = segment.cut(self.page) {
                 self.dirty -= resident - segment.resident;
                 self.memory.release(tail);
             }

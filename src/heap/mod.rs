@@ -486,7 +486,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     pub fn trim(&self) {
         self.with_all(|mut state| {
             state.flush();
-            state.backend.release_empty_segments(false);
+            state.backend.release_empty_segments();
             state.backend.purge_all();
         });
     }

@@ -168,16 +168,15 @@ impl<M: Memory> Backend<M> {
         }
     }
 
-    /// Releases the segments in which nothing is in use, `all` of them, or but for the last one if that is all there
-    /// is.
-    pub(super) fn release_empty_segments(&mut self, all: bool) {
+    /// Releases the segments in which nothing is in use, but for the last one if that is all there is.
+    pub(super) fn release_empty_segments(&mut self) {
         let mut kept = None;
         let mut next = self.segments;
         while let Some(mut at) = next {
             // SAFETY: as in `purge_some`.
             let segment = unsafe { at.as_mut() };
             next = segment.next;
-            if segment.top == 0 && (all || kept.is_some() || next.is_some()) {
+            if segment.top == 0 && (kept.is_some() || next.is_some()) {
                 self.release_segment(kept, at);
             } else {
                 kept = Some(at);

@@ -299,15 +299,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         HEAP,
         GROWTH,
         "nothing is released before a refusal",
-        &[("if again && !self.release_unused() {", "if again {")],
+        &[("if again && !self.release_unused(true) {", "if again {")],
     ),
     mutant(
         HEAP,
         GROWTH,
         "a segment's end is not released",
         &[(
-            "if let Some(tail) = segment.cut(self.page) {",
-            "if let Some(tail) = segment.cut(self.page).filter(|_| false) {",
+            "if ends && let Some(tail) = segment.cut(self.page) {",
+            "if ends && let Some(tail) = segment.cut(self.page).filter(|_| false) {",
         )],
     ),
     mutant(HEAP, GROWTH, "blocks that are never written are made resident", &[("now: soon && !huge", "now: !huge")]),
@@ -386,7 +386,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         HEAP,
         PURGE,
         "an empty segment stays whatever else there is",
-        &[("if segment.top == 0 && (all || kept.is_some() || next.is_some()) {", "if segment.top == 0 && false {")],
+        &[("if segment.top == 0 && (kept.is_some() || next.is_some()) {", "if segment.top == 0 && false {")],
     ),
     mutant(
         HEAP,
