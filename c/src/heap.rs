@@ -146,6 +146,11 @@ unsafe impl Memory for Recorded {
         unsafe { self.system.reset(at, len) };
     }
 
+    unsafe fn reset_to_zero(&mut self, at: NonNull<u8>, len: usize) -> bool {
+        // SAFETY: the caller's contract is the same.
+        unsafe { self.system.reset_to_zero(at, len) }
+    }
+
     fn release(&mut self, extent: Extent) {
         // SAFETY: as in `reserve`.
         let segments = unsafe { &mut self.segments.as_mut().0 };

@@ -469,13 +469,8 @@ impl<M: Memory> Backend<M> {
     }
 
     fn lower_top(&mut self, segment: &mut Segment, top: usize) {
-        let falls = segment.top - top;
-        // What lies there is as old as most of it, as in a chunk: what comes and goes at the top keeps nothing else
-        // young.
-        if falls >= segment.resident - segment.top {
-            segment.since = self.clock;
-        }
-        self.used -= falls;
+        segment.high = segment.high.max(segment.top);
+        self.used -= segment.top - top;
         self.set_top(segment, top);
         segment.own &= top > 0;
     }

@@ -35,8 +35,9 @@
 //! allocator that does not move blocks can avoid (Robson 1974: a factor of half the logarithm of the longest over the
 //! shortest block) is the worst case here too. Beyond that at most a quarter of what is in use, or [`PURGE_THRESHOLD`]
 //! bytes if that is more, stays resident without use for longer than 1024 calls of the back end (what is joined counts
-//! as old as most of it), and four times that at any time, but for what 16 MiB or eight pieces a call have not given
-//! back yet. After [`trim`](Heap::trim) no whole page is resident that holds no block and none of the heap's words.
+//! as old as most of it; above a top 8192), and four times that at any time, but for what 16 MiB or eight pieces a call
+//! have not given back yet. After [`trim`](Heap::trim) no whole page is resident that holds no block and none of the
+//! heap's words.
 //! What free lists hold, one set for each of up to 256 threads, is bounded in fronts.rs.
 //!
 //! Address space over what is in use: what blocks share grows by as much as it is, so it is at most twice what they

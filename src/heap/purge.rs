@@ -7,7 +7,8 @@
 //! Bounds. Once more is dirty than [`Heap::set_purge_threshold`](super::Heap::set_purge_threshold)
 //! says, or a quarter of what is in use if that is more, each call that comes to the
 //! back end gives back what has been free for [`AGE`] of these calls: at most [`SLICE`] bytes
-//! of at most [`PIECES`] chunks and of what lies above tops. What is wanted again soon is still there then.
+//! of at most [`PIECES`] chunks, and of what lies above tops: higher than those have been for [`HEIGHT_AGE`] calls at least.
+//! What is wanted again soon is still there then.
 //! Beyond [`URGENT`] times that much it does not wait. A block that is longer than the threshold goes back when it is
 //! freed, whole and with what is free beside it. Address space stays, until somebody needs it (growth.rs).
 //!
@@ -22,6 +23,9 @@ use crate::vm::round_down;
 
 /// How many calls of the back end memory stays that nobody wants.
 pub(super) const AGE: usize = 1024;
+/// How far a top has been counts for as many calls, and for as many more: tops rise and fall by more than one block, and what
+/// lies above one is in one piece.
+const HEIGHT_AGE: usize = 4 * AGE;
 
 /// A call gives back at most this many chunks ...
 const PIECES: usize = 8;
@@ -72,8 +76,12 @@ impl<M: Memory> Backend<M> {
             if self.dirty <= bound || bytes == 0 {
                 return;
             }
-            if segment.resident > segment.top && (self.is_old(segment.since) || self.dirty > urgent) {
-                let purged = segment.purge(bytes, self.page, &mut self.memory);
+            if self.clock.wrapping_sub(segment.since) >= HEIGHT_AGE {
+                (segment.wanted, segment.high, segment.since) = (segment.high, segment.top, self.clock);
+            }
+            let low = if self.dirty > urgent { segment.top } else { segment.wanted.max(segment.high) };
+            if segment.resident > low {
+                let purged = segment.purge(low, bytes, self.page, &mut self.memory);
                 self.dirty -= purged;
                 bytes = round_down(bytes.saturating_sub(purged), self.page);
             }
@@ -99,7 +107,7 @@ impl<M: Memory> Backend<M> {
 
     /// Gives back what lies above a top.
     pub(super) fn purge_top(&mut self, segment: &mut Segment) {
-        self.dirty -= segment.purge(usize::MAX, self.page, &mut self.memory);
+        self.dirty -= segment.purge(segment.top, usize::MAX, self.page, &mut self.memory);
     }
 
     /// Gives back at most `most` bytes of a dirty chunk, a multiple of the page, from its end on; says how many.

@@ -68,8 +68,11 @@ pub(super) struct Segment {
     pub(super) fresh: usize,
     /// How far pages may be resident; never below `top`.
     pub(super) resident: usize,
-    /// Since when most of what may be resident above `top` has been free, in the back end's calls.
+    /// How far `top` was since that call of the back end, before it fell ...
+    pub(super) high: usize,
     pub(super) since: usize,
+    /// ... and how far in as many calls before: what lies higher is not wanted.
+    pub(super) wanted: usize,
     /// How far blocks and their bits are committed.
     committed: usize,
     /// Where the extent ends.
@@ -153,7 +156,9 @@ impl Segment {
                 soft: 0,
                 fresh: 0,
                 resident: 0,
+                high: 0,
                 since: 0,
+                wanted: 0,
                 committed: 0,
                 size,
                 // The last bit is for what ends at the very end.
@@ -176,11 +181,12 @@ impl Segment {
         at.addr().get() - self.base.addr().get()
     }
 
-    /// Gives whole pages above `top` that may be resident back to the kernel, at most `most` bytes and a multiple of the
-    /// page, from the end on; says by how much less may be resident.
-    pub(super) fn purge<M: Memory>(&mut self, most: usize, page: usize, memory: &mut M) -> usize {
+    /// Gives whole pages above `top` and `low` that may be resident back to the kernel, at most `most` bytes and a multiple
+    /// of the page, from the end on; says by how much less may be resident.
+    pub(super) fn purge<M: Memory>(&mut self, low: usize, most: usize, page: usize, memory: &mut M) -> usize {
         let before = self.resident;
-        let low = self.page_above(self.top, page);
+        let end = low.max(self.top).min(before);
+        let low = self.page_above(end, page);
         let to = self.page_above(self.resident, page);
         let from = low.max(to.saturating_sub(most));
         if from < to {
@@ -191,7 +197,7 @@ impl Segment {
                 self.fresh = self.fresh.min(from);
             }
         }
-        self.resident = if from > low { from } else { self.top };
+        self.resident = if from > low { from } else { end };
         before - self.resident
     }
 

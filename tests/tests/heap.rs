@@ -619,12 +619,34 @@ fn what_was_freed_in_reverse_goes_back_while_blocks_come_and_go_there() {
     let resident = || blocks.iter().map(|block| resident_pages(*block, whole.size())).sum::<usize>() * 4096;
     assert!(resident() > 100 << 20, "not at once");
     let buffer = layout(16 << 10, 8);
-    for _ in 0..1500 {
+    for _ in 0..5000 {
         let block = heap.allocate(buffer).expect("room");
         // SAFETY: the heap's block, freed once.
         unsafe { heap.deallocate(block, buffer) };
     }
     assert!(resident() <= rt0::heap::PURGE_THRESHOLD + (64 << 10), "{} bytes", resident());
+    assert_eq!(heap.check(), Ok(()));
+}
+
+#[test]
+fn what_a_top_reaches_again_and_again_stays() {
+    // SAFETY: one thread.
+    let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
+    let whole = layout(1 << 20, 8);
+    for round in 0..200 {
+        // Most rounds are low.
+        let count = if round % 4 == 0 { 60 } else { 10 };
+        let blocks: Vec<_> = (0..count).map(|_| heap.allocate(whole).expect("room")).collect();
+        let resident = blocks.iter().map(|block| resident_pages(*block, whole.size())).sum::<usize>() * 4096;
+        assert!(round == 0 || resident >= count * whole.size() - (1 << 20), "{resident} bytes in round {round}");
+        for block in blocks.iter().rev() {
+            // SAFETY: the heap's block, freed once.
+            unsafe {
+                block.write_bytes(1, whole.size());
+                heap.deallocate(*block, whole);
+            }
+        }
+    }
     assert_eq!(heap.check(), Ok(()));
 }
 

@@ -385,6 +385,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         HEAP,
         PURGE,
+        "how far a top has been counts for ever",
+        &[("(segment.high, segment.top, self.clock)", "(segment.high, segment.high, self.clock)")],
+    ),
+    mutant(HEAP, PURGE, "what lies above a top is not wanted", &[("segment.wanted.max(segment.high)", "segment.top")]),
+    mutant(
+        HEAP,
+        PURGE,
         "an empty segment stays whatever else there is",
         &[("if segment.top == 0 && (kept.is_some() || next.is_some()) {", "if segment.top == 0 && false {")],
     ),
