@@ -15,7 +15,7 @@ use super::map::{BLOCK, Block, SPAN, WORD};
 use super::shelves::Shelves;
 use crate::arena::{self, ArenaError, Options};
 use crate::os::initial_stack::page_size;
-use crate::vm::{self, Extent, round_up};
+use crate::vm::{self, Extent, round_down, round_up};
 
 /// Bytes of mark stack: one in this many of the arena, within these bounds.
 const STACK_SHARE: usize = 256;
@@ -169,7 +169,11 @@ impl Space {
     /// Gives the memory of the whole pages in `from..to` back, offsets into the heap.
     pub(super) fn reset(&mut self, from: usize, to: usize) {
         let heap = self.layout.heap;
-        self.arena.reset(heap + from..heap + to);
+        let (from, to) = (round_up(heap + from, self.page), round_down(heap + to, self.page));
+        if from < to {
+            // SAFETY: whole pages of this space, committed; they hold nothing.
+            unsafe { vm::reset(self.at(from), to - from) };
+        }
     }
 
     /// Gives everything back.
