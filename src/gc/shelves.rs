@@ -31,11 +31,9 @@ pub(super) struct Shelves {
     heads: [usize; SHELVES],
     /// A bit for each shelf that has a hole ...
     filled: [usize; SHELVES / BITS],
-    /// ... and one for each word of those that is not zero.
-    words: u64,
+    /// ... and the last of these words that had one.
+    last: usize,
 }
-
-const _: () = assert!(SHELVES / BITS <= u64::BITS as usize);
 
 impl Shelves {
     /// Puts a hole of `len` bytes on its shelf.
@@ -50,7 +48,7 @@ impl Shelves {
         unsafe { map.pointer(at).cast::<usize>().write(self.heads[shelf]) };
         self.heads[shelf] = at;
         self.filled[shelf / BITS] |= 1 << (shelf % BITS);
-        self.words |= 1 << (shelf / BITS);
+        self.last = self.last.max(shelf / BITS);
     }
 
     /// Takes the shortest hole that has `len` bytes: its start and its end.
@@ -62,25 +60,22 @@ impl Shelves {
         let next = unsafe { map.pointer(at).cast::<usize>().read() };
         self.heads[shelf] = next;
         if next == 0 {
-            let word = &mut self.filled[shelf / BITS];
-            *word &= !(1 << (shelf % BITS));
-            self.words &= !(u64::from(*word == 0) << (shelf / BITS));
+            self.filled[shelf / BITS] &= !(1 << (shelf % BITS));
         }
         Some((at, at + shelf * GRANULE))
     }
 
     /// The lowest shelf from `least` on that has a hole.
     fn lowest(&self, least: usize) -> Option<usize> {
-        let word = least / BITS;
-        let here = self.filled[word] >> (least % BITS);
-        if here != 0 {
-            return Some(least + here.trailing_zeros() as usize);
+        let mut word = least / BITS;
+        let mut holes = self.filled[word] & usize::MAX << (least % BITS);
+        while holes == 0 {
+            if word >= self.last {
+                return None;
+            }
+            word = (word + 1) % self.filled.len(); // no index is checked for this
+            holes = self.filled[word];
         }
-        let above = self.words >> word >> 1;
-        if above == 0 {
-            return None;
-        }
-        let word = (word + 1 + above.trailing_zeros() as usize) % self.filled.len();
-        Some(word * BITS + self.filled[word].trailing_zeros() as usize)
+        Some(word * BITS + holes.trailing_zeros() as usize)
     }
 }

@@ -30,34 +30,27 @@ pub(super) struct Space {
     arena: Extent,
     page: usize,
     layout: Layout,
-    /// Bytes of heap that are committed, with their part of map and table.
-    committed: usize,
 }
 
 /// Where the parts of the arena begin, bytes from its start.
 #[derive(Clone, Copy)]
 struct Layout {
     shelves: usize,
-    handles: usize,
     table: usize,
     heap: usize,
-    /// Bytes of heap at most, whole blocks.
-    len: usize,
 }
 
 impl Layout {
-    /// `None`: there is no room for a block.
-    fn new(arena: usize, handles: usize, page: usize) -> Option<Layout> {
+    /// The heap begins at 0 if there is no room for a block.
+    fn new(arena: usize, handles: usize, page: usize) -> Layout {
         let shelves = round_up((arena / STACK_SHARE).clamp(1, STACK_MAX), page);
-        let words = handles.checked_mul(WORD).filter(|words| *words <= arena)?;
-        let handles = shelves + size_of::<Shelves>();
-        let table = round_up(handles + words, page);
-        let rest = arena.checked_sub(table)?;
+        let words = handles.saturating_mul(WORD).min(arena);
+        let table = round_up(shelves + size_of::<Shelves>() + words, page);
+        let rest = arena.saturating_sub(table);
         // One entry more than blocks, since the end of the heap has one.
         let entries = rest / (BLOCK + size_of::<Block>()) + 2;
         let heap = round_up(table + entries * size_of::<Block>(), page.max(BLOCK));
-        let len = arena.checked_sub(heap)? / BLOCK * BLOCK;
-        (len > 0).then_some(Layout { shelves, handles, table, heap, len })
+        Layout { shelves, table, heap: if heap + BLOCK <= arena { heap } else { 0 } }
     }
 }
 
@@ -89,19 +82,18 @@ impl Space {
         let arena = arena::mallocinit(&options.bitmap(true)).map_err(HeapError::Arena)?;
         let (bitmap, arena) = arena.into_region().into_parts();
         let page = page_size();
-        let layout = Layout::new(arena.len(), handles, page)
-            .filter(|layout| arena.commit(0..layout.table).is_ok() && bitmap.commit(0..page).is_ok());
-        let Some(layout) = layout else {
-            // What the kernel keeps stays reserved: there is nothing else to be done about it.
-            let _ = (bitmap.release(), arena.release());
+        let layout = Layout::new(arena.len(), handles, page);
+        let mut space = Space { bitmap, arena, page, layout };
+        if layout.heap == 0 || !space.commit(0) {
+            space.release();
             return Err(HeapError::Small);
-        };
-        Ok(Space { bitmap, arena, page, layout, committed: 0 })
+        }
+        Ok(space)
     }
 
-    /// Bytes of heap at most.
+    /// Bytes of heap at most, whole blocks.
     pub(super) fn len(&self) -> usize {
-        self.layout.len
+        (self.arena.len() - self.layout.heap) / BLOCK * BLOCK
     }
 
     /// Bytes of memory that the first `len` bytes of heap take in all, with what describes them.
@@ -133,7 +125,8 @@ impl Space {
 
     /// The words for handles, and how many there are.
     pub(super) fn handles(&self) -> (NonNull<usize>, usize) {
-        (self.at(self.layout.handles).cast(), (self.layout.table - self.layout.handles) / WORD)
+        let start = self.layout.shelves + size_of::<Shelves>();
+        (self.at(start).cast(), (self.layout.table - start) / WORD)
     }
 
     fn at(&self, offset: usize) -> NonNull<u8> {
@@ -141,22 +134,14 @@ impl Space {
         unsafe { self.arena.base().add(offset) }
     }
 
-    /// Commits the first `len` bytes of heap and what describes them and the heap's end. `false`: the kernel refuses, and
-    /// the heap is as it was.
+    /// Commits the first `len` bytes of heap, all that lies before them, and what describes them and the heap's end. `false`:
+    /// the kernel refuses, and the heap is as it was.
     pub(super) fn commit(&mut self, len: usize) -> bool {
         let Layout { table, heap, .. } = self.layout;
-        let len = round_up(len, self.page).min(self.arena.len() - heap);
-        if len <= self.committed {
-            return true;
-        }
         // From the start on: what is committed already stays as it is.
-        let done = self.bitmap.commit(0..(len / SPAN + 1) * WORD).is_ok()
-            && self.arena.commit(table..table + (len / BLOCK + 1) * size_of::<Block>()).is_ok()
-            && self.arena.commit(heap..heap + len).is_ok();
-        if done {
-            self.committed = len;
-        }
-        done
+        self.bitmap.commit(0..(len / SPAN + 1) * WORD).is_ok()
+            && self.arena.commit(0..table + (len / BLOCK + 1) * size_of::<Block>()).is_ok()
+            && self.arena.commit(heap..heap + len).is_ok()
     }
 
     /// Asks for huge pages in the bytes `from..to` of the heap, whole blocks that are committed: one fault and one entry of the
@@ -176,7 +161,7 @@ impl Space {
         }
     }
 
-    /// Gives everything back.
+    /// Gives everything back. What the kernel keeps stays reserved: there is nothing else to be done about it.
     pub(super) fn release(self) {
         let _ = (self.bitmap.release(), self.arena.release());
     }
