@@ -84,17 +84,16 @@ impl Allocator {
         let shelved = unsafe { self.shelves.as_mut() }.take(&self.map, len);
         let (at, end) = shelved.or_else(|| self.next_hole(len))?;
         self.map.place(at, len, code);
-        let (rest, left) = (end - at - len, self.end - self.at);
-        // The longer one of what is left of that place and of the piece is the piece from now on.
-        let (piece, other, taken) = if rest > left {
-            ((at + len, end), (self.at, left), len + rest - left)
-        } else {
-            ((self.at, self.end), (at + len, rest), len)
-        };
+        let (rest, left) = ((at + len, end), (self.at, self.end));
+        let length = |hole: (usize, usize)| hole.1 - hole.0;
+        let is_longer = length(rest) > length(left);
+        // Of what is left of that place and of the piece the longer one is the piece from now on.
+        let (piece, other) = if is_longer { (rest, left) } else { (left, rest) };
+        let (taken, used) = if is_longer { (length((at, end)) - length(left), end) } else { (len, rest.0) };
         self.taken += taken;
-        self.clear(at, if rest > left { end } else { at + len });
+        self.clear(at, used);
         (self.at, self.end) = piece;
-        self.shelve(other.0, other.1);
+        self.shelve(other.0, length(other));
         Some(at)
     }
 
