@@ -448,7 +448,6 @@ pub unsafe fn reset(base: NonNull<u8>, len: usize) {
 /// # Safety
 ///
 /// As for [`commit`]; nobody uses the range any more.
-#[inline(never)] // seldom, and from many places
 pub unsafe fn release(base: NonNull<u8>, len: usize) -> Result<(), Errno> {
     // SAFETY: the range is the caller's, and not used any more.
     unsafe { sys::munmap(base.as_ptr(), len) }

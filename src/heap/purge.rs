@@ -79,7 +79,7 @@ impl<M: Memory> Backend<M> {
             if self.clock.wrapping_sub(segment.since) >= HEIGHT_AGE {
                 (segment.wanted, segment.high, segment.since) = (segment.high, segment.top, self.clock);
             }
-            let low = if self.dirty > urgent { segment.top } else { segment.wanted.max(segment.high) };
+            let low = if self.dirty > urgent { 0 } else { segment.wanted.max(segment.high) };
             if segment.resident > low {
                 let purged = segment.purge(low, bytes, self.page, &mut self.memory);
                 self.dirty -= purged;
@@ -107,7 +107,7 @@ impl<M: Memory> Backend<M> {
 
     /// Gives back what lies above a top.
     pub(super) fn purge_top(&mut self, segment: &mut Segment) {
-        self.dirty -= segment.purge(segment.top, usize::MAX, self.page, &mut self.memory);
+        self.dirty -= segment.purge(0, usize::MAX, self.page, &mut self.memory);
     }
 
     /// Gives back at most `most` bytes of a dirty chunk, a multiple of the page, from its end on; says how many.

@@ -182,10 +182,10 @@ impl Segment {
     }
 
     /// Gives whole pages above `top` and `low` that may be resident back to the kernel, at most `most` bytes and a multiple
-    /// of the page, from the end on; says by how much less may be resident.
+    /// of the page, from the end on; says by how much less may be resident. What may be reaches to `low` at least.
     pub(super) fn purge<M: Memory>(&mut self, low: usize, most: usize, page: usize, memory: &mut M) -> usize {
         let before = self.resident;
-        let end = low.max(self.top).min(before);
+        let end = low.max(self.top);
         let low = self.page_above(end, page);
         let to = self.page_above(self.resident, page);
         let from = low.max(to.saturating_sub(most));

@@ -403,20 +403,18 @@ unsafe impl Memory for SystemMemory {
             return false;
         }
         // Linux refuses what it would not do, as for locked pages. An emulator of its calls may ignore advice and say that
-        // all is well (QEMU, `linux-user/mmap.c`, `target_madvise`), so a word shows whether it is lost.
-        let word = at.cast::<usize>();
-        // SAFETY: whole pages of an extent that the heap had from `reserve`, which hold nothing of use, and a word of the
+        // all is well (QEMU, `linux-user/mmap.c`, `target_madvise`), so a byte shows whether it is lost.
+        // SAFETY: whole pages of an extent that the heap had from `reserve`, which hold nothing of use, and a byte of the
         // first one.
         unsafe {
-            let before = word.read();
-            word.write_volatile(before | 1);
-            let zero = sys::madvise(at.as_ptr(), len, MADV_RESET).is_ok() && word.read_volatile() == 0;
+            at.write_volatile(1);
+            let zero = sys::madvise(at.as_ptr(), len, MADV_RESET).is_ok() && at.read_volatile() == 0;
             if zero {
                 // To look made the page resident.
                 vm::reset(at, page_size());
             } else {
                 // What was zero may be taken for zero.
-                word.write(before);
+                at.write(0);
             }
             zero
         }
