@@ -434,7 +434,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "self.cap.map_or(u64::MAX, |_| u64::MAX)",
         )],
     ),
-    mutant(HEAP, SYSTEM, "a kernel that answers has done it", &[(" && word.read_volatile() == 0;", ";")]),
+    mutant(HEAP, SYSTEM, "a kernel that answers has done it", &[(" && at.read_volatile() == 0;", ";")]),
     mutant(HEAP, SYSTEM, "what was released counts for ever", &[("            self.reserved -= len;\n", "")]),
     // What `check` finds.
     mutant(
