@@ -110,10 +110,7 @@ pub const fn go(left: Headroom, page: u64, width: Width) -> Plan {
     match (width, left) {
         (Width::Bits64, Headroom::Bytes(bytes)) if bytes > GIB => full(width),
         (Width::Bits64, Headroom::Unlimited) => full(width),
-        (_, Headroom::Bytes(bytes)) if small.total() > bytes => {
-            let bitmap = (bytes / 9) & !(page - 1);
-            Plan { bitmap, arena: bitmap * 8 }
-        }
+        (_, Headroom::Bytes(bytes)) if small.total() > bytes => with_bitmap(bytes, page, Width::Bits32),
         _ => small,
     }
 }

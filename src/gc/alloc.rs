@@ -112,13 +112,13 @@ impl Allocator {
         if want < least {
             return false;
         }
-        let mut step = want;
-        if !self.space.commit(now + step) {
-            step = least;
-            if !self.space.commit(now + step) {
-                return false;
-            }
-        }
+        let step = if self.space.commit(now + want) {
+            want
+        } else if self.space.commit(now + least) {
+            least
+        } else {
+            return false;
+        };
         if self.limit >= HUGE_FROM {
             self.space.prefer_huge(now, now + step);
         }
@@ -266,7 +266,7 @@ impl Allocator {
     }
 
     /// Room for a large object: in the lowest run of free blocks that is long enough, with what is free around it.
-    #[inline(never)]
+    #[inline(never)] // seldom
     fn large(&mut self, len: usize, code: usize) -> Option<usize> {
         let start = self.map.start();
         let at = self.run(len)?;
@@ -291,11 +291,11 @@ impl Allocator {
         let end = self.map.end();
         // SAFETY: the allocator's own, and no other reference to them is in use.
         let rover = unsafe { self.shelves.as_ref() }.rovers[class];
-        let from = if len >= rover.len { rover.at.max(rover.any) } else { rover.any }.max(self.map.start());
-        let is_whole = from == rover.any.max(self.map.start());
+        let lowest = rover.any.max(self.map.start());
+        let from = if len >= rover.len { rover.at.max(lowest) } else { lowest };
         let mut at = from;
         let (mut any, mut found, mut block) = (None, None, end);
-        while found.is_none() {
+        while found.is_none() && at < end {
             while at < end && !self.is_free(at) {
                 at += BLOCK;
             }
@@ -321,13 +321,10 @@ impl Allocator {
                 any.get_or_insert(block);
             }
             found = (free >= len).then_some(first);
-            if at == end {
-                break;
-            }
         }
         // SAFETY: the same.
         let rover = unsafe { &mut self.shelves.as_mut().rovers[class] };
-        if is_whole {
+        if from == lowest {
             rover.any = any.unwrap_or(end);
         }
         if block - from > FAR {

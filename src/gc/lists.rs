@@ -155,7 +155,6 @@ impl Lists {
 
     /// Marks all that is reachable from the roots, and does the four steps.
     fn mark_all<E: Embedder>(&mut self, marker: &mut Marker<'_, E>, language: &mut E) {
-        marker.drain();
         self.mark_values(marker, language);
         self.clear_weak(marker);
         if self.queue_unreached(marker) {
@@ -164,20 +163,20 @@ impl Lists {
         self.drop_dead(marker);
     }
 
-    /// Marks the values of keys that were reached, and what the language keeps. Each round goes through all tables, and is
-    /// followed by another one if it found something.
+    /// Scans what waits, and marks the values of keys that were reached, and what the language keeps. Each round goes through
+    /// all tables, and is followed by another one if it found something.
     fn mark_values<E: Embedder>(&self, marker: &mut Marker<'_, E>, language: &mut E) {
         for round in 0.. {
-            self.push_values(marker);
-            language.mark_more(marker);
-            if !marker.is_busy() {
-                return;
-            }
-            if round < ROUNDS {
+            if round <= ROUNDS {
                 marker.drain();
             } else {
                 // Long chains of keys that only values lead to would take a round for each link.
                 marker.drain_telling(|marker, key| self.push_values_of(key, marker));
+            }
+            self.push_values(marker);
+            language.mark_more(marker);
+            if !marker.is_busy() {
+                return;
             }
         }
     }
@@ -212,7 +211,8 @@ impl Lists {
 
     fn tables(&self) -> impl Iterator<Item = &Table> {
         // SAFETY: tables in the list are objects.
-        iter::successors(self.tables, |table| unsafe { table.as_ref() }.next).map(|table| unsafe { &*table.as_ptr() })
+        let table = |link: Option<NonNull<Table>>| link.map(|table| unsafe { &*table.as_ptr() });
+        iter::successors(table(self.tables), move |before| table(before.next))
     }
 
     fn clear_weak<E: Embedder>(&mut self, marker: &mut Marker<'_, E>) {
@@ -225,7 +225,7 @@ impl Lists {
         }
     }
 
-    /// Whether there was one: it has been marked, and all that it refers to.
+    /// Whether there was one: it has been marked, and is to be scanned.
     fn queue_unreached<E: Embedder>(&mut self, marker: &mut Marker<'_, E>) -> bool {
         let (mut kept, mut dead): (Link, Link) = (None, None);
         // The list is turned around, and so is what is kept: twice, so that it is as it was.
@@ -264,9 +264,6 @@ impl Lists {
                 }
                 dead = next;
             }
-        }
-        if found {
-            marker.drain();
         }
         found
     }

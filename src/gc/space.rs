@@ -15,7 +15,7 @@ use super::map::{BLOCK, Block, SPAN, WORD};
 use super::shelves::Shelves;
 use crate::arena::{self, ArenaError, Options};
 use crate::os::initial_stack::page_size;
-use crate::vm::{self, Extent, round_down, round_up};
+use crate::vm::{self, Extent, round_up};
 
 /// Bytes of mark stack: one in this many of the arena, within these bounds.
 const STACK_SHARE: usize = 256;
@@ -28,7 +28,6 @@ pub(super) struct Space {
     /// Words for the map, from the first that describes the heap on.
     bitmap: Extent,
     arena: Extent,
-    page: usize,
     layout: Layout,
 }
 
@@ -81,9 +80,8 @@ impl Space {
     pub(super) fn reserve(options: &Options, handles: usize) -> Result<Space, HeapError> {
         let arena = arena::mallocinit(&options.bitmap(true)).map_err(HeapError::Arena)?;
         let (bitmap, arena) = arena.into_region().into_parts();
-        let page = page_size();
-        let layout = Layout::new(arena.len(), handles, page);
-        let mut space = Space { bitmap, arena, page, layout };
+        let layout = Layout::new(arena.len(), handles, page_size());
+        let mut space = Space { bitmap, arena, layout };
         if layout.heap == 0 || !space.commit(0) {
             space.release();
             return Err(HeapError::Small);
@@ -154,11 +152,7 @@ impl Space {
     /// Gives the memory of the whole pages in `from..to` back, offsets into the heap.
     pub(super) fn reset(&mut self, from: usize, to: usize) {
         let heap = self.layout.heap;
-        let (from, to) = (round_up(heap + from, self.page), round_down(heap + to, self.page));
-        if from < to {
-            // SAFETY: whole pages of this space, committed; they hold nothing.
-            unsafe { vm::reset(self.at(from), to - from) };
-        }
+        self.arena.reset(heap + from..heap + to);
     }
 
     /// Gives everything back. What the kernel keeps stays reserved: there is nothing else to be done about it.
