@@ -18,6 +18,7 @@
 //! no bits. Bits and blocks are committed as `top` rises.
 
 use core::ptr::NonNull;
+use core::slice;
 
 use super::class::GRANULE;
 use super::memory::{Extent, Memory};
@@ -201,16 +202,31 @@ impl Segment {
         before - self.resident
     }
 
-    /// Gives the whole pages of bits back that are for granules above `top`. They are zero, whatever the kernel leaves there.
+    /// Gives the whole pages of bits back that are zero: those for granules above `top`, and those for granules among which no
+    /// free chunk begins or ends. They are zero afterwards, whatever the kernel leaves there.
     pub(super) fn purge_bits<M: Memory>(&mut self, page: usize, memory: &mut M) {
-        let start = self.extent.base().addr().get();
+        let extent = self.extent.base();
+        let start = extent.addr().get();
         let end = self.bits.addr().get() + (self.top / GRANULE / BITS + 1) * WORD;
-        let (from, to) = (round_up(end, page) - start, self.head_committed);
+        let used = round_up(end, page) - start;
         // The page in which the blocks begin has bits as well.
-        let to = to.min(round_down(self.base.addr().get(), page) - start);
-        if from < to {
-            // SAFETY: committed pages that hold bits alone, all of them zero.
-            unsafe { memory.reset(self.extent.base().add(from), to - from) };
+        let to = self.head_committed.min(round_down(self.base.addr().get(), page) - start);
+        // The segment itself lies on the first page.
+        let (mut from, mut at) = (page, page);
+        while from < to {
+            let zero = at < to && {
+                // SAFETY: a committed page of bits.
+                let words = unsafe { slice::from_raw_parts(extent.add(at).cast::<usize>().as_ptr(), page / WORD) };
+                at >= used || words.iter().all(|word| *word == 0)
+            };
+            if !zero && from < at {
+                // SAFETY: committed pages that hold bits alone, all of them zero.
+                unsafe { memory.reset(extent.add(from), at - from) };
+            }
+            at += page;
+            if !zero {
+                from = at;
+            }
         }
     }
 
@@ -380,5 +396,59 @@ impl Segment {
         }
         self.committed = (to - base).min(self.size);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use core::alloc::Layout;
+    use std::vec::Vec;
+
+    use super::super::Heap;
+    use super::*;
+    use crate::lock::Unlocked;
+    use crate::sys::{self, PAGE_SIZE_MIN};
+
+    /// How many of the pages that hold bits are resident.
+    fn resident(segment: &Segment) -> usize {
+        let mut pages = std::vec![0u8; segment.head_committed / PAGE_SIZE_MIN];
+        let base = segment.extent.base();
+        // SAFETY: mincore writes one byte for each page, and `pages` has that many.
+        let done = unsafe {
+            sys::syscall(
+                sys::nr::MINCORE,
+                [base.as_ptr().into(), segment.head_committed.into(), pages.as_mut_ptr().into()],
+            )
+        };
+        done.expect("the pages are the heap's");
+        pages.iter().filter(|page| **page & 1 != 0).count()
+    }
+
+    #[test]
+    fn bits_go_back_from_where_there_are_none_any_more() {
+        // SAFETY: this test alone has it.
+        let heap: Heap<Unlocked> = unsafe { Heap::new_unlocked() };
+        // SAFETY: it is held from now on.
+        let mut state = unsafe { heap.state(&heap.hold_all()) };
+        let layout = Layout::new::<[u8; 10_000]>();
+        let mut blocks: Vec<_> = (0..5000).map(|_| state.allocate(layout).expect("there is memory").0).collect();
+        let last = blocks.pop();
+        // Every second one first, so that there are bits everywhere.
+        let (even, odd): (Vec<_>, Vec<_>) = blocks.into_iter().zip(0..).partition(|(_, number)| number % 2 == 0);
+        for (block, _) in even.into_iter().chain(odd) {
+            // SAFETY: the heap's, and forgotten here.
+            unsafe { state.deallocate(block, layout) };
+        }
+        let segment =
+            |state: &super::super::State<'_, _, _>| resident(state.backend.segments().next().expect("a segment"));
+        let many = 5000 * 10_000 / GRANULE / 8 / PAGE_SIZE_MIN;
+        assert!(segment(&state) >= many, "{} pages, not {many}", segment(&state));
+        state.backend.purge_all();
+        // The first, those of the two ends of what is free, and of what lies behind.
+        assert!((1..=5).contains(&segment(&state)), "{} pages", segment(&state));
+        assert_eq!(state.check(), Ok(()));
+        assert!(last.is_some() && state.allocate(layout).is_some());
     }
 }

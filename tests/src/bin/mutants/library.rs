@@ -368,6 +368,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         &[("            segment.purge_bits(self.page, &mut self.memory);\n", "")],
     ),
     mutant(
+        LIB,
+        SEGMENT,
+        "trim leaves the bits below a top",
+        &[("at >= used || words.iter().all(|word| *word == 0)", "at >= used")],
+    ),
+    mutant(
         HEAP,
         PURGE,
         "trim leaves the chunks",
