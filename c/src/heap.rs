@@ -44,13 +44,13 @@ pub struct rt0_heap_policy {
     /// How many free bytes stay committed; 0: 32 MiB on 64-bit ports, 8 MiB on 32-bit ones. A quarter of what is in use
     /// may always stay.
     pub purge_threshold: u64,
-    /// From how many bytes in use on the heap grows by huge pages, where the kernel has them; 0: 8 MiB; `RT0_NONE`:
+    /// From how many bytes in use on the heap grows by huge pages, where the kernel has them; 0: 64 MiB; `RT0_NONE`:
     /// never.
     pub huge_from: u64,
 }
 
 // What the comments above name, on this port. A test reads the header.
-const _: () = assert!(PURGE_THRESHOLD == if usize::BITS == 64 { 32 << 20 } else { 8 << 20 } && HUGE_FROM == 8 << 20);
+const _: () = assert!(PURGE_THRESHOLD == if usize::BITS == 64 { 32 << 20 } else { 8 << 20 } && HUGE_FROM == 64 << 20);
 
 /// Figures of a heap, in bytes where nothing else is said.
 #[repr(C)]

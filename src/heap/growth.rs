@@ -38,9 +38,9 @@ const STEP_MAX: usize = 256 * 1024;
 const POPULATE_FROM: usize = 2 * STEP_MIN;
 
 /// From how many bytes in use on the heap grows by huge pages, unless
-/// [`Heap::set_huge_from`](super::Heap::set_huge_from) says otherwise: 8 MiB, of which the half of a huge page
-/// that is resident too soon, in the mean, is an eighth.
-pub const HUGE_FROM: usize = 4 * HUGE;
+/// [`Heap::set_huge_from`](super::Heap::set_huge_from) says otherwise: 64 MiB, of which the half of a huge page
+/// that is resident too soon, in the mean, is a 64th.
+pub const HUGE_FROM: usize = 32 * HUGE;
 
 /// A block of whole pages has a segment of its own if it is more than this part of all segments.
 const OWN_SHARE: usize = 4;
