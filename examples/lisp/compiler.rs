@@ -168,7 +168,13 @@ impl Lisp {
 
     /// An instruction whose operand is an instruction to come: where that operand is.
     fn emit_jump(&mut self, op: Op) -> Result<usize> {
-        self.emit(op, &[NIL])?;
+        self.emit_jump_with(op, 0)
+    }
+
+    /// One of several that lead to the same instruction: until that is known, each has the place of the one before it as its
+    /// operand, the first 0.
+    fn emit_jump_with(&mut self, op: Op, others: usize) -> Result<usize> {
+        self.emit(op, &[Value::int(others as isize)])?;
         Ok(self.depth() - 1)
     }
 
@@ -176,6 +182,17 @@ impl Lisp {
     fn land(&mut self, jump: usize, from: usize) {
         let here = self.depth() - from;
         self.set_stack(jump, Value::int(here as isize));
+    }
+
+    /// The same for all that were made with one another: the value is on the stack where they lead.
+    fn land_all(&mut self, last: usize, what: For, from: usize) -> Result<()> {
+        let mut jump = last;
+        while jump != 0 {
+            let others = self.stack(jump).as_int() as usize;
+            self.land(jump, from);
+            jump = others;
+        }
+        if last == 0 { Ok(()) } else { self.done(what) }
     }
 
     fn bad<T>(&mut self, form: Value) -> Result<T> {
@@ -305,8 +322,7 @@ impl Lisp {
             "and" | "or" => {
                 let (op, empty) =
                     if FORMS[which] == "and" { (Op::JumpOrPop, true) } else { (Op::JumpIfTrueOrPop, false) };
-                self.connect(rest, op, empty, scope, here, from)?;
-                self.done(what)
+                self.connect(rest, op, empty, scope, what, here, from)
             }
             "cond" => self.cond(rest, scope, what, here, from),
             "while" if rest.is_pair() => {
@@ -325,15 +341,17 @@ impl Lisp {
                 let handler = self.emit_jump(Op::Guard)?;
                 self.sequence(rest.cdr(), scope, For::Value, here, from)?;
                 self.emit(Op::Unguard, &[])?;
-                let end = self.emit_jump(Op::Jump)?;
+                self.done(what)?;
+                let end = if what == For::Value { self.emit_jump(Op::Jump)? } else { 0 };
                 self.land(handler, from);
                 let names = self.cons(rest.car().car(), NIL)?;
                 self.emit(Op::Enter, &[Value::int(1), Value::int(1)])?;
                 let inner = Scope { names, outer: scope };
-                self.sequence(rest.car().cdr(), Some(&inner), For::Value, here, from)?;
-                self.emit(Op::Leave, &[])?;
-                self.land(end, from);
-                self.done(what)
+                self.sequence(rest.car().cdr(), Some(&inner), what, here, from)?;
+                if what == For::Value {
+                    self.emit(Op::Leave, &[])?;
+                }
+                self.land_all(end, what, from)
             }
             "quasiquote" => {
                 let [template] = self.parts(form)?;
@@ -401,56 +419,56 @@ impl Lisp {
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the form's parts, and where it is")]
     fn connect(
         &mut self,
         forms: Value,
         op: Op,
         empty: bool,
         scope: Option<&Scope<'_>>,
+        what: For,
         here: Value,
         from: usize,
     ) -> Result<()> {
-        if !forms.is_pair() {
-            return self.emit(Op::Constant, &[Value::bool(empty)]);
+        let (mut rest, mut ends) = (forms, 0);
+        if !rest.is_pair() {
+            return self.simple(Value::bool(empty), scope, what, here);
         }
-        self.form_in(forms.car(), scope, For::Value, here, from)?;
-        if !forms.cdr().is_pair() {
-            return Ok(());
+        while rest.cdr().is_pair() {
+            self.form_in(rest.car(), scope, For::Value, here, from)?;
+            ends = self.emit_jump_with(op, ends)?;
+            rest = rest.cdr();
         }
-        let end = self.emit_jump(op)?;
-        self.connect(forms.cdr(), op, empty, scope, here, from)?;
-        self.land(end, from);
-        Ok(())
+        self.form_in(rest.car(), scope, what, here, from)?;
+        self.land_all(ends, what, from)
     }
 
     fn cond(&mut self, clauses: Value, scope: Option<&Scope<'_>>, what: For, here: Value, from: usize) -> Result<()> {
-        if !clauses.is_pair() {
-            return self.simple(NOTHING, scope, what, here);
-        }
-        let clause = clauses.car();
-        if !clause.is_pair() {
-            return self.bad(clause);
-        }
-        let head = clause.car();
-        if head.is(Type::Symbol) && head.name() == b"else" {
-            return self.sequence(clause.cdr(), scope, what, here, from);
-        }
-        self.form_in(head, scope, For::Value, here, from)?;
-        if clause.cdr() == NIL {
-            let end = self.emit_jump(Op::JumpIfTrueOrPop)?;
-            self.cond(clauses.cdr(), scope, For::Value, here, from)?;
-            self.land(end, from);
-            return self.done(what);
-        }
-        let skip = self.emit_jump(Op::JumpIfFalse)?;
-        self.sequence(clause.cdr(), scope, what, here, from)?;
-        let end = if what == For::Value { Some(self.emit_jump(Op::Jump)?) } else { None };
-        self.land(skip, from);
-        self.cond(clauses.cdr(), scope, what, here, from)?;
-        if let Some(end) = end {
-            self.land(end, from);
-        }
-        Ok(())
+        let mut ends = 0;
+        let mut clauses = List(clauses);
+        let last = loop {
+            let Some(clause) = clauses.next() else { break NIL };
+            if !clause.is_pair() {
+                return self.bad(clause);
+            }
+            let (head, body) = (clause.car(), clause.cdr());
+            if head.is(Type::Symbol) && head.name() == b"else" {
+                break body;
+            }
+            self.form_in(head, scope, For::Value, here, from)?;
+            if body == NIL {
+                ends = self.emit_jump_with(Op::JumpIfTrueOrPop, ends)?;
+                continue;
+            }
+            let skip = self.emit_jump(Op::JumpIfFalse)?;
+            self.sequence(body, scope, what, here, from)?;
+            if what == For::Value {
+                ends = self.emit_jump_with(Op::Jump, ends)?;
+            }
+            self.land(skip, from);
+        };
+        self.sequence(last, scope, what, here, from)?;
+        self.land_all(ends, what, from)
     }
 
     /// Gives the variable the value that is on the stack, and leaves nothing to say there.

@@ -1,0 +1,46 @@
+//! The Lisp (`examples/lisp`) as who sits before it has it: what it says of wrong files and texts and where, and what it
+//! answers line by line.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+
+use rt0_tests::port::{Port, chosen};
+use rt0_tests::run::job::{End, Job, Outcome, Stack};
+use rt0_tests::run::native;
+
+const PORTS: [Port; 2] = [Port::linux_386, Port::linux_amd64];
+/// Seconds for each program.
+const PATIENCE: u64 = 60;
+
+fn lisp(port: Port) -> PathBuf {
+    let file = port.program(Path::new("../dist"), "lisp");
+    assert!(file.exists(), "{} is not there; `make dist PORT={port}` makes it", file.display());
+    file
+}
+
+/// A file of this text.
+fn file(name: &str, text: impl AsRef<[u8]>) -> String {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn run(job: Job) -> Outcome {
+    native::run(&[job], PATIENCE, &mut |_| ()).unwrap().remove(0)
+}
+
+#[test]
+fn a_form_of_many_parts_needs_no_stack_for_each() {
+    let and = file("and.lisp", format!("(print (and {} 2))", "1 ".repeat(30_000)));
+    let cond = file("cond.lisp", format!("(print (cond {} (else 2)))", "(#f 1) ".repeat(15_000)));
+    for port in chosen(&PORTS) {
+        for text in [&and, &cond] {
+            let mut job = Job::new("parts", lisp(port), &[text]);
+            job.stack = Stack::Bytes(256 << 10);
+            let outcome = run(job);
+            assert_eq!((outcome.end, outcome.output.as_str()), (End::Exit(0), "2\n"), "{port} {text}");
+        }
+    }
+}
