@@ -3,7 +3,7 @@
 use core::cmp::Ordering;
 use core::fmt::Write;
 
-use crate::heap::{Lisp, Result};
+use crate::heap::{Lisp, NO_DEPTH, Result};
 use crate::numbers::{Operation, floor, square_root};
 use crate::printer::Shown;
 use crate::tables::{entries, equal};
@@ -34,7 +34,10 @@ pub(crate) const BUILTINS: &[(&str, usize, usize, Body)] = &[
     ("pair?", 1, 1, |lisp, a| Ok(Value::bool(lisp.arg(a, 0).is_pair()))),
     ("not", 1, 1, |lisp, a| Ok(Value::bool(lisp.arg(a, 0) == FALSE))),
     ("eq?", 2, 2, |lisp, a| Ok(Value::bool(lisp.arg(a, 0) == lisp.arg(a, 1)))),
-    ("equal?", 2, 2, |lisp, a| Ok(Value::bool(equal(lisp.arg(a, 0), lisp.arg(a, 1), 200)))),
+    ("equal?", 2, 2, |lisp, a| match equal(lisp.arg(a, 0), lisp.arg(a, 1), 200) {
+        Some(alike) => Ok(Value::bool(alike)),
+        None => Err(lisp.kept(NO_DEPTH)),
+    }),
     ("integer?", 1, 1, |lisp, a| Ok(Value::bool(lisp.arg(a, 0).is_int()))),
     ("float?", 1, 1, |lisp, a| lisp.test(a, Type::Float)),
     ("string?", 1, 1, |lisp, a| lisp.test(a, Type::String)),

@@ -14,7 +14,8 @@ pub(crate) fn hash_bytes(bytes: &[u8]) -> usize {
 fn hash(key: Value) -> usize {
     match key.kind() {
         Some(Type::String) => hash_bytes(key.bytes()),
-        Some(Type::Float) => hash_bytes(&key.as_float().to_bits().to_le_bytes()),
+        // The two zeroes are one key, and the sum is the positive one for both.
+        Some(Type::Float) => hash_bytes(&(key.as_float() + 0.0).to_bits().to_le_bytes()),
         _ => hash_bytes(&key.0.to_le_bytes()),
     }
 }
@@ -101,24 +102,26 @@ pub(crate) fn entries(table: Value) -> impl Iterator<Item = (Value, Value)> {
     (0..keys.len()).map(move |at| (keys.at(at), values.at(at))).filter(|(_, value)| *value != UNBOUND)
 }
 
-/// Whether two values look alike: `equal?`. What is nested further than `nesting` does not.
-pub(crate) fn equal(a: Value, b: Value, nesting: usize) -> bool {
+/// Whether two values look alike: `equal?`. Nothing where they are nested further than `nesting`, so that nobody knows.
+pub(crate) fn equal(a: Value, b: Value, nesting: usize) -> Option<bool> {
     let (mut a, mut b) = (a, b);
-    loop {
-        if same(a, b) {
-            return true;
-        }
-        if nesting == 0 {
-            return false;
-        }
+    while !same(a, b) {
         if a.is_pair() && b.is_pair() {
-            if !equal(a.car(), b.car(), nesting - 1) {
-                return false;
+            if !equal(a.car(), b.car(), nesting.checked_sub(1)?)? {
+                return Some(false);
             }
             (a, b) = (a.cdr(), b.cdr());
             continue;
         }
-        let vectors = a.is(Type::Vector) && b.is(Type::Vector) && a.len() == b.len();
-        return vectors && (0..a.len()).all(|index| equal(a.at(index), b.at(index), nesting - 1));
+        if !(a.is(Type::Vector) && b.is(Type::Vector) && a.len() == b.len()) {
+            return Some(false);
+        }
+        for index in 0..a.len() {
+            if !equal(a.at(index), b.at(index), nesting.checked_sub(1)?)? {
+                return Some(false);
+            }
+        }
+        return Some(true);
     }
+    Some(true)
 }
