@@ -115,9 +115,9 @@ pub(crate) const BUILTINS: &[(&str, usize, usize, Body)] = &[
         lisp.string(&string.bytes()[from..to])
     }),
     ("string-append", 0, ANY, |lisp, a| {
-        let mut len = 0;
+        let mut len = 0_usize;
         for index in 0..a.count {
-            len += lisp.typed_arg(a, index, Type::String)?.len();
+            len = len.saturating_add(lisp.typed_arg(a, index, Type::String)?.len());
         }
         let string = lisp.string_of(len)?;
         let mut rest = string.bytes_mut();

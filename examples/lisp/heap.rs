@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 
 use rt0::gc::{Collector, Embedder, Ephemerons, HeapError, Kind, Marker, Policy};
 
-use crate::value::{FALSE, NIL, NOTHING, Type, UNBOUND, Value, WORD, header};
+use crate::value::{FALSE, LONGEST, NIL, NOTHING, Type, UNBOUND, Value, WORD, header};
 
 /// What is reachable beside what is on the machine's stack.
 pub(crate) struct Roots {
@@ -186,7 +186,9 @@ impl Lisp {
     }
 
     pub(crate) fn vector(&mut self, len: usize, fill: Value) -> Result<Value> {
-        let Some(_) = len.checked_mul(4 * WORD) else { return Err(self.kept(NO_MEMORY)) };
+        if len > LONGEST {
+            return Err(self.kept(NO_MEMORY));
+        }
         let vector = self.object(Type::Vector, len, len)?;
         if fill != NIL {
             (0..len).for_each(|index| vector.set(1 + index, fill));
@@ -196,8 +198,10 @@ impl Lisp {
 
     /// A string of `len` bytes, zeroes.
     pub(crate) fn string_of(&mut self, len: usize) -> Result<Value> {
-        let Some(bytes) = len.checked_add(WORD) else { return Err(self.kept(NO_MEMORY)) };
-        let string = Value(self.allocate(bytes, Kind::Leaf)? | 2);
+        if len > LONGEST {
+            return Err(self.kept(NO_MEMORY));
+        }
+        let string = Value(self.allocate(WORD + len, Kind::Leaf)? | 2);
         string.set(0, header(Type::String, len));
         Ok(string)
     }

@@ -73,6 +73,9 @@ const TYPES: [Type; 10] = [
     Type::Environment,
 ];
 
+/// The greatest length that a header can say.
+pub(crate) const LONGEST: usize = usize::MAX >> 5;
+
 /// The header of an object.
 pub(crate) fn header(kind: Type, len: usize) -> Value {
     Value(len << 5 | (kind as usize) << 1 | 1)

@@ -44,3 +44,25 @@ fn a_form_of_many_parts_needs_no_stack_for_each() {
         }
     }
 }
+
+#[test]
+fn a_string_that_is_too_long_is_out_of_memory() {
+    // What no header of a 32-bit port has room for, and a sum of lengths that no word has.
+    let long = file(
+        "long.lisp",
+        r#"
+        (define (twice n s) (if (= n 0) s (twice (- n 1) (string-append s s))))
+        (define long (twice 26 "x"))
+        (define (length-of . strings) (guard (e (error-message e)) (string-length (apply string-append strings))))
+        (print (string-length long) " " (length-of long) " " (length-of long long))
+        (print (apply length-of (map (lambda (i) long) (iota 64))))
+        (print "and on")
+        "#,
+    );
+    for port in chosen(&PORTS) {
+        let outcome = run(Job::new("long", lisp(port), &[&long]).limited(1 << 30));
+        let two = if port.bits() == 32 { "out of memory" } else { "134217728" };
+        let expected = format!("67108864 67108864 {two}\nout of memory\nand on\n");
+        assert_eq!((outcome.end, outcome.output), (End::Exit(0), expected), "{port}");
+    }
+}
