@@ -252,10 +252,13 @@ impl Lisp {
             }
         }
         let frame = if what == For::Value { Some(self.emit_jump(Op::Frame)?) } else { None };
-        let mut count = -1;
-        for part in List(form) {
+        let (mut parts, mut count) = (List(form), -1);
+        for part in &mut parts {
             self.form_in(part, scope, For::Value, here, from)?;
             count += 1;
+        }
+        if parts.0 != NIL {
+            return self.bad(form);
         }
         self.emit(if what == For::Value { Op::Call } else { Op::TailCall }, &[Value::int(count), here])?;
         if let Some(frame) = frame {
@@ -299,7 +302,11 @@ impl Lisp {
             "if" => {
                 let mut list = List(rest);
                 let (Some(test), Some(then)) = (list.next(), list.next()) else { return self.bad(form) };
-                self.if_(test, then, List(list.0).next(), scope, what, here, from)
+                let other = list.next();
+                if list.0 != NIL {
+                    return self.bad(form);
+                }
+                self.if_(test, then, other, scope, what, here, from)
             }
             "when" | "unless" if rest.is_pair() => {
                 let body = self.cons_symbol("begin", rest.cdr())?;
@@ -405,12 +412,15 @@ impl Lisp {
 
     fn sequence(&mut self, forms: Value, scope: Option<&Scope<'_>>, what: For, here: Value, from: usize) -> Result<()> {
         let mut rest = forms;
-        if !rest.is_pair() {
+        if rest == NIL {
             return self.simple(NOTHING, scope, what, here);
         }
         loop {
+            if !rest.is_pair() {
+                return self.bad(forms);
+            }
             let (form, next) = (rest.car(), rest.cdr());
-            if !next.is_pair() {
+            if next == NIL {
                 return self.form_in(form, scope, what, here, from);
             }
             self.form_in(form, scope, For::Value, here, from)?;
@@ -490,7 +500,11 @@ impl Lisp {
         if form.cdr().car().is_pair() {
             self.lambda(form.cdr().car().cdr(), form.cdr().cdr(), target, scope, here)?;
         } else {
-            let value = List(form.cdr().cdr()).next().unwrap_or(NOTHING);
+            let mut values = List(form.cdr().cdr());
+            let value = values.next().unwrap_or(NOTHING);
+            if values.0 != NIL {
+                return self.bad(form);
+            }
             self.form_in(value, scope, For::Value, here, from)?;
         }
         match scope {
@@ -550,6 +564,18 @@ impl Lisp {
         self.list_from(from, NIL)
     }
 
+    /// The variables of bindings, each of which is a variable and a value.
+    fn variables(&mut self, bindings: Value) -> Result<Value> {
+        let (from, mut list) = (self.depth(), List(bindings));
+        for binding in &mut list {
+            if !binding.is_pair() || !binding.cdr().is_pair() || binding.cdr().cdr() != NIL {
+                return self.bad(binding);
+            }
+            self.push(binding.car())?;
+        }
+        if list.0 == NIL { self.list_from(from, NIL) } else { self.bad(bindings) }
+    }
+
     fn let_(
         &mut self,
         which: usize,
@@ -574,14 +600,7 @@ impl Lisp {
             return self.form_in(outer, scope, what, here, from);
         }
         let recursive = FORMS[which] == "letrec";
-        let bound = self.depth();
-        for binding in List(first) {
-            if !binding.is_pair() || !binding.cdr().is_pair() {
-                return self.bad(binding);
-            }
-            self.push(binding.car())?;
-        }
-        let variables = self.list_from(bound, NIL)?;
+        let variables = self.variables(first)?;
         let names = self.names(variables, body)?;
         let slots = Value::int(List(names).count() as isize);
         let inner = Scope { names, outer: scope };
@@ -619,14 +638,7 @@ impl Lisp {
         here: Value,
         from: usize,
     ) -> Result<()> {
-        let bound = self.depth();
-        for binding in List(bindings) {
-            if !binding.is_pair() || !binding.cdr().is_pair() {
-                return self.bad(binding);
-            }
-            self.push(binding.car())?;
-        }
-        let parameters = self.list_from(bound, NIL)?;
+        let parameters = self.variables(bindings)?;
         let names = self.cons(name, NIL)?;
         let inner = Scope { names, outer: scope };
         let frame = if what == For::Value { Some(self.emit_jump(Op::Frame)?) } else { None };

@@ -67,11 +67,7 @@ impl Lisp {
         let mut state = State { code: NIL, at: 0, environment: NIL, here: FALSE };
         self.push_frame(&state, 0)?;
         self.push(procedure)?;
-        let mut count = 0;
-        for argument in List(arguments) {
-            self.push(argument)?;
-            count += 1;
-        }
+        let count = self.push_all(arguments)?;
         let mut raised = self.call(&mut state, count).err();
         loop {
             match raised.take() {
@@ -88,6 +84,16 @@ impl Lisp {
                 }
             }
         }
+    }
+
+    /// Puts the values of a list on the stack; how many there are.
+    fn push_all(&mut self, list: Value) -> Result<usize> {
+        let (mut values, mut count) = (List(list), 0);
+        for value in &mut values {
+            self.push(value)?;
+            count += 1;
+        }
+        if values.0 == NIL { Ok(count) } else { self.fail("this is not a list", &[list]) }
     }
 
     /// An error learns where it was. Those that are made beforehand learn it each time.
@@ -293,11 +299,7 @@ impl Lisp {
                             let (procedure, list) = (self.stack(first), self.stack(first + 1));
                             self.set_stack(first - 1, procedure);
                             self.set_depth(first);
-                            count = 0;
-                            for value in List(list) {
-                                self.push(value)?;
-                                count += 1;
-                            }
+                            count = self.push_all(list)?;
                         }
                         "eval" => {
                             let form = self.stack(first);

@@ -6,7 +6,7 @@
 use core::ptr::NonNull;
 
 use crate::heap::{Lisp, Result};
-use crate::value::{END, FALSE, NIL, TRUE, Value};
+use crate::value::{END, FALSE, NIL, TRUE, Type, Value};
 
 /// How deeply lists can be nested: the reader calls itself.
 pub(crate) const NESTING: usize = 120;
@@ -120,18 +120,21 @@ impl Lisp {
                 break;
             }
             let value = self.read(text)?;
-            if value == END {
-                text.open = true;
-                return self.fail("the text ends inside a list", &[]);
-            }
             // A dot before the last value.
-            if value.kind() == Some(crate::value::Type::Symbol) && value.name() == b"." && self.depth() > from {
+            if value.is(Type::Symbol) && value.name() == b"." {
+                if self.depth() == from {
+                    return self.fail("a value comes before a dot", &[]);
+                }
                 tail = self.read(text)?;
                 text.skip_blank();
-                if text.next() != Some(b')') {
-                    return self.fail("one value and a ) come behind a dot", &[]);
+                match text.next() {
+                    Some(b')') => break,
+                    Some(_) => return self.fail("one value and a ) come behind a dot", &[]),
+                    None => return self.ends(text, "the text ends inside a list"),
                 }
-                break;
+            }
+            if value == END {
+                return self.ends(text, "the text ends inside a list");
             }
             self.push(value)?;
         }
@@ -140,6 +143,11 @@ impl Lisp {
             self.set_position(list, here)?;
         }
         Ok(list)
+    }
+
+    fn ends(&mut self, text: &mut Text, message: &str) -> Result<Value> {
+        text.open = true;
+        self.fail(message, &[])
     }
 
     fn read_prefixed(&mut self, text: &mut Text, name: &[u8]) -> Result<Value> {
@@ -151,8 +159,7 @@ impl Lisp {
         }
         let value = self.read(text)?;
         if value == END {
-            text.open = true;
-            return self.fail("the text ends behind a quote", &[]);
+            return self.ends(text, "the text ends behind a quote");
         }
         let symbol = self.symbol(if splicing { b"unquote-splicing" } else { name })?;
         let list = self.cons(value, NIL)?;
@@ -169,8 +176,7 @@ impl Lisp {
         loop {
             match bytes.get(at) {
                 None => {
-                    text.open = true;
-                    return self.fail("the text ends inside a string", &[]);
+                    return self.ends(text, "the text ends inside a string");
                 }
                 Some(b'"') => break,
                 Some(b'\\') => at += 1,
@@ -253,7 +259,7 @@ impl Lisp {
 
 /// The error, with a position if it has none yet.
 pub(crate) fn at_position(error: Value, position: Value) -> Value {
-    if error.is(crate::value::Type::Error) && error.word(3) == FALSE {
+    if error.is(Type::Error) && error.word(3) == FALSE {
         error.set(3, position);
     }
     error
