@@ -90,7 +90,7 @@ pub(crate) fn floor(number: f64) -> f64 {
     if whole > number { whole - 1.0 } else { whole }
 }
 
-/// The square root, by Newton's method from an estimate that halves the exponent.
+/// The square root, rounded as it has to be: that of an integer of 127 or 128 bits, which has 64, and a bit for what is lost.
 pub(crate) fn square_root(number: f64) -> f64 {
     if number.is_nan() || number < 0.0 {
         return f64::NAN;
@@ -98,9 +98,13 @@ pub(crate) fn square_root(number: f64) -> f64 {
     if number == 0.0 || number == f64::INFINITY {
         return number;
     }
-    let mut root = f64::from_bits((number.to_bits() >> 1) + (1023 << 51));
-    for _ in 0..6 {
-        root = 0.5 * (root + number / root);
-    }
-    root
+    let (fraction, power) = (number.to_bits() & ((1 << 52) - 1), (number.to_bits() >> 52) as i32);
+    let (mantissa, exponent) = if power == 0 { (fraction, -1074) } else { (fraction | 1 << 52, power - 1075) };
+    let zeros = u128::from(mantissa).leading_zeros() as i32;
+    let shift = zeros - (exponent - zeros).rem_euclid(2);
+    let square = u128::from(mantissa) << shift;
+    let root = square.isqrt();
+    let lost = u128::from(root * root != square);
+    // The root has an exponent of its own, and no root is as small or as large as the least and the greatest numbers.
+    (root | lost) as f64 * f64::from_bits(((1023 + (exponent - shift) / 2) as u64) << 52)
 }

@@ -56,7 +56,8 @@ fn show(out: &mut fmt::Formatter<'_>, value: Value, quoted: bool, nesting: usize
         Type::Symbol => text(out, value.name()),
         Type::String if quoted => string(out, value.bytes()),
         Type::String => text(out, value.bytes()),
-        Type::Float => float(out, value.as_float()),
+        // Rust's Debug: always with a point or an exponent, so that it is read as a float again.
+        Type::Float => write!(out, "{:?}", value.as_float()),
         Type::Vector => {
             out.write_str("#(")?;
             for index in 0..value.len() {
@@ -126,11 +127,6 @@ fn string(out: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
         }
     }
     out.write_str("\"")
-}
-
-fn float(out: &mut fmt::Formatter<'_>, number: f64) -> fmt::Result {
-    // So that it is read as a float again.
-    if number == f64::from(number as i32) { write!(out, "{number:.1}") } else { write!(out, "{number}") }
 }
 
 /// An error as one line: the message, and what it is about.
