@@ -6,8 +6,8 @@ use crate::value::{END, FALSE, NIL, NOTHING, TRUE, Type, Value};
 
 /// How deeply a value is printed; what is nested further is an ellipsis.
 const NESTING: usize = 60;
-/// How many elements of a list or a vector are printed.
-const LENGTH: usize = 10_000;
+/// How many elements of lists and vectors are printed for one value: one that contains itself has no end.
+const LENGTH: usize = 100_000;
 
 /// A value, to be formatted.
 pub(crate) struct Shown {
@@ -18,7 +18,7 @@ pub(crate) struct Shown {
 
 impl fmt::Display for Shown {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show(out, self.value, self.quoted, NESTING)
+        show(out, self.value, self.quoted, NESTING, &mut { LENGTH })
     }
 }
 
@@ -32,7 +32,8 @@ fn text(out: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     Ok(())
 }
 
-fn show(out: &mut fmt::Formatter<'_>, value: Value, quoted: bool, nesting: usize) -> fmt::Result {
+/// Shows a value, and no more than `left` of the elements that it has or its elements have.
+fn show(out: &mut fmt::Formatter<'_>, value: Value, quoted: bool, nesting: usize, left: &mut usize) -> fmt::Result {
     if nesting == 0 {
         return out.write_str("...");
     }
@@ -40,7 +41,7 @@ fn show(out: &mut fmt::Formatter<'_>, value: Value, quoted: bool, nesting: usize
         return write!(out, "{}", value.as_int());
     }
     if value.is_pair() {
-        return list(out, value, quoted, nesting);
+        return list(out, value, quoted, nesting, left);
     }
     let Some(kind) = value.kind() else {
         return out.write_str(match value {
@@ -64,39 +65,41 @@ fn show(out: &mut fmt::Formatter<'_>, value: Value, quoted: bool, nesting: usize
                 if index > 0 {
                     out.write_str(" ")?;
                 }
-                if index == LENGTH {
+                if *left == 0 {
                     out.write_str("...")?;
                     break;
                 }
-                show(out, value.at(index), quoted, nesting - 1)?;
+                *left -= 1;
+                show(out, value.at(index), quoted, nesting - 1, left)?;
             }
             out.write_str(")")
         }
         Type::Closure => {
             out.write_str("#<procedure ")?;
-            show(out, value.word(1).word(5), false, nesting - 1)?;
+            show(out, value.word(1).word(5), false, nesting - 1, left)?;
             out.write_str(">")
         }
         Type::Builtin => write!(out, "#<procedure {}>", crate::builtins::name(value.len())),
         Type::Table => write!(out, "#<table of {}>", value.word(1).as_int()),
         Type::Error => {
             out.write_str("#<error ")?;
-            error(out, value, nesting - 1)?;
+            error(out, value, nesting - 1, left)?;
             out.write_str(">")
         }
         Type::Code | Type::Environment => out.write_str("#<internal>"),
     }
 }
 
-fn list(out: &mut fmt::Formatter<'_>, list: Value, quoted: bool, nesting: usize) -> fmt::Result {
+fn list(out: &mut fmt::Formatter<'_>, list: Value, quoted: bool, nesting: usize, left: &mut usize) -> fmt::Result {
     out.write_str("(")?;
     let mut rest = list;
-    for index in 0.. {
-        if index == LENGTH {
+    loop {
+        if *left == 0 {
             out.write_str("...")?;
             break;
         }
-        show(out, rest.car(), quoted, nesting - 1)?;
+        *left -= 1;
+        show(out, rest.car(), quoted, nesting - 1, left)?;
         rest = rest.cdr();
         if !rest.is_pair() {
             break;
@@ -105,7 +108,7 @@ fn list(out: &mut fmt::Formatter<'_>, list: Value, quoted: bool, nesting: usize)
     }
     if rest != NIL && !rest.is_pair() {
         out.write_str(" . ")?;
-        show(out, rest, quoted, nesting - 1)?;
+        show(out, rest, quoted, nesting - 1, left)?;
     }
     out.write_str(")")
 }
@@ -130,11 +133,11 @@ fn string(out: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 }
 
 /// An error as one line: the message, and what it is about.
-pub(crate) fn error(out: &mut fmt::Formatter<'_>, error: Value, nesting: usize) -> fmt::Result {
-    show(out, error.word(1), false, nesting)?;
+fn error(out: &mut fmt::Formatter<'_>, error: Value, nesting: usize, left: &mut usize) -> fmt::Result {
+    show(out, error.word(1), false, nesting, left)?;
     for (index, about) in crate::value::List(error.word(2)).enumerate() {
         out.write_str(if index == 0 { ": " } else { " " })?;
-        show(out, about, true, nesting)?;
+        show(out, about, true, nesting, left)?;
     }
     Ok(())
 }
@@ -145,7 +148,7 @@ pub(crate) struct Raised(pub(crate) Value);
 impl fmt::Display for Raised {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is(Type::Error) {
-            error(out, self.0, NESTING)
+            error(out, self.0, NESTING, &mut { LENGTH })
         } else {
             write!(out, "raised: {}", Shown { value: self.0, quoted: true })
         }

@@ -66,3 +66,33 @@ fn a_string_that_is_too_long_is_out_of_memory() {
         assert_eq!((outcome.end, outcome.output), (End::Exit(0), expected), "{port}");
     }
 }
+
+#[test]
+fn what_contains_itself_is_printed_up_to_some_depth_and_length() {
+    let cycles = file(
+        "cycles.lisp",
+        r#"
+        (define (ends-with? s end) (equal? end (substring s (- (string-length s) (string-length end)))))
+        (define x (list 1 2 3))
+        (set-car! x x)
+        (set-car! (cdr x) x)
+        (set-cdr! (cddr x) x)
+        (define v (vector 1 2 3))
+        (vector-set! v 0 v)
+        (vector-set! v 2 v)
+        (define text (list "x" 1))
+        (set-cdr! (cdr text) text)
+        (define e (guard (e e) (error "about itself" x v)))
+        (for-each (lambda (value) (print (ends-with? (->string value) "...)"))) (list x v text))
+        (print (ends-with? (->string e) ">"))
+        (print (substring (->string text) 0 20))
+        (define long (->string (iota 50000)))
+        (print (ends-with? long " 49999)"))
+        "#,
+    );
+    for port in chosen(&PORTS) {
+        let outcome = run(Job::new("cycles", lisp(port), &[&cycles]));
+        let expected = "#t\n#t\n#t\n#t\n(x 1 x 1 x 1 x 1 x 1\n#t\n";
+        assert_eq!((outcome.end, outcome.output.as_str()), (End::Exit(0), expected), "{port}");
+    }
+}
