@@ -362,7 +362,7 @@ impl Lisp {
             }
             "quasiquote" => {
                 let [template] = self.parts(form)?;
-                let built = self.quasi(template, 0)?;
+                let built = self.quasi(template, 0, 0)?;
                 self.form_in(built, scope, what, here, from)
             }
             "define-macro" if rest.is_pair() && rest.car().is_pair() && scope.is_none() => {
@@ -661,8 +661,9 @@ impl Lisp {
         Ok(())
     }
 
-    /// A form that builds what a template says.
-    fn quasi(&mut self, template: Value, nesting: usize) -> Result<Value> {
+    /// A form that builds what a template says. `level` counts the templates around this one inside the outermost: what is
+    /// unquoted there is theirs.
+    fn quasi(&mut self, template: Value, level: usize, nesting: usize) -> Result<Value> {
         if nesting > NESTING {
             return self.fail("nested too deeply", &[]);
         }
@@ -671,23 +672,36 @@ impl Lisp {
             return self.cons_symbol("quote", quoted);
         }
         let head = template.car();
-        if head.is(Type::Symbol) && head.name() == b"unquote" && template.cdr().is_pair() {
-            return Ok(template.cdr().car());
-        }
-        let rest = self.quasi(template.cdr(), nesting + 1)?;
+        let level_behind = match quasi_name(template) {
+            Some(b"unquote") if level == 0 => return Ok(template.cdr().car()),
+            Some(b"unquote-splicing") if level == 0 => return self.bad(template),
+            Some(b"quasiquote") => level + 1,
+            Some(_) => level - 1,
+            None => level,
+        };
+        let rest = self.quasi(template.cdr(), level_behind, nesting + 1)?;
         let rest = self.cons(rest, NIL)?;
-        if head.is_pair()
-            && head.car().is(Type::Symbol)
-            && head.car().name() == b"unquote-splicing"
-            && head.cdr().is_pair()
-        {
+        if level == 0 && quasi_name(head) == Some(b"unquote-splicing") {
             let call = self.cons(head.cdr().car(), rest)?;
-            return self.cons_symbol("append", call);
+            return self.cons_procedure("append", call);
         }
-        let first = self.quasi(head, nesting + 1)?;
+        let first = self.quasi(head, level, nesting + 1)?;
         let call = self.cons(first, rest)?;
-        self.cons_symbol("cons", call)
+        self.cons_procedure("cons", call)
     }
+
+    /// A call of what is a variable at the top, whatever its name is in the scope where the call is.
+    fn cons_procedure(&mut self, name: &str, rest: Value) -> Result<Value> {
+        let symbol = self.symbol(name.as_bytes())?;
+        self.cons(symbol.word(2), rest)
+    }
+}
+
+/// The name of a form of templates, if this is one.
+fn quasi_name<'a>(template: Value) -> Option<&'a [u8]> {
+    let form = template.is_pair() && template.car().is(Type::Symbol);
+    let name = (form && template.cdr().is_pair() && template.cdr().cdr() == NIL).then(|| template.car().name())?;
+    matches!(name, b"quasiquote" | b"unquote" | b"unquote-splicing").then_some(name)
 }
 
 /// What a definition defines: its second part, or what that begins with.

@@ -67,9 +67,11 @@
      (while (< ,(car binding) ,(cadr binding))
        ,@body
        (set! ,(car binding) (+ ,(car binding) 1)))))
+; The key is in a variable whose name nobody can write, so that the clauses see no name that is not their own.
 (define-macro (case key . clauses)
-  `(let ((the-key ,key))
-     (cond ,@(map (lambda (clause)
-                    (if (eq? (car clause) 'else) clause
-                      `((member the-key ',(car clause)) ,@(cdr clause))))
-                  clauses))))
+  (let ((name (string->symbol "the key")))
+    `(let ((,name ,key))
+       (cond ,@(map (lambda (clause)
+                      (if (eq? (car clause) 'else) clause
+                        `((,member ,name ',(car clause)) ,@(cdr clause))))
+                    clauses)))))
