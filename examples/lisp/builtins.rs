@@ -213,11 +213,11 @@ pub(crate) const BUILTINS: &[(&str, usize, usize, Body)] = &[
     ("error-about", 1, 1, |lisp, a| Ok(lisp.typed_arg(a, 0, Type::Error)?.word(2))),
     ("error-line", 1, 1, |lisp, a| {
         let position = lisp.typed_arg(a, 0, Type::Error)?.word(3);
-        Ok(if position == FALSE { FALSE } else { Value::int(position.as_int() >> 8) })
+        Ok(if position == FALSE { FALSE } else { Value::int(position.cdr().as_int() >> 8) })
     }),
     ("error-column", 1, 1, |lisp, a| {
         let position = lisp.typed_arg(a, 0, Type::Error)?.word(3);
-        Ok(if position == FALSE { FALSE } else { Value::int(position.as_int() & 255) })
+        Ok(if position == FALSE { FALSE } else { Value::int(position.cdr().as_int() & 255) })
     }),
     ("gc", 0, 0, |lisp, _| {
         lisp.gc.collect();

@@ -24,7 +24,7 @@ struct State {
     /// The next one.
     at: usize,
     environment: Value,
-    /// Where the last call was in its text.
+    /// The position of the last call that has one.
     here: Value,
 }
 
@@ -205,7 +205,11 @@ impl Lisp {
                 }
                 Op::Call | Op::TailCall => {
                     let count = state.next().as_int() as usize;
-                    state.here = state.next();
+                    // What has no position, the prelude, is where it was called from.
+                    match state.next() {
+                        FALSE => {}
+                        here => state.here = here,
+                    }
                     self.call(state, count)?;
                 }
                 Op::Return => {

@@ -62,9 +62,8 @@ fn start(args: Args, base: *const usize) -> i32 {
 }
 
 fn run(lisp: &mut Lisp, args: Args) -> i32 {
-    let ready = lisp.name_forms().and_then(|()| lisp.name_builtins()).and_then(|()| lisp.string(PRELUDE.as_bytes()));
-    let ready = ready.map(|prelude| run_text(lisp, "prelude", prelude));
-    if ready != Ok(0) {
+    let ready = lisp.name_forms().and_then(|()| lisp.name_builtins()).and_then(|()| run_prelude(lisp));
+    if ready.is_err() {
         eprintln!("lisp: the heap is too small for the prelude");
         return 2;
     }
@@ -80,15 +79,16 @@ fn run(lisp: &mut Lisp, args: Args) -> i32 {
     0
 }
 
-/// What was raised and not caught, on the error output: place, and the error.
-fn complain(lisp: &mut Lisp, file: &str, raised: Value) {
+/// What was raised and not caught, on the error output: its place, or that of the form; and what it is.
+fn complain(lisp: &mut Lisp, text: &Text, raised: Value, form: Value) {
     lisp.out.flush();
-    let position = if raised.is(Type::Error) { raised.word(3) } else { FALSE };
+    let position = if raised.is(Type::Error) { raised.word(3) } else { form };
+    let (name, raised) = (|value| Shown { value, quoted: false }, Raised(raised));
     if position == FALSE {
-        eprintln!("{file}: {}", Raised(raised));
+        eprintln!("{}: {raised}", name(text.name));
     } else {
-        let number = position.as_int();
-        eprintln!("{file}:{}:{}: {}", number >> 8, number & 255, Raised(raised));
+        let number = position.cdr().as_int();
+        eprintln!("{}:{}:{}: {raised}", name(position.car()), number >> 8, number & 255);
     }
     (lisp.guard, lisp.nesting) = (0, 0);
     lisp.set_depth(0);
@@ -99,20 +99,35 @@ fn evaluate(lisp: &mut Lisp, form: Value) -> Result<Value> {
     lisp.apply(procedure, value::NIL)
 }
 
-fn run_text(lisp: &mut Lisp, file: &str, bytes: Value) -> i32 {
-    let mut text = Text::new(bytes);
+fn run_prelude(lisp: &mut Lisp) -> Result<()> {
+    let mut text = Text::new(lisp.string(PRELUDE.as_bytes())?, FALSE);
     loop {
-        let here = text.next_form();
-        let value = match lisp.read(&mut text) {
+        match lisp.read(&mut text)? {
+            END => return Ok(()),
+            form => evaluate(lisp, form)?,
+        };
+    }
+}
+
+fn run_text(lisp: &mut Lisp, text: &mut Text) -> i32 {
+    loop {
+        let here = next_form(lisp, text);
+        let value = match lisp.read(text) {
             Ok(END) => return 0,
             Ok(form) => evaluate(lisp, form),
             Err(error) => Err(error),
         };
         if let Err(raised) = value {
-            complain(lisp, file, at_position(raised, here));
+            complain(lisp, text, at_position(raised, here), here);
             return 1;
         }
     }
+}
+
+/// Goes to the next form; its position, or false if there is no memory for it.
+fn next_form(lisp: &mut Lisp, text: &mut Text) -> Value {
+    let here = text.next_form();
+    lisp.position(text, here).unwrap_or(FALSE)
 }
 
 fn run_file(lisp: &mut Lisp, file: &CStr) -> i32 {
@@ -122,8 +137,9 @@ fn run_file(lisp: &mut Lisp, file: &CStr) -> i32 {
         let _ = sys::close(fd);
         bytes
     });
-    match read {
-        Ok(bytes) => run_text(lisp, name, bytes),
+    let text = read.and_then(|bytes| Ok(Text::new(bytes, lisp.string(name.as_bytes()).map_err(|_| None)?)));
+    match text {
+        Ok(mut text) => run_text(lisp, &mut text),
         Err(Some(errno)) => {
             eprintln!("lisp: {name}: {errno}");
             2
@@ -157,61 +173,67 @@ fn longer(lisp: &mut Lisp, string: Value, len: usize, room: usize) -> Result<Val
     Ok(longer)
 }
 
-/// Reads and answers until the input ends. A form may have several lines.
+/// Reads and answers until the input ends, line by line. A form may have several.
 fn converse(lisp: &mut Lisp) -> i32 {
     const ROOM: usize = 4096;
-    let mut pending = match lisp.string(b"") {
-        Ok(empty) => empty,
-        Err(_) => return 2,
+    let empty = lisp.string(b"").and_then(|bytes| Ok(Text::new(bytes, lisp.string(b"input")?)));
+    let Ok(mut text) = empty else {
+        eprintln!("lisp: out of memory");
+        return 2;
     };
     loop {
-        lisp.out.bytes(if pending.len() == 0 { b"> " } else { b". " });
+        lisp.out.bytes(if text.rest().is_empty() { b"> " } else { b". " });
         lisp.out.flush();
-        let mut line = [0; ROOM];
-        let read = match sys::read(0, &mut line) {
-            Ok(0) | Err(_) => {
-                lisp.out.bytes(b"\n");
-                return 0;
-            }
+        let mut input = [0; ROOM];
+        let read = match sys::read(0, &mut input) {
             Ok(read) => read,
+            Err(Errno::EINTR) => continue,
+            Err(errno) => {
+                eprintln!("lisp: input: {errno}");
+                return 2;
+            }
         };
-        let joined = longer(lisp, pending, pending.len(), pending.len() + read);
-        let Ok(joined) = joined else {
+        let rest = text.rest();
+        let Ok(joined) = lisp.string_of(rest.len() + read) else {
             eprintln!("lisp: out of memory");
             return 2;
         };
-        let from = joined.len() - read;
-        joined.bytes_mut()[from..].copy_from_slice(&line[..read]);
-        pending = answer(lisp, joined);
+        joined.bytes_mut()[..rest.len()].copy_from_slice(rest);
+        joined.bytes_mut()[rest.len()..].copy_from_slice(&input[..read]);
+        text.go_on(joined, read == 0);
+        answer(lisp, &mut text, read == 0);
+        if read == 0 {
+            lisp.out.bytes(b"\n");
+            return 0;
+        }
     }
 }
 
-/// Answers the forms of a text; what is left if it ends within one.
-fn answer(lisp: &mut Lisp, bytes: Value) -> Value {
-    let mut text = Text::new(bytes);
-    let mut rest = text.rest();
+/// Answers the forms of a text, up to one that does not end in it, if more can come.
+fn answer(lisp: &mut Lisp, text: &mut Text, all: bool) {
     loop {
-        let here = text.next_form();
-        let form = match lisp.read(&mut text) {
-            Ok(END) => break,
-            Ok(form) => form,
-            Err(_) if text.open => {
+        let here = next_form(lisp, text);
+        let form = *text;
+        let value = match lisp.read(text) {
+            Ok(END) => return,
+            Ok(form) => evaluate(lisp, form),
+            Err(_) if text.open && !all => {
                 lisp.set_depth(0);
-                return lisp.string(rest).unwrap_or(bytes);
+                *text = form;
+                return;
             }
             Err(error) => {
-                complain(lisp, "input", error);
-                break;
+                // Nobody knows where the next form begins: on the next line.
+                text.skip_line();
+                Err(error)
             }
         };
-        rest = text.rest();
-        match evaluate(lisp, form) {
+        match value {
             Ok(NOTHING) => {}
             Ok(value) => {
                 let _ = writeln!(lisp.out, "{}", Shown { value, quoted: true });
             }
-            Err(raised) => complain(lisp, "input", at_position(raised, here)),
+            Err(raised) => complain(lisp, text, at_position(raised, here), here),
         }
     }
-    lisp.string(b"").unwrap_or(bytes)
 }

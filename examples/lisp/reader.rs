@@ -12,23 +12,23 @@ use crate::value::{END, FALSE, NIL, TRUE, Type, Value};
 pub(crate) const NESTING: usize = 120;
 
 /// Where the reader is in a text. Lines and columns count from 1.
+#[derive(Clone, Copy)]
 pub(crate) struct Text {
     bytes: Value,
+    /// Its name, a string; `FALSE` if nobody is to be led there, so that its lists have no positions.
+    pub(crate) name: Value,
     at: usize,
+    /// Where it ends for now.
+    end: usize,
     line: usize,
     column: usize,
     /// Whether the text ended where more had to come.
     pub(crate) open: bool,
 }
 
-/// A position in one integer: the line, and 8 bits of column, the last of which stands for all beyond it.
-pub(crate) fn position(line: usize, column: usize) -> Value {
-    Value::int((line.min(1 << 20) << 8 | column.min(255)) as isize)
-}
-
 impl Text {
-    pub(crate) fn new(bytes: Value) -> Text {
-        Text { bytes, at: 0, line: 1, column: 1, open: false }
+    pub(crate) fn new(bytes: Value, name: Value) -> Text {
+        Text { bytes, name, at: 0, end: bytes.len(), line: 1, column: 1, open: false }
     }
 
     /// What was not read yet.
@@ -36,8 +36,19 @@ impl Text {
         &self.bytes.bytes()[self.at..]
     }
 
+    /// Goes on where it is, in other bytes: what was not read yet, and more of them. Up to the last whole line, if not all is
+    /// there.
+    pub(crate) fn go_on(&mut self, bytes: Value, all: bool) {
+        let lines = bytes.bytes().iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        (self.bytes, self.at, self.end) = (bytes, 0, if all { bytes.len() } else { lines });
+    }
+
+    fn bytes<'a>(&self) -> &'a [u8] {
+        &self.bytes.bytes()[..self.end]
+    }
+
     fn peek(&self) -> Option<u8> {
-        self.bytes.bytes().get(self.at).copied()
+        self.bytes().get(self.at).copied()
     }
 
     fn next(&mut self) -> Option<u8> {
@@ -66,14 +77,20 @@ impl Text {
         }
     }
 
+    /// The line in one integer, and 8 bits of column, the last of which stands for all beyond it.
     fn here(&self) -> Value {
-        position(self.line, self.column)
+        Value::int((self.line.min(1 << 20) << 8 | self.column.min(255)) as isize)
     }
 
-    /// Goes to the next form; its position.
+    /// Goes to the next form; its place.
     pub(crate) fn next_form(&mut self) -> Value {
         self.skip_blank();
         self.here()
+    }
+
+    /// Goes to the next line.
+    pub(crate) fn skip_line(&mut self) {
+        while self.next().is_some_and(|byte| byte != b'\n') {}
     }
 }
 
@@ -105,7 +122,15 @@ impl Lisp {
             Some(b'"') => self.read_string(text),
             Some(_) => self.read_word(text),
         };
-        value.map_err(|error| at_position(error, here))
+        value.map_err(|error| match self.position(text, here) {
+            Ok(position) => at_position(error, position),
+            Err(no_memory) => no_memory,
+        })
+    }
+
+    /// The position of a place in a text, a pair of the text's name and the place; false if it has no name.
+    pub(crate) fn position(&mut self, text: &Text, here: Value) -> Result<Value> {
+        if text.name == FALSE { Ok(FALSE) } else { self.cons(text.name, here) }
     }
 
     fn read_list(&mut self, text: &mut Text) -> Result<Value> {
@@ -139,9 +164,7 @@ impl Lisp {
             self.push(value)?;
         }
         let list = self.list_from(from, tail)?;
-        if list.is_pair() {
-            self.set_position(list, here)?;
-        }
+        self.set_position(list, text, here)?;
         Ok(list)
     }
 
@@ -164,14 +187,14 @@ impl Lisp {
         let symbol = self.symbol(if splicing { b"unquote-splicing" } else { name })?;
         let list = self.cons(value, NIL)?;
         let list = self.cons(symbol, list)?;
-        self.set_position(list, here)?;
+        self.set_position(list, text, here)?;
         Ok(list)
     }
 
     fn read_string(&mut self, text: &mut Text) -> Result<Value> {
         text.next();
         // Once to see how long it is, and then to copy it.
-        let (mut at, bytes) = (text.at, text.bytes.bytes());
+        let (mut at, bytes) = (text.at, text.bytes());
         let mut len = 0;
         loop {
             match bytes.get(at) {
@@ -207,7 +230,7 @@ impl Lisp {
         while text.peek().is_some_and(|byte| !ends_word(byte)) {
             text.next();
         }
-        let word = &text.bytes.bytes()[from..text.at];
+        let word = &text.bytes()[from..text.at];
         match word {
             b"#t" => return Ok(TRUE),
             b"#f" => return Ok(FALSE),
@@ -238,10 +261,14 @@ impl Lisp {
         }
     }
 
-    fn set_position(&mut self, list: Value, position: Value) -> Result<()> {
+    fn set_position(&mut self, list: Value, text: &Text, here: Value) -> Result<()> {
         let Some(key) = NonNull::new(core::ptr::with_exposed_provenance_mut(list.0)) else { return Ok(()) };
+        let position = self.position(text, here)?;
+        if position == FALSE {
+            return Ok(());
+        }
         let positions = self.positions;
-        // SAFETY: a pair is an object of the heap, and an integer does not look like one.
+        // SAFETY: both are pairs, which are objects of the heap.
         if unsafe { self.gc.set_ephemeron(positions, key, position.0) } {
             Ok(())
         } else {
