@@ -133,7 +133,7 @@ pub(crate) const BUILTINS: &[(&str, usize, usize, Body)] = &[
         // Of the numbers of its bytes.
         let string = lisp.string_of(a.count)?;
         for index in 0..a.count {
-            string.bytes_mut()[index] = lisp.int_arg(a, index)? as u8;
+            string.bytes_mut()[index] = lisp.byte_arg(a, index)?;
         }
         Ok(string)
     }),
@@ -200,7 +200,7 @@ pub(crate) const BUILTINS: &[(&str, usize, usize, Body)] = &[
         Ok(NOTHING)
     }),
     ("write-byte", 1, 1, |lisp, a| {
-        let byte = lisp.int_arg(a, 0)? as u8;
+        let byte = lisp.byte_arg(a, 0)?;
         lisp.out.bytes(&[byte]);
         Ok(NOTHING)
     }),
@@ -309,6 +309,10 @@ impl Lisp {
         } else {
             self.fail("this is out of range", &[Value::int(number)])
         }
+    }
+
+    fn byte_arg(&mut self, arguments: Arguments, index: usize) -> Result<u8> {
+        Ok(self.index_arg(arguments, index, 256)? as u8)
     }
 
     fn test(&mut self, arguments: Arguments, kind: Type) -> Result<Value> {

@@ -45,7 +45,10 @@
 (define (vector->list v)
   (let loop ((i (- (vector-length v) 1)) (list '()))
     (if (< i 0) list (loop (- i 1) (cons (vector-ref v i) list)))))
-(define (list->vector list) (apply vector list))
+(define (list->vector list)
+  (let ((v (make-vector (length list))))
+    (fold (lambda (i x) (vector-set! v i x) (+ i 1)) 0 list)
+    v))
 (define (print . values) (for-each display values) (newline))
 
 (define (merge less? a b)
