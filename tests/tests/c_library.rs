@@ -325,6 +325,30 @@ fn constructors_are_called_before_main() {
     }
 }
 
+/// Objects of C++ without a C library and without what a compiler of C++ brings with it, linked both ways.
+#[test]
+fn objects_of_c_plus_plus() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = |number: usize| folder.path().join(number.to_string());
+    let options = ["-std=c++17", "-Wall", "-Wextra", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"];
+    for machine in [Machine::Native, Machine::Runner, Machine::Linux(Kernel::Armhf)] {
+        let mut jobs = Vec::new();
+        for port in chosen(machine.ports()) {
+            for way in [vec!["-O0"], vec!["-O2"], vec!["-O2", &by_script(port)]] {
+                let file = program(jobs.len());
+                cross(port, &[&options, &way[..]].concat(), "objects.cc", &file);
+                jobs.push(Job::new(format!("{port}/{}", way.join("")), file, &[]));
+            }
+        }
+        each_is_done(machine, &jobs);
+    }
+    for port in chosen(&[Port::linux_386, Port::linux_amd64]) {
+        let width = format!("-m{}", port.bits());
+        freestanding("gcc", port, &[&options[..], &[&width]].concat(), "objects.cc", &program(0));
+        each_is_done(Machine::Native, &[Job::new(format!("{port}/gcc"), program(0), &[])]);
+    }
+}
+
 /// What rt0 does not call it refuses, where its script links.
 #[test]
 fn destructors_are_refused_with_a_sentence() {
