@@ -9,7 +9,7 @@ use core::ops::Range;
 use super::initial_stack::{AT_PHDR, AT_PHNUM, InitialStack, Values};
 
 /// Size of the file header, bytes (System V gABI, "ELF Header"); linkers put the program headers right behind it.
-const EHDR: usize = if size_of::<usize>() == 8 { 64 } else { 52 };
+pub(crate) const EHDR: usize = if size_of::<usize>() == 8 { 64 } else { 52 };
 
 /// A program header in words (System V gABI, "Program Header"). The two layouts differ in where the flags are, but
 /// in both the type is the low half of the first word, the file offset the second word, the address the third, the size in
@@ -25,7 +25,7 @@ pub(crate) fn bias(headers: usize, load: &Phdr) -> usize {
 pub(crate) const PT_LOAD: usize = 1;
 const PT_DYNAMIC: usize = 2;
 const PT_INTERP: usize = 3;
-const PT_TLS: usize = 7;
+pub(crate) const PT_TLS: usize = 7;
 
 /// What the headers say.
 pub(crate) struct Headers {

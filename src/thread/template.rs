@@ -27,8 +27,8 @@ pub(crate) struct Template {
     pub(crate) size: usize,
     /// Their alignment, bytes: a power of two.
     pub(crate) align: usize,
-    /// How far the image is above a multiple of the alignment: not at all, if the linker script is rt0's. Each thread's
-    /// variables are as far above one.
+    /// How far the image was linked to be above a multiple of the alignment: not at all, if the linker script is rt0's. Each
+    /// thread's variables are as far above one, wherever a static-PIE has been moved to.
     pub(crate) skew: usize,
 }
 
@@ -67,7 +67,7 @@ impl Template {
         let image = core::ptr::with_exposed_provenance::<u8>(headers.bias.wrapping_add(tls.address()));
         let [filled, size, align] = tls.sizes();
         let align = align.max(1);
-        Template { image, filled, size, align, skew: image.addr() & (align - 1) }
+        Template { image, filled, size, align, skew: tls.address() & (align - 1) }
     }
 
     /// That of this program; none where rt0 did not start it.
@@ -159,6 +159,33 @@ mod tests {
             -((size + (address.wrapping_neg().wrapping_sub(size) & (align - 1))) as isize)
         } else {
             (ABI_WORDS + (address.wrapping_sub(ABI_WORDS) & (align - 1))) as isize
+        }
+    }
+
+    /// A kernel moves a static-PIE by whole pages (Linux before 6.10), or by what its first segment alone makes of the
+    /// alignment; what its code says of the variables stays.
+    #[test]
+    fn a_program_that_was_moved_finds_its_variables_where_it_was_linked_to() {
+        use crate::os::initial_stack::{AT_PHDR, AT_PHNUM};
+        use crate::os::program_headers::{EHDR, PT_LOAD, PT_TLS, Phdr};
+
+        extern crate std;
+
+        let (align, size, linked) = (0x1_0000, 0x124, 0x20_0000);
+        for bias in [0, 0x1000, 0x8000, 0x1_0000] {
+            let headers = std::boxed::Box::leak(std::boxed::Box::new([Phdr::default(), Phdr::default()]));
+            let at = headers.as_ptr().expose_provenance();
+            let [load, tls] = headers;
+            (load[0], load[2]) = (PT_LOAD, at.wrapping_sub(EHDR).wrapping_sub(bias));
+            (tls[0], tls[2], tls[5]) = (PT_TLS, linked, size);
+            *tls.last_mut().unwrap() = align;
+            let vector = [[AT_PHDR, at], [AT_PHNUM, 2], [0, 0]];
+            let mut room = Values::room();
+            // SAFETY: a pair of zeroes ends the vector.
+            let headers = Headers::read(unsafe { Values::read(&mut room, vector.as_ptr()) }).unwrap();
+            let template = Template::of(&headers);
+            assert_eq!(template.image.addr(), linked + bias);
+            assert_eq!(template.distance(), lld(linked, size, align), "{bias:#x}");
         }
     }
 
