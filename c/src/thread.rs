@@ -42,7 +42,8 @@ fn begin(at: *mut ()) {
 /// It may run before this returns. What was written before this call it can read.
 ///
 /// Answers 0; `-EINVAL` if `thread`, `stack` or `entry` is null or the stack is shorter than 4096 bytes and what is kept at
-/// its top (256 bytes at most); `-EAGAIN`, `-EPROCLIM` or `-ENOMEM`: no more threads. The stack is the caller's again then.
+/// its top: 256 bytes at most, and the program's thread-local variables with three times their alignment. `-EAGAIN`,
+/// `-EPROCLIM` or `-ENOMEM`: no more threads. The stack is the caller's again then.
 ///
 /// # Safety
 ///
