@@ -12,11 +12,18 @@ use rt0::{Args, eprintln, println};
 
 rt0::entry!(main, faults = rt0::fault::report);
 
-const USAGE: &str = "usage: stacks use|overflow|fault|raise|again [--thread[=BYTES]]";
+const USAGE: &str = "usage: stacks use|overflow|fault|nowhere|raise|again [--thread[=BYTES]]";
 
 /// What is done on the stack.
-static TASKS: [(&str, fn()); 5] =
-    [("use", use_all), ("overflow", overflow), ("fault", read_nothing), ("raise", raise), ("again", again)];
+static TASKS: [(&str, fn()); 6] = [
+    ("use", use_all),
+    ("overflow", overflow),
+    ("fault", || read(16)),
+    // Between the halves of the address space, where an amd64 has no addresses; on another CPU one like any other.
+    ("nowhere", || read(1 << (usize::BITS - 2))),
+    ("raise", raise),
+    ("again", again),
+];
 
 fn usage(arg: &str) -> ! {
     eprintln!("stacks: what is {arg:?}? {USAGE}");
@@ -95,9 +102,9 @@ fn recurse(depth: u32) -> u32 {
 }
 
 /// Reads where nothing is.
-fn read_nothing() {
+fn read(address: usize) {
     // SAFETY: there is no such memory, and the program ends here, which is what it is for.
-    println!("{}", unsafe { ptr::read_volatile(without_provenance::<u32>(16)) });
+    println!("{}", unsafe { ptr::read_volatile(without_provenance::<u32>(address)) });
 }
 
 /// Gets the signal from itself, without an access.

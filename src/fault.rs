@@ -34,7 +34,7 @@ use core::sync::atomic::AtomicPtr;
 use core::sync::atomic::Ordering::Relaxed;
 
 use crate::io;
-use crate::sys::{self, Errno, SA_ONSTACK, SEGV_MAPERR, SIGBUS, SIGSEGV, SigAction, SigInfo};
+use crate::sys::{self, Errno, SA_ONSTACK, SEGV_MAPERR, SI_KERNEL, SIGBUS, SIGSEGV, SigAction, SigInfo};
 use crate::thread::{self, ALTERNATE_SIZE};
 
 /// A fault: an access to memory that is not there or forbidden, or a signal that says so.
@@ -42,8 +42,12 @@ use crate::thread::{self, ALTERNATE_SIZE};
 pub struct Fault {
     /// The signal, `SIGSEGV` or `SIGBUS`.
     pub signal: i32,
-    /// What was accessed; `None` if the signal was sent by somebody.
+    /// What was accessed; `None` if the processor does not say it, as for an address that none can be (amd64: one between the
+    /// halves of the address space) and for a privileged instruction, and if the signal was sent. FreeBSD tells the
+    /// instruction's address where the processor does not say one.
     pub address: Option<usize>,
+    /// Whether the signal was sent by somebody, and nothing was accessed.
+    pub sent: bool,
     /// The number of the thread ([`Current::id`](crate::thread::Current::id)).
     pub thread: usize,
     /// The thread's stack ([`Current::stack`](crate::thread::Current::stack)).
@@ -108,7 +112,7 @@ pub unsafe fn catch(report: fn(&Fault)) -> Result<(), Errno> {
 /// Says on fd 2, in one line, which thread has faulted and where; for an overflow, how large the stack is and what would
 /// help.
 pub fn report(fault: &Fault) {
-    let Fault { signal, address, thread, ref stack, overflow } = *fault;
+    let Fault { signal, address, sent, thread, ref stack, overflow } = *fault;
     let name = if signal == SIGBUS { "SIGBUS" } else { "SIGSEGV" };
     let size = stack.len();
     match address {
@@ -128,7 +132,11 @@ pub fn report(fault: &Fault) {
             ),
         ),
         Some(address) => io::print(2, format_args!("rt0: {name} in thread {thread}, at address {address:#x}\n")),
-        None => io::print(2, format_args!("rt0: {name} was sent to thread {thread}\n")),
+        None if sent => io::print(2, format_args!("rt0: {name} was sent to thread {thread}\n")),
+        None => io::print(
+            2,
+            format_args!("rt0: {name} in thread {thread}, at an address that the processor does not say\n"),
+        ),
     }
 }
 
@@ -147,9 +155,10 @@ unsafe extern "C" fn handle(signal: i32, info: *const SigInfo, _: *mut ()) {
     let refused = thread == 0 && code == SEGV_MAPERR && stack.contains(&address);
     let overflow = refused || (stack.start.saturating_sub(below)..stack.start).contains(&address);
     // FreeBSD's SI_USER and its like are above all reasons, Linux's are 0 and below.
-    let accessed = (1..=0xffff).contains(&code);
+    let sent = !(1..=0xffff).contains(&code);
+    let accessed = !sent && code != SI_KERNEL;
     let (address, overflow) = (accessed.then_some(address), accessed && overflow);
-    let fault = Fault { signal, address, thread, stack, overflow };
+    let fault = Fault { signal, address, sent, thread, stack, overflow };
     let report = REPORT.load(Relaxed);
     if !report.is_null() {
         // SAFETY: `catch` has stored nothing but such functions.
@@ -162,7 +171,7 @@ unsafe extern "C" fn handle(signal: i32, info: *const SigInfo, _: *mut ()) {
     // The instruction faults again after this, and that ends the process. Somebody else's signal comes again now.
     // SAFETY: the default is no handler.
     let _ = unsafe { sys::sigaction(signal, &SigAction::default_action()) };
-    if !accessed {
+    if sent {
         let _ = sys::kill(sys::getpid(), signal);
     }
 }

@@ -143,6 +143,22 @@ fn stacks_on_linux_386_and_linux_amd64() {
     show_on(&Machine::Native);
 }
 
+/// An amd64 raises another fault there than for a page that is not mapped, and tells no address.
+#[test]
+fn an_address_that_the_processor_does_not_say_is_not_made_up() {
+    for port in chosen(&[Port::linux_amd64]) {
+        for thread in [0, 2] {
+            let args = ["nowhere", "--thread"];
+            let args = if thread == 0 { &args[..1] } else { &args };
+            let job = Job::new(format!("{port}/nowhere"), port.program(&default_dist(), "stacks"), args);
+            let outcomes = Machine::Native.run(&default_dist(), &[job], patience(), &mut |_| ()).unwrap();
+            let line = format!("rt0: SIGSEGV in thread {thread}, at an address that the processor does not say\n");
+            assert_eq!(outcomes[0].end, End::Signal(11));
+            assert!(outcomes[0].output.ends_with(&line), "{:?}", outcomes[0]);
+        }
+    }
+}
+
 #[test]
 fn stacks_on_freebsd_under_the_runner() {
     show_on(&Machine::Runner);

@@ -30,6 +30,9 @@ pub const SA_ONSTACK: u32 = 1;
 pub const SA_NODEFER: u32 = 0x10;
 /// `si_code` of an access to what is not mapped (same file).
 pub const SEGV_MAPERR: i32 = 1;
+/// `si_code` of a signal that the kernel itself has sent (same file). For a fault of which the processor does not say the
+/// address it has a code like any other, and the instruction's address (`sys/amd64/amd64/trap.c`, `T_PROTFLT`).
+pub const SI_KERNEL: i32 = 0x1_0006;
 
 /// What is done at a signal: `struct sigaction` (same file).
 #[derive(Clone, Copy, Debug)]

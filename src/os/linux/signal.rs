@@ -33,6 +33,9 @@ pub const SA_NODEFER: u32 = 0x4000_0000;
 const SA_RESTORER: u32 = 0x0400_0000;
 /// `si_code` of an access to what is not mapped (`include/uapi/asm-generic/siginfo.h`).
 pub const SEGV_MAPERR: i32 = 1;
+/// `si_code` of a fault of which the processor does not say the address: an address that none can be, a privileged
+/// instruction (same file; `arch/x86/kernel/traps.c`, `exc_general_protection`).
+pub const SI_KERNEL: i32 = 0x80;
 
 /// What is done at a signal: `struct sigaction` as the kernel has it (`include/linux/signal_types.h`).
 #[derive(Clone, Copy, Debug)]

@@ -66,6 +66,11 @@ const OWN: &[Own] = &[
     ("DT_RELRSZ", any, "System V gABI, \"Dynamic Section\", newer than the tables"),
     ("PAGE_SIZE_MIN", any, "a lower bound, not a number of the kernel's"),
     ("SEGV_MAPERR", freebsd, "`sys/sys/signal.h`, and the same as on Linux; overflows under the runner show it"),
+    (
+        "SI_KERNEL",
+        freebsd,
+        "`sys/sys/signal.h`; no fault under the runner has it, and those that are told there show that",
+    ),
     ("SET_TLS", arm, "a call of ARM's own; thread-local variables on Debian's kernel show it"),
     (
         "SET_BASE",
