@@ -116,6 +116,15 @@ pub fn report(fault: &Fault) {
     let name = if signal == SIGBUS { "SIGBUS" } else { "SIGSEGV" };
     let size = stack.len();
     match address {
+        Some(address) if overflow && stack.contains(&address) => io::print(
+            2,
+            format_args!(
+                "rt0: stack overflow in the first thread, at {address:#x}: {} bytes of {size} are used, and the kernel gives no \
+                 more; a larger limit of the address space (`ulimit -v`) would help, if there is one, or else something is mapped \
+                 there\n",
+                stack.end - address
+            ),
+        ),
         Some(address) if overflow && thread == 0 => io::print(
             2,
             format_args!(

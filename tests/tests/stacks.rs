@@ -159,6 +159,28 @@ fn an_address_that_the_processor_does_not_say_is_not_made_up() {
     }
 }
 
+/// What is in the way of the first thread's stack is then the limit of the address space and not that of the stack.
+#[test]
+fn a_stack_that_the_kernel_lets_grow_no_further_is_not_said_to_be_used_up() {
+    for port in chosen(&[Port::linux_386, Port::linux_amd64]) {
+        let limit = 1024 * KIB;
+        let mut job = Job::new(format!("{port}/refused"), port.program(&default_dist(), "stacks"), &["overflow"]);
+        (job.limit, job.stack) = (Some(limit), Stack::Bytes(8192 * KIB));
+        let outcomes = Machine::Native.run(&default_dist(), &[job], patience(), &mut |_| ()).unwrap();
+        let case = format!("{:?}", outcomes[0]);
+        assert_eq!(outcomes[0].end, End::Exit(2), "{case}");
+        let line = outcomes[0].output.strip_prefix("rt0: stack overflow in the first thread, at 0x").expect(&case);
+        let (used, help) =
+            line.split_once(": ").and_then(|(_, rest)| rest.split_once(" bytes of 8388608 are used, ")).expect(&case);
+        let used: u64 = used.parse().expect(&case);
+        assert!((limit / 2..limit).contains(&used), "{case}");
+        assert!(
+            help.starts_with("and the kernel gives no more; a larger limit of the address space (`ulimit -v`)"),
+            "{case}"
+        );
+    }
+}
+
 #[test]
 fn stacks_on_freebsd_under_the_runner() {
     show_on(&Machine::Runner);
