@@ -3,7 +3,8 @@
 //!
 //! `rt0::entry!(main, faults = rt0::fault::report)` asks for it. Handlers of SIGSEGV and SIGBUS run on stacks of their own,
 //! one for each thread, since there is no room on one that is used up. Any other fault stays what it is: the handler says
-//! where it was and returns, with the kernel's default action set again, and the instruction faults anew.
+//! where it was and returns, with the kernel's default action set again, and the instruction faults anew. An overflow by a
+//! frame that reaches over what is kept free below a stack ([`Stack`](crate::thread::Stack)) is such a fault, if it is one.
 //!
 //! ```no_run
 //! # fn in_a_program_that_rt0_started() -> Result<(), rt0::sys::Errno> {
