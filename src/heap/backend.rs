@@ -371,7 +371,7 @@ impl<M: Memory> Backend<M> {
             return false;
         }
         if end == segment.top {
-            if new_end > segment.soft && !self.extend_segment(segment, new_end, false) {
+            if new_end > segment.soft && !self.extend_segment(segment, new_end) {
                 return false;
             }
             self.raise_top(segment, new_end);

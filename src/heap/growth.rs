@@ -113,7 +113,7 @@ impl<M: Memory> Backend<M> {
             let suits = any || if own { is_empty } else { !was_own };
             let Some((at, _)) = above_top(segment, request, segment.capacity()).filter(|_| suits) else { continue };
             segment.own = own && is_empty;
-            if self.extend_segment(segment, at + request.len, request.len < LARGE) {
+            if self.extend_segment(segment, at + request.len) {
                 return true;
             }
             segment.own = was_own;
@@ -133,14 +133,15 @@ impl<M: Memory> Backend<M> {
         extent.map(|extent| segment.lengthen(extent)).is_some()
     }
 
-    /// Lets a segment's top rise to `need`, and by a step more; `soon`: what comes
-    /// will be written soon.
-    pub(super) fn extend_segment(&mut self, segment: &mut Segment, need: usize, soon: bool) -> bool {
+    /// Lets a segment's top rise to `need`, and by a step more.
+    pub(super) fn extend_segment(&mut self, segment: &mut Segment, need: usize) -> bool {
         if need > segment.size() && !self.lengthen(segment, need) {
             return false;
         }
         let from = self.huge_from.unwrap_or(HUGE_FROM);
-        // Large blocks may never be written; a program that wants huge pages from the start wants them for those too.
+        // Large blocks may never be written, nor what lies before one that is aligned; what is small will be, soon.
+        let soon = need - segment.top < LARGE;
+        // A program that wants huge pages from the start wants them for large blocks too.
         let huge = from == 0 || soon && self.written >= from;
         // The first steps are left out: a small program needs a page or two. A huge page comes whole when it is first
         // touched, faster than if it were asked for. Where threads wait, each makes its pages resident itself, side by side.
@@ -181,8 +182,7 @@ impl<M: Memory> Backend<M> {
         segment.own = own;
         let before = self.dirty;
         let place = above_top(segment, request, segment.size());
-        let soon = request.len < LARGE;
-        if !place.is_some_and(|(at, _)| self.extend_segment(segment, at + request.len, soon)) {
+        if !place.is_some_and(|(at, _)| self.extend_segment(segment, at + request.len)) {
             self.dirty = before;
             // SAFETY: nothing refers to it.
             self.memory.release(unsafe { Segment::into_extent(created) });

@@ -554,6 +554,24 @@ fn what_is_never_written_makes_nothing_else_resident() {
 }
 
 #[test]
+fn what_lies_before_an_aligned_block_is_not_made_resident() {
+    const ALIGN: usize = 1 << 20;
+    // SAFETY: one thread.
+    let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
+    // From half of this on what the heap grows by is made resident at once.
+    (0..256).for_each(|_| assert!(heap.allocate(layout(1024, 8)).is_some()));
+    let mut before = heap.allocate(layout(64, ALIGN)).expect("room");
+    for i in 0..16 {
+        let block = heap.allocate(layout(64, ALIGN)).expect("room");
+        assert_eq!(block.addr().get() - before.addr().get(), ALIGN, "one follows the other");
+        // A step more than is needed for the block before is there.
+        let resident = resident_pages(before, ALIGN);
+        assert!(resident <= 1 + 16, "{resident} pages before block {i}");
+        before = block;
+    }
+}
+
+#[test]
 fn a_block_grows_where_it_is_when_what_is_idle_has_gone_back() {
     let calls = Cell::new(NEVER);
     let mut watched = Watched::new(growing(52 << 20, &calls));
