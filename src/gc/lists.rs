@@ -173,28 +173,38 @@ impl Lists {
                 // Long chains of keys that only values lead to would take a round for each link.
                 marker.drain_telling(|marker, key| self.push_values_of(key, marker));
             }
-            self.push_values(marker);
+            let watches = round >= ROUNDS;
+            self.push_values(marker, watches);
             language.mark_more(marker);
             if !marker.is_busy() {
+                if watches {
+                    self.unwatch_keys(marker);
+                }
                 return;
             }
         }
     }
 
-    /// Has the values marked whose keys were reached, and were not marked.
-    fn push_values<E: Embedder>(&self, marker: &mut Marker<'_, E>) {
+    /// Has the values marked whose keys were reached, and were not marked; and if it is said so, the other keys watched.
+    fn push_values<E: Embedder>(&self, marker: &mut Marker<'_, E>, watches: bool) {
         for table in self.tables() {
             if let Some(pairs) = table.pairs.filter(|_| reached(marker, NonNull::from(table))) {
                 // SAFETY: the table's leaf.
                 unsafe { marker.mark(pairs.cast()) };
                 for pair in table.pairs().iter().filter(|pair| pair.key > REMOVED) {
-                    if marker.key_reached(pair.key)
-                        && let Some(value) = marker.unreached(pair.value)
-                    {
-                        marker.push(value);
+                    if marker.key_reached(pair.key) {
+                        marker.unreached(pair.value).into_iter().for_each(|value| marker.push(value));
+                    } else if watches {
+                        marker.watch(pair.key);
                     }
                 }
             }
+        }
+    }
+
+    fn unwatch_keys<E: Embedder>(&self, marker: &mut Marker<'_, E>) {
+        for pair in self.tables().flat_map(|table| table.pairs().iter()).filter(|pair| pair.key > REMOVED) {
+            marker.unwatch(pair.key);
         }
     }
 

@@ -10,6 +10,7 @@
 //! | `EDGE OBJECT SCAN` | an object begins here whose words may be references |
 //! | ... with `MARK` | it was reached; only while the collector marks |
 //! | `OBJECT SCAN MARK`, no `EDGE` | it was reached, and waits to be scanned since the mark stack was full |
+//! | ... with `OBJECT`, no `EDGE` or `MARK` | it is watched: the key of an ephemeron, which was not reached |
 //!
 //! No object has a header, and no length is written anywhere: an object ends where the next edge is. The codes of 16
 //! granules (8 on 32-bit ports) make one word of the map, so that the usual object is found, measured and marked by one

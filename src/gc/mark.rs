@@ -164,6 +164,16 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
         self.map.code(object) & MARK != 0
     }
 
+    /// Has [`drain_telling`](Marker::drain_telling) tell of an object that was not reached.
+    pub(super) fn watch(&mut self, object: usize) {
+        self.map.clear(object, EDGE);
+    }
+
+    /// Ends that, when nothing waits to be scanned.
+    pub(super) fn unwatch(&mut self, object: usize) {
+        self.map.set(object, EDGE);
+    }
+
     /// The object that a word refers to which is used as a word of an object is, if it was not reached.
     pub(super) fn unreached(&self, word: usize) -> Option<usize> {
         let word = (word & E::MASK).wrapping_sub(E::DISPLACEMENT);
@@ -237,7 +247,8 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
         if code & MARK != 0 {
             return false;
         }
-        self.map.set(at, MARK);
+        // It may have been watched.
+        self.map.set(at, MARK | EDGE);
         self.news = true;
         if code & SCAN != 0 {
             self.map.clear(at, EDGE);
@@ -264,7 +275,7 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
         }
     }
 
-    /// The same, and tells of each object that is marked; but for leaves for which the mark stack had no room.
+    /// The same, and tells of each object that is watched; but for those for which the mark stack had no room.
     pub(super) fn drain_telling(&mut self, tell: impl Fn(&mut Self, usize)) {
         loop {
             while self.top != self.bottom {
@@ -275,8 +286,11 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
                     continue;
                 }
                 let Some(object) = self.resolve(edge).filter(|object| !self.key_reached(*object)) else { continue };
-                self.map.set(object, MARK);
-                tell(self, object);
+                let is_watched = self.map.code(object) & EDGE == 0;
+                self.map.set(object, MARK | EDGE);
+                if is_watched {
+                    tell(self, object);
+                }
                 if self.map.code(object) & SCAN != 0 {
                     self.scan(object);
                 }
@@ -315,7 +329,7 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
         for span in (at..at + BLOCK).step_by(SPAN) {
             // SAFETY: in the heap.
             let word = unsafe { &mut *self.map.word(span) };
-            let mut waiting = *word >> 3 & !*word & ONES;
+            let mut waiting = *word >> 3 & *word >> 1 & !*word & ONES;
             *word = (*word | waiting) & !(waiting * MARK);
             while waiting != 0 {
                 self.push(span + waiting.trailing_zeros() as usize / 4 * GRANULE);

@@ -692,6 +692,52 @@ fn a_chain_of_keys_that_only_values_lead_to_takes_a_few_rounds() {
     assert!(whole && gc.check() == Ok(()));
 }
 
+/// If each object were looked up in every table, that would be twenty billion look-ups.
+#[test]
+fn a_chain_through_many_tables_does_not_look_up_what_is_no_key() {
+    let mut gc = Collector::new(&Policy::bound(128 << 20), Plain { roots: Vec::new(), events: Vec::new() }).unwrap();
+    let table_with = |gc: &mut Collector<Plain>, key: NonNull<u8>, value: NonNull<u8>| {
+        let table = gc.ephemerons().unwrap();
+        gc.embedder_mut().roots.push(table.object());
+        // SAFETY: objects of this heap; the table is a root.
+        assert!(unsafe { gc.set_ephemeron(table, key, value.addr().get()) });
+        table
+    };
+    gc.inhibit();
+    let start = gc.allocate(GRANULE, Kind::Leaf).unwrap();
+    gc.embedder_mut().roots.push(start);
+    let mut chain = vec![start];
+    let mut tables = Vec::new();
+    for at in 1..20 {
+        let key = gc.allocate(2 * GRANULE, if at % 3 == 0 { Kind::Leaf } else { Kind::Scan }).unwrap();
+        tables.push(table_with(&mut gc, chain[at - 1], key));
+        chain.push(key);
+    }
+    // Each has a key that nothing leads to.
+    let lost: Vec<_> = (0..20_000)
+        .map(|_| {
+            let key = pair(&mut gc, None, None);
+            (table_with(&mut gc, key, start), key)
+        })
+        .collect();
+    let mut list = None;
+    for _ in 0..1_000_000 {
+        list = Some(pair(&mut gc, list, None));
+    }
+    let last = chain[19];
+    // SAFETY: a pair.
+    unsafe { last.cast::<[Option<NonNull<u8>>; 2]>().write([list, None]) };
+    gc.allow();
+    let objects = count(&gc);
+    gc.collect();
+    assert_eq!(objects - count(&gc), lost.len(), "the keys that nothing leads to");
+    for (links, table) in chain.windows(2).zip(&tables) {
+        assert_eq!(value_of(&gc, *table, links[0]), Some(links[1].addr().get()));
+    }
+    assert!(lost.iter().all(|(table, key)| value_of(&gc, *table, *key).is_none()));
+    assert_eq!(gc.check(), Ok(()));
+}
+
 /// A language whose second collection panics, after something was marked.
 struct Panicking(NonNull<u8>, bool);
 
