@@ -27,7 +27,7 @@ impl Handles {
 
     pub(super) fn roots<E: Embedder>(&mut self, marker: &mut Marker<'_, E>) {
         for word in self.in_use() {
-            marker.root(*word);
+            marker.pointer(*word);
         }
     }
 }

@@ -146,16 +146,20 @@ impl<'heap, E: Embedder> Marker<'heap, E> {
     }
 
     /// A word from anywhere that may point to any byte of an object: a root that nobody knows the type of.
-    #[inline(never)]
+    #[inline]
     pub fn root(&mut self, word: usize) {
         // Untagged, and tagged as the embedder does it.
-        for word in [word, (word & E::MASK).wrapping_sub(E::DISPLACEMENT)] {
-            if let Some(object) = self.map.find(word) {
-                self.push(object);
-            }
-            if E::MASK == usize::MAX && E::DISPLACEMENT == 0 {
-                break;
-            }
+        self.pointer(word);
+        if E::MASK != usize::MAX || E::DISPLACEMENT != 0 {
+            self.pointer((word & E::MASK).wrapping_sub(E::DISPLACEMENT));
+        }
+    }
+
+    /// The same of a word that has no tag.
+    #[inline(never)]
+    pub(super) fn pointer(&mut self, word: usize) {
+        if let Some(object) = self.map.find(word) {
+            self.push(object);
         }
     }
 

@@ -357,6 +357,28 @@ fn handles_keep_objects_as_long_as_their_scope() {
     assert_eq!(count(&gc), 0);
 }
 
+/// A language whose references point to the second word of their objects, and whose roots are handles alone.
+struct Displaced;
+
+// SAFETY: the test uses what its handle keeps.
+unsafe impl Embedder for Displaced {
+    const DISPLACEMENT: usize = GRANULE;
+
+    fn roots(&mut self, _: &mut Marker<'_, Self>) {}
+}
+
+#[test]
+fn a_handle_keeps_its_object_and_not_what_a_reference_of_the_same_bits_would() {
+    let mut gc = Collector::new(&Policy::bound(256 * KIB), Displaced).unwrap();
+    gc.scope(|gc| {
+        let [before, held] = [(); 2].map(|()| pair(gc, None, None));
+        assert_eq!(gc.find_start(held.addr().get() - GRANULE), Some(before), "they lie side by side");
+        gc.hold(held).unwrap();
+        gc.collect();
+        assert_eq!(gc.objects().map(|object| object.start).collect::<Vec<_>>(), [held]);
+    });
+}
+
 #[test]
 fn an_inhibited_heap_does_not_collect_and_a_safepoint_counts_what_is_elsewhere() {
     let mut gc = heap(256 * KIB);
