@@ -34,12 +34,12 @@
 //! Nobody copies a block there, and from the second front on nobody makes pages resident there.
 //!
 //! **What is bounded.** A block that is freed goes to the front of the thread that frees it, whoever made it. What a
-//! front holds: for each class a list of at most a 256th of what is in use, or 8 KiB (cache.rs), and when its threads
-//! make the heap grow, a 128th of what is in use in all its lists, or 256 KiB. More than [`FEW`] fronts hold no more than
-//! as many together: before the heap grows some of them are looked into, since their threads may have ended, or wait. The
-//! depot is shared, so its bound is that of the heap. The room for further fronts comes in pieces for sixteen, of 31 KiB
-//! (24 on 32-bit ports), of which only what is used becomes resident; they stay, and are counted as neither live nor free.
-//! Where one cannot be had threads wait in line.
+//! front holds: for each class a list of at most a 256th of what is in use, or 8 KiB (cache.rs), and when the heap grows, a
+//! 128th of what is in use in all its lists, or 256 KiB; more than [`FEW`](super::backend::FEW) fronts no more than as many
+//! together. Before the heap grows, [some](VISITS) fronts of other threads are looked into as well: those may have ended,
+//! wait, or free what this one takes, and never make the heap grow themselves. The depot is shared, so its bound is that of
+//! the heap. The room for further fronts comes in pieces for sixteen, of 31 KiB (24 on 32-bit ports), of which only what is
+//! used becomes resident; they stay, and are counted as neither live nor free. Where one cannot be had threads wait in line.
 //!
 //! **The worst case.** Nothing strands: before a request is refused, the locks of all fronts are taken, in the order of
 //! their numbers, and then the back end's; all lists and the depot are given to the back end, and the request is tried
@@ -52,7 +52,6 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8};
 
-use super::backend::FEW;
 use super::cache::Cache;
 use crate::lock::{self, Bias, Lock, RawMutex};
 use crate::sys::{self, Timespec};
@@ -376,13 +375,10 @@ impl<L: RawMutex> Fronts<L> {
         front
     }
 
-    /// Where there are many, does something with the lists of some other fronts than that of `own`, in turn, if nobody is in
-    /// them. The caller holds what is shared, so it waits for nobody.
+    /// Does something with the lists of some other fronts than that of `own`, in turn, if nobody is in them. The caller holds
+    /// what is shared, so it waits for nobody.
     pub(super) fn visit_some(&self, own: &Cache, mut f: impl FnMut(&mut Cache)) {
         let fronts = usize::from(self.count.load(Acquire)) + 1;
-        if fronts <= FEW {
-            return;
-        }
         let first = usize::from(self.turn.load(Relaxed));
         self.turn.store(((first + VISITS) % fronts) as u8, Relaxed);
         let numbers = (first..).map(|number| self.front((number % fronts) as u8)).take(VISITS).enumerate();

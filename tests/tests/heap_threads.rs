@@ -313,6 +313,47 @@ fn what_many_threads_leave_in_their_lists_is_little() {
     assert_eq!((heap.check(), heap.stats().live), (Ok(()), 0));
 }
 
+/// What threads have freed that take nothing themselves is used again before the heap grows.
+#[test]
+fn what_a_few_threads_free_that_take_nothing_is_had_again() {
+    const THREADS: usize = 8;
+    const LIVE: usize = 16 << 20;
+    let heap = Heap::on(SystemMemory::new());
+    let turn = Barrier::new(THREADS + 1);
+    let shares: [Mutex<Vec<(usize, usize)>>; THREADS] = Default::default();
+    let lock = |share: &Mutex<Vec<_>>| std::mem::take(&mut *share.lock().expect("nobody panics"));
+    thread::scope(|scope| {
+        for share in &shares {
+            scope.spawn(|| {
+                for _ in 0..12 {
+                    turn.wait();
+                    for (address, size) in lock(share) {
+                        let block = NonNull::new(std::ptr::with_exposed_provenance_mut(address)).expect("a block");
+                        free(&heap, block, size);
+                    }
+                    turn.wait();
+                }
+            });
+        }
+        for _ in 0..12 {
+            let mut live = 0;
+            for (number, size) in (16..8192).step_by(48).cycle().enumerate() {
+                if live > LIVE {
+                    break;
+                }
+                let block = heap.allocate(layout(size)).expect("there is memory");
+                shares[number % THREADS].lock().expect("nobody panics").push((block.expose_provenance().get(), size));
+                live += size;
+            }
+            turn.wait();
+            turn.wait();
+        }
+    });
+    let peak = heap.stats().peak;
+    assert!((LIVE..2 * LIVE).contains(&peak), "{peak} bytes in blocks and lists");
+    assert_eq!((heap.check(), heap.stats().live), (Ok(()), 0));
+}
+
 #[test]
 fn what_an_owner_has_in_its_lists_is_found() {
     let heap = Heap::on(SystemMemory::new().cap(1 << 20));
