@@ -13,6 +13,7 @@
 //! | [`order`] | blocks are freed in an order that no free list likes, or live much longer than others |
 //! | [`vectors`] | blocks are resized, alone and in one another's way |
 //! | [`threads`] | a block is freed by another thread than the one that took it |
+//! | [`programs`] | what caches, servers, tables, compilers and engines do |
 //!
 //! Where they are known from, beside the faults that rt0 itself had:
 //!
@@ -44,6 +45,7 @@ mod full;
 mod growth;
 mod holes;
 mod order;
+mod programs;
 mod sizes;
 mod threads;
 mod vectors;
@@ -105,6 +107,7 @@ const FAMILIES: &[&[Pattern]] = &[
     order::PATTERNS,
     vectors::PATTERNS,
     threads::PATTERNS,
+    programs::PATTERNS,
 ];
 
 /// All patterns, family after family.
