@@ -77,8 +77,8 @@ impl<E: Embedder> Collector<E> {
     }
 
     /// An object of `size` bytes, zeroed, aligned to a word; one of no bytes has a word. It may collect first, so whatever
-    /// is needed later has to be reachable now. `None` only where a collection has found no room, and the heap is whole
-    /// then: the language can raise an error of its own and go on.
+    /// is needed later has to be reachable now. `None` only where a collection has found no room, or if the heap cannot
+    /// become as long as that, and it is whole then: the language can raise an error of its own and go on.
     #[inline(always)]
     pub fn allocate(&mut self, size: usize, kind: Kind) -> Option<NonNull<u8>> {
         let code = match kind {
@@ -105,7 +105,8 @@ impl<E: Embedder> Collector<E> {
     /// Finds room where there is none as the heap is. A collection comes first, or if it is too soon for one, a longer heap.
     #[inline(never)]
     fn make_room(&mut self, len: usize, code: usize) -> Option<NonNull<u8>> {
-        if len > isize::MAX as usize {
+        // What the whole heap has no room for needs no collection to be refused.
+        if len > self.heap.space.len() {
             return None;
         }
         let collects = self.inhibited == 0;

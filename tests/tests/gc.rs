@@ -498,6 +498,17 @@ fn a_request_that_no_heap_can_hold_leaves_the_limit_as_it_was() {
 }
 
 #[test]
+fn a_request_that_no_heap_can_hold_costs_no_collection() {
+    for mut gc in [heap(512 * KIB), live(1 << 20)] {
+        for len in [gc.stats().most + 1, 1 << 30, usize::MAX] {
+            assert!(gc.allocate(len, Kind::Leaf).is_none(), "{len} bytes");
+        }
+        assert_eq!(gc.stats().collections, 0);
+        assert!(gc.allocate(64, Kind::Leaf).is_some());
+    }
+}
+
+#[test]
 fn what_a_late_collection_frees_serves_the_request_that_it_was_for() {
     let mut gc = live(4 << 20);
     for _ in 0..2 {
