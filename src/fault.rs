@@ -3,8 +3,8 @@
 //!
 //! `rt0::entry!(main, faults = rt0::fault::report)` asks for it. Handlers of SIGSEGV and SIGBUS run on stacks of their own,
 //! one for each thread, since there is no room on one that is used up. Any other fault stays what it is: the handler says
-//! where it was and returns, with the kernel's default action set again, and the instruction faults anew. An overflow by a
-//! frame that reaches over what is kept free below a stack ([`Stack`](crate::thread::Stack)) is such a fault, if it is one.
+//! where it was and returns, with the kernel's default action set again, and the instruction faults anew. So is an overflow by
+//! a frame that is large enough to lie beyond what is kept free below a stack: see [`Stack`](crate::thread::Stack).
 //!
 //! ```no_run
 //! # fn in_a_program_that_rt0_started() -> Result<(), rt0::sys::Errno> {
@@ -121,8 +121,7 @@ pub fn report(fault: &Fault) {
             2,
             format_args!(
                 "rt0: stack overflow in the first thread, at {address:#x}: {} bytes of {size} are used, and the kernel gives no \
-                 more; a larger limit of the address space (`ulimit -v`) would help, if there is one, or else something is mapped \
-                 there\n",
+                 more; the limit of the address space (`ulimit -v`) is in the way, or something that is mapped there\n",
                 stack.end - address
             ),
         ),

@@ -10,9 +10,8 @@ use crate::os::{Errno, MAP_ANON, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE, 
 use crate::sys;
 
 /// A stack of its own mapping, with a page below it that nobody has access to: a thread that uses more than the stack has
-/// faults there and damages nothing. That is so for frames of any size where code touches each page of a frame as it makes
-/// it: compiled Rust on x86 does, on ARM it does not, nor does C without `-fstack-clash-protection`. There a frame that is
-/// larger than a page can lie beyond that page.
+/// faults there and damages nothing. With frames that are larger than a page this holds where compiled code touches each page
+/// of a frame as it makes it: Rust's on x86 does; Rust's on ARM does not, nor C's without `-fstack-clash-protection`.
 ///
 /// ```text
 ///     page without access | stack | alternate stack, thread-local variables, control block

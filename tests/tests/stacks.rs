@@ -175,7 +175,7 @@ fn a_stack_that_the_kernel_lets_grow_no_further_is_not_said_to_be_used_up() {
         let used: u64 = used.parse().expect(&case);
         assert!((limit / 2..limit).contains(&used), "{case}");
         assert!(
-            help.starts_with("and the kernel gives no more; a larger limit of the address space (`ulimit -v`)"),
+            help.starts_with("and the kernel gives no more; the limit of the address space (`ulimit -v`)"),
             "{case}"
         );
     }
