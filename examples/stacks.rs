@@ -7,20 +7,22 @@ use core::hint::black_box;
 use core::ptr::{self, without_provenance, without_provenance_mut};
 
 use rt0::fault::{self, Fault};
+use rt0::sys::{self, SIGUSR1, SigAction, SigInfo};
 use rt0::thread::{self, ALTERNATE_SIZE, Stack, current};
 use rt0::{Args, eprintln, println};
 
 rt0::entry!(main, faults = rt0::fault::report);
 
-const USAGE: &str = "usage: stacks use|overflow|fault|nowhere|raise|again [--thread[=BYTES]]";
+const USAGE: &str = "usage: stacks use|overflow|fault|nowhere|signal|raise|again [--thread[=BYTES]]";
 
 /// What is done on the stack.
-static TASKS: [(&str, fn()); 6] = [
+static TASKS: [(&str, fn()); 7] = [
     ("use", use_all),
     ("overflow", overflow),
     ("fault", || read(16)),
     // Between the halves of the address space, where an amd64 has no addresses; on another CPU one like any other.
     ("nowhere", || read(1 << (usize::BITS - 2))),
+    ("signal", signal),
     ("raise", raise),
     ("again", again),
 ];
@@ -107,12 +109,35 @@ fn read(address: usize) {
     println!("{}", unsafe { ptr::read_volatile(without_provenance::<u32>(address)) });
 }
 
+/// Gets a signal whose handler is to run on this stack when there is no room for it.
+fn signal() {
+    unsafe extern "C" fn handle(_: i32, _: *const SigInfo, _: *mut ()) {}
+    // SAFETY: the handler does nothing.
+    if let Err(errno) = unsafe { sys::sigaction(SIGUSR1, &SigAction::handler(handle, 0)) } {
+        return eprintln!("stacks: no handler: {errno}");
+    }
+    let Some(this) = current() else { return eprintln!("stacks: no thread of rt0's") };
+    println!("{} bytes were left", send_at_the_end(this, &[1; 16]));
+}
+
+#[inline(never)]
+fn send_at_the_end(this: thread::Current, above: &[u32; 16]) -> usize {
+    let mut here = *above;
+    black_box(&mut here);
+    let left = this.stack_left();
+    if left >= 512 {
+        return send_at_the_end(this, black_box(&here));
+    }
+    let _ = sys::kill(sys::getpid(), SIGUSR1);
+    left
+}
+
 /// Gets the signal from itself, without an access.
 fn raise() {
-    let _ = rt0::sys::kill(rt0::sys::getpid(), rt0::sys::SIGSEGV);
+    let _ = sys::kill(sys::getpid(), sys::SIGSEGV);
     // On another processor it may take a moment.
     loop {
-        rt0::sys::sched_yield();
+        sys::sched_yield();
     }
 }
 

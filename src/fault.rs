@@ -44,8 +44,8 @@ pub struct Fault {
     /// The signal, `SIGSEGV` or `SIGBUS`.
     pub signal: i32,
     /// What was accessed; `None` if the processor does not say it, as for an address that none can be (amd64: one between the
-    /// halves of the address space) and for a privileged instruction, and if the signal was sent. FreeBSD tells the
-    /// instruction's address where the processor does not say one.
+    /// halves of the address space) and for a privileged instruction, if the stack had no room for another signal's handler
+    /// (Linux), and if the signal was sent. FreeBSD tells the instruction's address where the processor does not say one.
     pub address: Option<usize>,
     /// Whether the signal was sent by somebody, and nothing was accessed.
     pub sent: bool,
@@ -144,7 +144,10 @@ pub fn report(fault: &Fault) {
         None if sent => io::print(2, format_args!("rt0: {name} was sent to thread {thread}\n")),
         None => io::print(
             2,
-            format_args!("rt0: {name} in thread {thread}, at an address that the processor does not say\n"),
+            format_args!(
+                "rt0: {name} in thread {thread}, at an address that the processor does not say, or the stack has no room for \
+                 a signal's handler\n"
+            ),
         ),
     }
 }
@@ -177,10 +180,11 @@ unsafe extern "C" fn handle(signal: i32, info: *const SigInfo, _: *mut ()) {
     if overflow {
         sys::exit(2);
     }
-    // The instruction faults again after this, and that ends the process. Somebody else's signal comes again now.
+    // The instruction faults again after this, and that ends the process. If no instruction has faulted, but somebody has sent
+    // the signal or the kernel has another one and no room for it, this one is sent again.
     // SAFETY: the default is no handler.
     let _ = unsafe { sys::sigaction(signal, &SigAction::default_action()) };
-    if sent {
+    if fault.address.is_none() {
         let _ = sys::kill(sys::getpid(), signal);
     }
 }

@@ -149,14 +149,27 @@ fn an_address_that_the_processor_does_not_say_is_not_made_up() {
     for port in chosen(&[Port::linux_amd64]) {
         for thread in [0, 2] {
             let args = ["nowhere", "--thread"];
-            let args = if thread == 0 { &args[..1] } else { &args };
-            let job = Job::new(format!("{port}/nowhere"), port.program(&default_dist(), "stacks"), args);
-            let outcomes = Machine::Native.run(&default_dist(), &[job], patience(), &mut |_| ()).unwrap();
-            let line = format!("rt0: SIGSEGV in thread {thread}, at an address that the processor does not say\n");
-            assert_eq!(outcomes[0].end, End::Signal(11));
-            assert!(outcomes[0].output.ends_with(&line), "{:?}", outcomes[0]);
+            without_an_address(port, if thread == 0 { &args[..1] } else { &args }, thread);
         }
     }
+}
+
+/// Nothing faults again when the handler has returned.
+#[test]
+fn a_signal_for_which_the_stack_has_no_room_ends_the_process() {
+    for port in chosen(&[Port::linux_386, Port::linux_amd64]) {
+        without_an_address(port, &["signal"], 0);
+    }
+}
+
+fn without_an_address(port: Port, args: &[&str], thread: usize) {
+    let mut job = Job::new(format!("{port}/{}", args[0]), port.program(&default_dist(), "stacks"), args);
+    job.stack = Stack::Bytes(256 * KIB);
+    let outcomes = Machine::Native.run(&default_dist(), &[job], patience(), &mut |_| ()).unwrap();
+    let start = format!("rt0: SIGSEGV in thread {thread}, at an address that the processor does not say, or ");
+    let Outcome { end, output, .. } = &outcomes[0];
+    let last = output.lines().last().unwrap_or_default();
+    assert!(*end == End::Signal(11) && last.starts_with(&start), "{:?}", outcomes[0]);
 }
 
 /// What is in the way of the first thread's stack is then the limit of the address space and not that of the stack.

@@ -34,7 +34,8 @@ const SA_RESTORER: u32 = 0x0400_0000;
 /// `si_code` of an access to what is not mapped (`include/uapi/asm-generic/siginfo.h`).
 pub const SEGV_MAPERR: i32 = 1;
 /// `si_code` of a fault of which the processor does not say the address: an address that none can be, a privileged
-/// instruction (same file; `arch/x86/kernel/traps.c`, `exc_general_protection`).
+/// instruction (same file; `arch/x86/kernel/traps.c`, `exc_general_protection`). A SIGSEGV has it too that comes in place of
+/// a signal for whose handler the stack has no room (`kernel/signal.c`, `force_sigsegv`).
 pub const SI_KERNEL: i32 = 0x80;
 
 /// What is done at a signal: `struct sigaction` as the kernel has it (`include/linux/signal_types.h`).

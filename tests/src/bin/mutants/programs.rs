@@ -684,6 +684,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         seen_by: STACKS_ON_FREEBSD,
     },
     Mutant {
+        name: "a fault that no instruction made is not sent again",
+        port: Some(Port::linux_386),
+        file: "src/fault.rs",
+        edits: &[("if fault.address.is_none() {", "if sent {")],
+        seen_by: STACKS_ON_X86,
+    },
+    Mutant {
         name: "FreeBSD's sigaction with Linux's flags",
         port: Some(Port::freebsd_amd64),
         file: "src/os/freebsd/signal.rs",
