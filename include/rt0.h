@@ -1239,8 +1239,9 @@ int rt0_kill(int pid, int signal);
 //
 // Required of the caller:
 //
-// Only the calling thread is in the copy: a lock that another thread holds stays locked there for ever. In a hosted program
-// the libc does not learn of it. For a heap see `rt0_heap_before_fork`.
+// Only the calling thread is in the copy: a lock that another thread holds stays locked there for ever, and one that the
+// calling thread holds is made free there by zeroes, not by `rt0_lock_release`, since those who waited for it are not there. In
+// a hosted program the libc does not learn of it. For a heap see `rt0_heap_before_fork`.
 int rt0_fork(void);
 
 // Becomes the program at `path`. It returns only if that fails, with the negated error number.

@@ -325,7 +325,8 @@ pub fn kill(pid: i32, signal: i32) -> Result<(), Errno> {
 ///
 /// # Safety
 ///
-/// Only the calling thread is in the copy: a lock that another thread holds stays locked there for ever.
+/// Only the calling thread is in the copy: a lock that another thread holds stays locked there for ever. Of one that the
+/// calling thread holds, the waiters are forgotten there ([`Lock::forget_waiters`](crate::lock::Lock::forget_waiters)).
 pub unsafe fn fork() -> Result<i32, Errno> {
     // SAFETY: the copy has a copy of all memory, the stack included, and this function's contract excludes locks that another
     // thread holds.

@@ -342,8 +342,9 @@ pub extern "C" fn rt0_kill(pid: c_int, signal: c_int) -> c_int {
 ///
 /// # Safety
 ///
-/// Only the calling thread is in the copy: a lock that another thread holds stays locked there for ever. In a hosted program
-/// the libc does not learn of it. For a heap see `rt0_heap_before_fork`.
+/// Only the calling thread is in the copy: a lock that another thread holds stays locked there for ever, and one that the
+/// calling thread holds is made free there by zeroes, not by `rt0_lock_release`, since those who waited for it are not there. In
+/// a hosted program the libc does not learn of it. For a heap see `rt0_heap_before_fork`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rt0_fork() -> c_int {
     // SAFETY: the caller knows what other threads hold.

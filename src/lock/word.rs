@@ -72,9 +72,8 @@ impl Lock {
         self.state.store(FREE, Release);
     }
 
-    /// Takes it that nobody waits: in the copy of a process those who did are not there, and would be woken in vain.
-    /// The caller is the only thread, and holds the lock.
-    pub(crate) fn forget_waiters(&self) {
+    /// Takes it that nobody waits. The caller is the only thread, and holds the lock.
+    pub(crate) fn forget(&self) {
         self.state.store(HELD, Relaxed);
         self.token.store(0, Relaxed);
     }
