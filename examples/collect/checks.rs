@@ -287,3 +287,29 @@ pub(crate) fn segments() {
     assert!(gc.objects().count() == 0, "the second list is gone");
     println!("kept by variables");
 }
+
+/// Many keys at equal distances in one table: each has a place of its own, or this takes minutes.
+pub(crate) fn keys() {
+    const KEYS: usize = 600_000;
+    let mut gc = new(96 << 20);
+    let table = gc.ephemerons().expect("there is room");
+    let list = gc.hold(table.object()).and_then(|_| gc.hold(table.object())).expect("there are handles");
+    let mut last = None;
+    for number in 0..KEYS {
+        let key = link(&mut gc, last, 4).expect("there is room");
+        gc.set(list, key);
+        // SAFETY: both are objects of this heap, and held.
+        assert!(unsafe { gc.set_ephemeron(table, key, number << 1 | 1) }, "there is room");
+        last = Some(key);
+    }
+    gc.collect();
+    let mut number = KEYS;
+    while let Some(key) = last {
+        number -= 1;
+        assert!(value(&gc, table, key) == Some(number << 1 | 1), "a key has its value");
+        // SAFETY: an object of the list begins with the next one.
+        last = unsafe { key.cast::<Option<Object>>().read() };
+    }
+    assert!(number == 0, "all keys are there");
+    println!("every key found");
+}

@@ -2,8 +2,8 @@
 //!
 //! `collect PROGRAM [BOUND]` runs one of the programs of `programs.rs` on a heap of at most `BOUND` bytes, or of what the
 //! limit leaves, and prints what it took. `collect exhaust [BOUND]` lets memory run out at every step, `collect breathe` lets
-//! a heap grow and shrink, `collect words` looks any word up, and `collect segments` keeps objects by static variables
-//! alone. Run it under `ulimit -v`.
+//! a heap grow and shrink, `collect words` looks any word up, `collect segments` keeps objects by static variables
+//! alone, and `collect keys` has many ephemerons in one table. Run it under `ulimit -v`.
 
 #![no_std]
 #![no_main]
@@ -67,6 +67,7 @@ fn start(args: Args, base: *const usize) -> i32 {
         "breathe" => checks::breathe(),
         "words" => checks::words(),
         "segments" => checks::segments(),
+        "keys" => checks::keys(),
         _ if programs::PROGRAMS.contains(&name) => run(name, bound, base),
         _ => return usage(),
     }
@@ -81,7 +82,7 @@ fn refused(error: &HeapError) -> ! {
 
 fn usage() -> i32 {
     eprintln!(
-        "usage: collect PROGRAM|exhaust|breathe|words|segments [BOUND], the programs being {:?}",
+        "usage: collect PROGRAM|exhaust|breathe|words|segments|keys [BOUND], the programs being {:?}",
         programs::PROGRAMS
     );
     2

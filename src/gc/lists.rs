@@ -88,9 +88,10 @@ impl Table {
 
     /// Where the search for a key begins.
     fn home(&self, key: usize) -> usize {
-        // Fibonacci hashing: 2 to the number of bits, divided by the golden ratio.
-        const RATIO: usize = 0x9e37_79b9_7f4a_7c15_u64 as usize | 1;
-        (key / WORD).wrapping_mul(RATIO).rotate_left(usize::BITS / 2) & (self.room - 1)
+        // Fibonacci hashing: 2 to the number of bits, divided by the golden ratio. The top bits depend on all bits of the key;
+        // the lowest ones of keys that are a power of two apart are all the same.
+        const RATIO: usize = (0x9e37_79b9_7f4a_7c15_u64 >> (u64::BITS - usize::BITS)) as usize;
+        (key / WORD).wrapping_mul(RATIO) >> (self.room.leading_zeros() + 1)
     }
 
     pub(super) fn find(&self, key: usize) -> Option<&mut Pair> {

@@ -109,6 +109,7 @@ impl Suite {
             check("words", limit, Part::Exactly(End::Exit(0), "every word found\n".into()));
         }
         check("segments", None, Part::Exactly(End::Exit(0), "kept by variables\n".into()));
+        check("keys", None, Part::Exactly(End::Exit(0), "every key found\n".into()));
         // The count of all nodes, and the limits that it was promised to run under.
         let tight = if port.bits() == 64 { 6 << 10 } else { 4 << 10 };
         for limit in [None, Some(tight)] {
