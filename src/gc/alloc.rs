@@ -73,6 +73,7 @@ impl Allocator {
     }
 
     /// Finds room for `len` bytes that [`allocate`](Allocator::allocate) has not, in the heap as it is.
+    #[inline(never)] // what it leaves on the stack is not to be scanned with its caller's frame
     pub(super) fn search(&mut self, len: usize, code: usize) -> Option<usize> {
         if len >= LARGE {
             return self.large(len, code);

@@ -98,13 +98,14 @@ impl<E: Embedder> Collector<E> {
     fn allocate_slowly(&mut self, len: usize, code: usize) -> Option<NonNull<u8>> {
         match self.heap.search(len, code) {
             Some(at) => Some(self.heap.map.pointer(at)),
-            None => self.make_room(len, code),
+            None => stack::spilled(|top| self.make_room(len, code, top)),
         }
     }
 
     /// Finds room where there is none as the heap is. A collection comes first, or if it is too soon for one, a longer heap.
+    /// The stack is scanned from `top` on: what the search has left on it are addresses of the heap, too.
     #[inline(never)]
-    fn make_room(&mut self, len: usize, code: usize) -> Option<NonNull<u8>> {
+    fn make_room(&mut self, len: usize, code: usize, top: *const usize) -> Option<NonNull<u8>> {
         // What the whole heap has no room for needs no collection to be refused.
         if len > self.heap.space.len() {
             return None;
@@ -117,7 +118,7 @@ impl<E: Embedder> Collector<E> {
                 break;
             }
             if collects && too_soon == last {
-                self.collect();
+                self.collect_from(top);
                 found = self.heap.search(len, code).or_else(|| self.grow(len, code));
             }
             found = found.or_else(|| self.grow_beyond(len, code));
