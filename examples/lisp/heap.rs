@@ -23,7 +23,12 @@ pub(crate) struct Roots {
 pub(crate) const SYMBOLS: usize = 0;
 pub(crate) const NO_MEMORY: usize = 1;
 pub(crate) const NO_DEPTH: usize = 2;
-const KEPT: usize = 3;
+/// Memory for whoever handles an error: given up where memory has run out, so that a handler has some to begin with.
+const RESERVE: usize = 3;
+const KEPT: usize = 4;
+
+/// Bytes of it.
+const RESERVED: usize = 256 * WORD;
 
 // SAFETY: what the language uses is on its stack, on the machine's stack, or kept; references are words with the lowest bit
 // clear.
@@ -108,6 +113,20 @@ impl Lisp {
         let error = self.error_value(message, NIL)?;
         self.keep(NO_DEPTH, error);
         Ok(())
+    }
+
+    /// Gives up the reserve.
+    pub(crate) fn spend_reserve(&mut self) {
+        self.keep(RESERVE, NIL);
+    }
+
+    /// Makes the reserve anew, if it was given up and there is memory.
+    pub(crate) fn make_reserve(&mut self) {
+        if self.kept(RESERVE) == NIL
+            && let Some(reserve) = self.gc.allocate(RESERVED, Kind::Leaf)
+        {
+            self.keep(RESERVE, Value(reserve.as_ptr().expose_provenance()));
+        }
     }
 
     pub(crate) fn kept(&self, place: usize) -> Value {

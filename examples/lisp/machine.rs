@@ -80,6 +80,9 @@ impl Lisp {
                         return Err(error);
                     }
                     self.unwind(&mut state);
+                    if error == self.kept(NO_MEMORY) {
+                        self.spend_reserve();
+                    }
                     raised = self.push(error).err();
                 }
             }
@@ -227,6 +230,7 @@ impl Lisp {
                 Op::Leave => state.environment = state.environment.word(1),
                 Op::Guard => {
                     let handler = state.next().as_int() as usize;
+                    self.make_reserve();
                     let (guard, nesting) = (Value::int(self.guard as isize), Value::int(self.nesting as isize));
                     self.push(guard)?;
                     self.push(nesting)?;
