@@ -418,8 +418,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         SEGMENT,
         "bits that are in use are given back",
         &[(
-            "self.bits.addr().get() + (self.top / GRANULE / BITS + 1) * WORD;\n        let (from",
-            "self.bits.addr().get();\n        let (from",
+            "self.bits.addr().get() + (self.top / GRANULE / BITS + 1) * WORD;\n        let used",
+            "self.bits.addr().get();\n        let used",
         )],
     ),
     mutant(HEAP, SEGMENT, "a segment that was cut ends where it did", &[("        self.size = keep - head;\n", "")]),
