@@ -193,9 +193,11 @@ impl Lists {
                 // SAFETY: the table's leaf.
                 unsafe { marker.mark(pairs.cast()) };
                 for pair in table.pairs().iter().filter(|pair| pair.key > REMOVED) {
-                    if marker.key_reached(pair.key) {
-                        marker.unreached(pair.value).into_iter().for_each(|value| marker.push(value));
-                    } else if watches {
+                    let is_reached = marker.key_reached(pair.key);
+                    if is_reached && let Some(value) = marker.unreached(pair.value) {
+                        marker.push(value);
+                    }
+                    if !is_reached && watches {
                         marker.watch(pair.key);
                     }
                 }

@@ -211,22 +211,24 @@ impl Segment {
         let used = round_up(end, page) - start;
         // The page in which the blocks begin has bits as well.
         let to = self.head_committed.min(round_down(self.base.addr().get(), page) - start);
+        let is_zero = |at: usize| {
+            // SAFETY: a committed page of bits.
+            let words = unsafe { slice::from_raw_parts(extent.add(at).cast::<usize>().as_ptr(), page / WORD) };
+            at >= used || words.iter().all(|word| *word == 0)
+        };
         // The segment itself lies on the first page.
-        let (mut from, mut at) = (page, page);
+        let mut from = page;
         while from < to {
-            let zero = at < to && {
-                // SAFETY: a committed page of bits.
-                let words = unsafe { slice::from_raw_parts(extent.add(at).cast::<usize>().as_ptr(), page / WORD) };
-                at >= used || words.iter().all(|word| *word == 0)
-            };
-            if !zero && from < at {
+            let mut end = from;
+            while end < to && is_zero(end) {
+                end += page;
+            }
+            if from < end {
                 // SAFETY: committed pages that hold bits alone, all of them zero.
-                unsafe { memory.reset(extent.add(from), at - from) };
+                unsafe { memory.reset(extent.add(from), end - from) };
             }
-            at += page;
-            if !zero {
-                from = at;
-            }
+            // There is none, or one that is not zero.
+            from = end + page;
         }
     }
 
@@ -406,7 +408,7 @@ mod tests {
     use core::alloc::Layout;
     use std::vec::Vec;
 
-    use super::super::Heap;
+    use super::super::{Heap, State};
     use super::*;
     use crate::lock::Unlocked;
     use crate::sys::{self, PAGE_SIZE_MIN};
@@ -441,8 +443,7 @@ mod tests {
             // SAFETY: the heap's, and forgotten here.
             unsafe { state.deallocate(block, layout) };
         }
-        let segment =
-            |state: &super::super::State<'_, _, _>| resident(state.backend.segments().next().expect("a segment"));
+        let segment = |state: &State<'_, _, _>| resident(state.backend.segments().next().expect("a segment"));
         let many = 5000 * 10_000 / GRANULE / 8 / PAGE_SIZE_MIN;
         assert!(segment(&state) >= many, "{} pages, not {many}", segment(&state));
         state.backend.purge_all();

@@ -1,7 +1,7 @@
 //! Runs every pattern of `rt0_bench::worst` under every allocator, interleaved, each
 //! run in a process of its own, and prints what each costs and whether rt0's bounds
-//! hold. A pattern runs twice a round: once for its time and memory, once with a clock
-//! around each call for the longest of them.
+//! hold. A pattern runs three times a round: once for nothing, once for its time and memory,
+//! once with a clock around each call for the longest of them.
 //!
 //! `rt0` is `Heap::new()`, with its lock, as the other allocators have theirs;
 //! `rt0-unlocked` is there if it is asked for. Nothing that this prints makes it fail:
@@ -187,12 +187,13 @@ fn run(options: &Options) -> Result<()> {
                 if cell.failed.is_some() || (pattern.threads && peers[a].single) {
                     continue;
                 }
-                for run in ["first", "plain", "timed"] {
-                    match once(&programs[a], pattern, run == "timed")? {
-                        Ok(outcome) if run == "timed" => cell.timed.push(outcome),
-                        Ok(outcome) if run == "plain" => cell.plain.push(outcome),
-                        // A virtual machine has as much memory at hand then as the pattern needs, whoever ran before.
-                        Ok(_) => {}
+                // The first run counts for nothing: a virtual machine has as much memory at hand after it as the pattern
+                // needs, whoever ran before.
+                for (timed, counts) in [(false, false), (false, true), (true, true)] {
+                    match once(&programs[a], pattern, timed)? {
+                        Ok(_) if !counts => {}
+                        Ok(outcome) if timed => cell.timed.push(outcome),
+                        Ok(outcome) => cell.plain.push(outcome),
                         Err(reason) => {
                             cell.failed = Some(reason);
                             break;

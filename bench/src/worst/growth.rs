@@ -10,6 +10,10 @@ pub(super) const PATTERNS: &[Pattern] = &[
         .growing(),
     Pattern::new("grow-64k", "2 GiB in blocks of 64 KiB: the longest call on the way", |r| grow(r, 2 * GIB, 64 * KIB))
         .growing(),
+    Pattern::new("grow-1m", "2 GiB in blocks of 1 MiB: the longest call on the way", |r| grow(r, 2 * GIB, MIB))
+        .growing(),
+    Pattern::new("grow-48", "2 GiB in blocks of 48 bytes: the longest call on the way", |r| grow(r, 2 * GIB, 48))
+        .growing(),
     Pattern::new("untouched-8g", "8 GiB that is never written, then 256 KiB in blocks of 256 bytes", untouched),
     Pattern::new("sparse", "blocks of 1 MiB of which one page is written, random ones of 256 replaced", sparse),
     Pattern::new(
@@ -69,10 +73,7 @@ fn mixed(run: &mut Run) {
     let mut small = run.table(1_000);
     for _ in 0..300 {
         let huge = one_page(run, 64 * MIB);
-        while !small.is_full() {
-            let block = run.get(32);
-            small.push(block);
-        }
+        run.fill(&mut small, || 32);
         run.free(huge);
         run.free_all(&mut small);
     }
@@ -83,8 +84,7 @@ fn large(run: &mut Run) {
     let mut blocks = run.table(64).filled();
     for _ in 0..2_000 {
         let slot = random.below(64);
-        run.free(blocks[slot]);
-        blocks[slot] = run.get(random.skewed(64 * KIB, 4 * MIB));
+        run.replace(&mut blocks[slot], random.skewed(64 * KIB, 4 * MIB));
     }
 }
 

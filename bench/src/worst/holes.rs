@@ -80,10 +80,7 @@ fn mixed(run: &mut Run) {
 fn random(run: &mut Run) {
     let mut random = Random(0xabcd_ef01_2345_6789);
     let mut blocks = run.table(200_000);
-    while !blocks.is_full() {
-        let block = run.get(random.skewed(16, 4096));
-        blocks.push(block);
-    }
+    run.fill(&mut blocks, || random.skewed(16, 4096));
     blocks.shuffle(&mut random);
     blocks.len -= 2_000;
     run.free_all(&mut blocks);

@@ -309,6 +309,22 @@ impl Run {
         }
     }
 
+    /// Frees a block, if it is one, and takes another in its place.
+    #[inline(always)]
+    fn replace(&mut self, place: &mut Block, size: usize) {
+        self.free(*place);
+        *place = self.get(size);
+    }
+
+    /// Fills a table with blocks.
+    #[inline(always)]
+    fn fill(&mut self, blocks: &mut Blocks, mut size: impl FnMut() -> usize) {
+        while !blocks.is_full() {
+            let block = self.get(size());
+            blocks.push(block);
+        }
+    }
+
     /// Frees all blocks of a table, in its order.
     fn free_all(&mut self, blocks: &mut Blocks) {
         for i in 0..blocks.len {

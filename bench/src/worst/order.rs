@@ -25,10 +25,7 @@ fn frees(run: &mut Run, order: fn(&mut Blocks, &mut Random)) {
     let mut random = Random(0xdead_beef_cafe_f00d);
     let mut blocks = run.table(100_000);
     for _ in 0..5 {
-        while !blocks.is_full() {
-            let block = run.get(random.skewed(16, 4096));
-            blocks.push(block);
-        }
+        run.fill(&mut blocks, || random.skewed(16, 4096));
         order(&mut blocks, &mut random);
         run.free_all(&mut blocks);
     }
@@ -96,10 +93,7 @@ fn batches(run: &mut Run) {
     let mut blocks = run.table(4_000);
     for doubling in 0..12 {
         for _ in 0..10 {
-            while !blocks.is_full() {
-                let block = run.get(16 << doubling);
-                blocks.push(block);
-            }
+            run.fill(&mut blocks, || 16 << doubling);
             run.free_all(&mut blocks);
         }
     }

@@ -86,8 +86,6 @@ pub(super) const PATTERNS: &[Pattern] = &[
     ),
     Pattern::new("grow-mixed", "2 GiB in blocks of 16 bytes to 1 MiB: the longest call on the way", grow_mixed)
         .growing(),
-    Pattern::new("grow-1m", "2 GiB in blocks of 1 MiB: the longest call on the way", |r| grow(r, MIB)).growing(),
-    Pattern::new("grow-48", "2 GiB in blocks of 48 bytes: the longest call on the way", |r| grow(r, 48)).growing(),
     Pattern::new("grow-churn", "to 2 GiB with one block freed for two taken: the longest call on the way", grow_churn)
         .growing(),
 ];
@@ -236,8 +234,7 @@ fn tiles(run: &mut Run) {
     let mut blocks = run.table(40).filled();
     for _ in 0..4_000 {
         let slot = random.below(40);
-        run.free(blocks[slot]);
-        blocks[slot] = run.get(4 * random.skewed(16, 1024) * random.skewed(16, 1024));
+        run.replace(&mut blocks[slot], 4 * random.skewed(16, 1024) * random.skewed(16, 1024));
     }
 }
 
@@ -248,10 +245,7 @@ fn mailboxes(run: &mut Run) {
     let mut rings = run.table(ACTORS);
     let mut messages = run.table(ACTORS * MOST).filled();
     let mut held = vec![0usize; ACTORS];
-    while !rings.is_full() {
-        let ring = run.get(64);
-        rings.push(ring);
-    }
+    run.fill(&mut rings, || 64);
     for _ in 0..600_000 {
         // Few actors are busy at a time.
         let actor = random.skewed(1, ACTORS).min(ACTORS - 1);
@@ -279,10 +273,7 @@ fn builders(run: &mut Run) {
     let mut lengths = vec![0usize; 1_000];
     let mut done = run.table(20_000).filled();
     let mut next = 0;
-    while !strings.is_full() {
-        let block = run.get(8);
-        strings.push(block);
-    }
+    run.fill(&mut strings, || 8);
     for _ in 0..400_000 {
         let i = random.below(1_000);
         lengths[i] += 1 + random.below(60);
@@ -304,10 +295,7 @@ fn resize_any(run: &mut Run) {
     const MOST: usize = 256 * KIB;
     let mut random = Random(0xfefe_1212_fefe_1212);
     let mut blocks = run.table(2_000);
-    while !blocks.is_full() {
-        let block = run.get(random.skewed(16, MOST));
-        blocks.push(block);
-    }
+    run.fill(&mut blocks, || random.skewed(16, MOST));
     for _ in 0..200_000 {
         let i = random.below(blocks.len);
         blocks[i] = run.resize(blocks[i], random.skewed(16, MOST));
@@ -320,8 +308,7 @@ fn drift(run: &mut Run) {
     let (mut size, mut slot) = (32.0f64, 0);
     while size < 4096.0 {
         for _ in 0..200 {
-            run.free(queue[slot]);
-            queue[slot] = run.get(size as usize + random.below(1 + size as usize / 8));
+            run.replace(&mut queue[slot], size as usize + random.below(1 + size as usize / 8));
             slot = (slot + 1) % queue.len;
         }
         size *= 1.001;
@@ -358,8 +345,7 @@ fn mostly_huge(run: &mut Run) {
     let mut blocks = run.table(16).filled();
     for _ in 0..400 {
         let slot = random.below(16);
-        run.free(blocks[slot]);
-        blocks[slot] = run.get(random.skewed(2 * MIB, 64 * MIB));
+        run.replace(&mut blocks[slot], random.skewed(2 * MIB, 64 * MIB));
     }
 }
 
@@ -489,8 +475,7 @@ fn requests(run: &mut Run) {
         for at in 0..EACH {
             blocks[slot * EACH + at] = run.get(if at % 20 == 19 { 16 * KIB } else { random.skewed(16, 1024) });
             if at == EACH / 2 {
-                run.free(sessions[i % 5_000]);
-                sessions[i % 5_000] = run.get(random.skewed(64, 4096));
+                run.replace(&mut sessions[i % 5_000], random.skewed(64, 4096));
             }
         }
     }
@@ -569,17 +554,13 @@ fn replaced(run: &mut Run, count: usize, times: usize, size: fn(&mut Random) -> 
     let mut blocks = run.table(count).filled();
     for _ in 0..times * count {
         let slot = random.below(count);
-        run.free(blocks[slot]);
-        blocks[slot] = run.get(size(&mut random));
+        run.replace(&mut blocks[slot], size(&mut random));
     }
 }
 
 fn halving(run: &mut Run) {
     let mut blocks = run.table(500);
-    while !blocks.is_full() {
-        let block = run.get(256 * KIB);
-        blocks.push(block);
-    }
+    run.fill(&mut blocks, || 256 * KIB);
     while blocks[0].size() > 16 {
         for i in 0..500 {
             blocks[i] = run.resize(blocks[i], blocks[i].size() / 2);
@@ -589,10 +570,7 @@ fn halving(run: &mut Run) {
 
 fn pinned(run: &mut Run) {
     let mut blocks = run.table(2 * MIB);
-    while !blocks.is_full() {
-        let block = run.get(64);
-        blocks.push(block);
-    }
+    run.fill(&mut blocks, || 64);
     for i in 0..blocks.len {
         if i % 128 != 0 {
             let block = blocks[i];
@@ -630,11 +608,9 @@ fn two_speeds(run: &mut Run) {
         let slot = i % 200;
         if i % 10 == 0 {
             let slot = i / 10 % 20_000;
-            run.free(slow[slot]);
-            slow[slot] = run.get(size);
+            run.replace(&mut slow[slot], size);
         }
-        run.free(fast[slot]);
-        fast[slot] = run.get(size);
+        run.replace(&mut fast[slot], size);
     }
 }
 
@@ -691,8 +667,7 @@ fn strided(run: &mut Run) {
         }
         let freed = blocks.len / k;
         for i in 0..freed {
-            run.free(blocks[k * i]);
-            blocks[k * i] = run.get(64 * k);
+            run.replace(&mut blocks[k * i], 64 * k);
         }
         run.free_all(&mut blocks);
     }
@@ -721,12 +696,6 @@ fn up_a_size(run: &mut Run) {
     let mut blocks = run.table(MIB);
     for log in 6..=20 {
         of_size(run, &mut blocks, &mut random, 1 << log);
-    }
-}
-
-fn grow(run: &mut Run, size: usize) {
-    for _ in 0..(2 << 30) / size {
-        run.get(size);
     }
 }
 

@@ -54,8 +54,7 @@ fn replaced(run: &mut Run, count: usize, size: fn(&mut Random) -> usize) {
     let mut blocks = run.table(count).filled();
     for _ in 0..40 * count {
         let slot = random.below(count);
-        run.free(blocks[slot]);
-        blocks[slot] = run.get(size(&mut random));
+        run.replace(&mut blocks[slot], size(&mut random));
     }
 }
 

@@ -83,10 +83,7 @@ fn producer(run: &mut Run) {
         parallel(run, &mut tables, |run, i, blocks| {
             if i == round % 2 {
                 let mut random = Random(0x1234_5678_9abc_def0);
-                while !blocks.is_full() {
-                    let block = run.get(random.skewed(16, 1024));
-                    blocks.push(block);
-                }
+                run.fill(blocks, || random.skewed(16, 1024));
             } else {
                 run.free_all(blocks);
             }
@@ -103,8 +100,7 @@ fn larson(run: &mut Run) {
             let mut random = Random(0xdead_beef + 4 * round + i as u64);
             for _ in 0..20_000 {
                 let slot = random.below(blocks.len);
-                run.free(blocks[slot]);
-                blocks[slot] = run.get(10 + random.below(490));
+                run.replace(&mut blocks[slot], 10 + random.below(490));
             }
         });
     }
@@ -116,10 +112,7 @@ fn left_behind(run: &mut Run) {
     let mut tables: [Blocks; 4] = tables(run, EACH);
     for _ in 0..50 {
         parallel(run, &mut tables, |run, _, blocks| {
-            while !blocks.is_full() {
-                let block = run.get(128);
-                blocks.push(block);
-            }
+            run.fill(blocks, || 128);
         });
         for table in &mut tables {
             table.iter().for_each(|block| all.push(*block));
@@ -138,10 +131,7 @@ fn blowup(run: &mut Run) {
     parallel(run, &mut tables, |run, i, blocks| {
         for at in 0..8 {
             if at == i {
-                while !blocks.is_full() {
-                    let block = run.get(256);
-                    blocks.push(block);
-                }
+                run.fill(blocks, || 256);
                 run.free_all(blocks);
             }
             turn.wait();
@@ -149,13 +139,6 @@ fn blowup(run: &mut Run) {
     });
     // One thread at a time has blocks.
     run.peak = 16 << 20;
-}
-
-fn fill_with(run: &mut Run, blocks: &mut Blocks, random: &mut Random, low: usize, high: usize) {
-    while !blocks.is_full() {
-        let block = run.get(random.skewed(low, high));
-        blocks.push(block);
-    }
 }
 
 fn pipeline(run: &mut Run) {
@@ -167,7 +150,7 @@ fn pipeline(run: &mut Run) {
             match i {
                 0 => {
                     run.free_all(blocks);
-                    fill_with(run, blocks, &mut random, 32, 2048);
+                    run.fill(blocks, || random.skewed(32, 2048));
                 }
                 1 => {
                     for at in 0..blocks.len {
@@ -209,7 +192,7 @@ fn many_few(run: &mut Run) {
             let mut random = Random(0x3333_0000_2222 + 200 * round + i as u64);
             barrier.wait();
             run.free_all(blocks);
-            fill_with(run, blocks, &mut random, 16, 4096);
+            run.fill(blocks, || random.skewed(16, 4096));
             barrier.wait();
         });
     }
@@ -219,11 +202,10 @@ fn many_churn(run: &mut Run) {
     let mut tables: Vec<Blocks> = (0..64).map(|_| run.table(100)).collect();
     parallel(run, &mut tables, |run, i, blocks| {
         let mut random = Random(0x3333_0000_2222 + i as u64);
-        fill_with(run, blocks, &mut random, 16, 4096);
+        run.fill(blocks, || random.skewed(16, 4096));
         for _ in 0..20_000 {
             let slot = random.below(100);
-            run.free(blocks[slot]);
-            blocks[slot] = run.get(random.skewed(16, 4096));
+            run.replace(&mut blocks[slot], random.skewed(16, 4096));
         }
     });
 }
@@ -233,7 +215,7 @@ fn fan_in(run: &mut Run) {
     for round in 0..20 {
         parallel(run, &mut tables, |run, i, blocks| {
             let mut random = Random(0x3333_0000_2222 + 8 * round + i as u64);
-            fill_with(run, blocks, &mut random, 16, 8192);
+            run.fill(blocks, || random.skewed(16, 8192));
         });
         for table in &mut tables {
             run.free_all(table);
@@ -246,7 +228,7 @@ fn fan_out(run: &mut Run) {
     for round in 0..20 {
         let mut random = Random(0x3333_0000_2222 + round);
         for table in &mut tables {
-            fill_with(run, table, &mut random, 16, 8192);
+            run.fill(table, || random.skewed(16, 8192));
         }
         parallel(run, &mut tables, |run, _, blocks| run.free_all(blocks));
     }
@@ -259,8 +241,7 @@ fn large_4(run: &mut Run) {
         let mut random = Random(0x3333_0000_2222 + i as u64);
         for _ in 0..2_000 {
             let slot = random.below(16);
-            run.free(blocks[slot]);
-            blocks[slot] = run.get(random.skewed(32 << 10, MIB));
+            run.replace(&mut blocks[slot], random.skewed(32 << 10, MIB));
         }
     });
 }
@@ -274,8 +255,7 @@ fn mixed_4(run: &mut Run) {
             let mut random = Random(0x3333_0000_2222 + 8 * round + i as u64);
             for at in 0..10_000 {
                 let slot = if at < 100 { at } else { 100 + random.below(900) };
-                run.free(blocks[slot]);
-                blocks[slot] = run.get(random.skewed(16, 128 << 10));
+                run.replace(&mut blocks[slot], random.skewed(16, 128 << 10));
             }
         });
     }
@@ -285,7 +265,7 @@ fn resize_4(run: &mut Run) {
     let mut tables: [Blocks; 4] = tables(run, 500);
     parallel(run, &mut tables, |run, i, blocks| {
         let mut random = Random(0x3333_0000_2222 + i as u64);
-        fill_with(run, blocks, &mut random, 16, 64 << 10);
+        run.fill(blocks, || random.skewed(16, 64 << 10));
         for _ in 0..20_000 {
             let slot = random.below(500);
             blocks[slot] = run.resize(blocks[slot], random.skewed(16, 64 << 10));

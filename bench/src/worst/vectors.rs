@@ -28,10 +28,7 @@ fn race(run: &mut Run, up_to: usize, step: fn(usize) -> usize) {
 
 fn race_of(run: &mut Run, count: usize, up_to: usize, step: fn(usize) -> usize) {
     let mut vectors = run.table(count);
-    while !vectors.is_full() {
-        let block = run.get(64);
-        vectors.push(block);
-    }
+    run.fill(&mut vectors, || 64);
     while vectors[0].size() < up_to {
         for i in 0..count {
             vectors[i] = run.resize(vectors[i], step(vectors[i].size()));

@@ -809,7 +809,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "weak: a value is kept without its key",
         port: None,
         file: "src/gc/lists.rs",
-        edits: &[("if marker.key_reached(pair.key) {", "if true {")],
+        edits: &[("let is_reached = marker.key_reached(pair.key);", "let is_reached = true;")],
         seen_by: COLLECTOR,
     },
     Mutant {
