@@ -6,6 +6,7 @@ use core::fmt::Write;
 use crate::heap::{Lisp, NO_DEPTH, Result};
 use crate::numbers::{Operation, floor, square_root};
 use crate::printer::Shown;
+use crate::reader::line_and_column;
 use crate::tables::{entries, equal};
 use crate::value::{END, FALSE, NIL, NOTHING, Type, UNBOUND, Value};
 
@@ -211,14 +212,8 @@ pub(crate) const BUILTINS: &[(&str, usize, usize, Body)] = &[
     }),
     ("error-message", 1, 1, |lisp, a| Ok(lisp.typed_arg(a, 0, Type::Error)?.word(1))),
     ("error-about", 1, 1, |lisp, a| Ok(lisp.typed_arg(a, 0, Type::Error)?.word(2))),
-    ("error-line", 1, 1, |lisp, a| {
-        let position = lisp.typed_arg(a, 0, Type::Error)?.word(3);
-        Ok(if position == FALSE { FALSE } else { Value::int(position.cdr().as_int() >> 8) })
-    }),
-    ("error-column", 1, 1, |lisp, a| {
-        let position = lisp.typed_arg(a, 0, Type::Error)?.word(3);
-        Ok(if position == FALSE { FALSE } else { Value::int(position.cdr().as_int() & 255) })
-    }),
+    ("error-line", 1, 1, |lisp, a| lisp.error_place(a, 0)),
+    ("error-column", 1, 1, |lisp, a| lisp.error_place(a, 1)),
     ("gc", 0, 0, |lisp, _| {
         lisp.gc.collect();
         Ok(Value::int(lisp.gc.stats().collections as isize))
@@ -313,6 +308,12 @@ impl Lisp {
 
     fn byte_arg(&mut self, arguments: Arguments, index: usize) -> Result<u8> {
         Ok(self.index_arg(arguments, index, 256)? as u8)
+    }
+
+    /// The line or the column of an error.
+    fn error_place(&mut self, arguments: Arguments, part: usize) -> Result<Value> {
+        let position = self.typed_arg(arguments, 0, Type::Error)?.word(3);
+        Ok(if position == FALSE { FALSE } else { Value::int(line_and_column(position)[part]) })
     }
 
     fn test(&mut self, arguments: Arguments, kind: Type) -> Result<Value> {

@@ -31,7 +31,7 @@ use rt0::{Args, eprintln};
 
 use heap::{Lisp, Result};
 use printer::{Raised, Shown};
-use reader::{Text, at_position};
+use reader::{Text, at_position, line_and_column};
 use value::{END, FALSE, NOTHING, Type, Value};
 
 rt0::entry!(main);
@@ -87,8 +87,8 @@ fn complain(lisp: &mut Lisp, text: &Text, raised: Value, form: Value) {
     if position == FALSE {
         eprintln!("{}: {raised}", name(text.name));
     } else {
-        let number = position.cdr().as_int();
-        eprintln!("{}:{}:{}: {raised}", name(position.car()), number >> 8, number & 255);
+        let [line, column] = line_and_column(position);
+        eprintln!("{}:{line}:{column}: {raised}", name(position.car()));
     }
     (lisp.guard, lisp.nesting) = (0, 0);
     lisp.set_depth(0);

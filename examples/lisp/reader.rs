@@ -94,6 +94,12 @@ impl Text {
     }
 }
 
+/// The line and the column of a position.
+pub(crate) fn line_and_column(position: Value) -> [isize; 2] {
+    let place = position.cdr().as_int();
+    [place >> 8, place & 255]
+}
+
 fn ends_word(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'(' | b')' | b'"' | b';' | b'\'')
 }
