@@ -381,7 +381,7 @@ impl<L: RawMutex> Fronts<L> {
         let fronts = usize::from(self.count.load(Acquire)) + 1;
         let first = usize::from(self.turn.load(Relaxed));
         self.turn.store(((first + VISITS) % fronts) as u8, Relaxed);
-        let numbers = (first..).map(|number| self.front((number % fronts) as u8)).take(VISITS.min(fronts)).enumerate();
+        let numbers = (first..).map(|number| self.front((number % fronts) as u8)).take(VISITS).enumerate();
         let (mut locked, mut kept_out) = (0u32, false);
         for (bit, front) in numbers.clone() {
             if !ptr::eq(front.cache.get(), own) && front.lock.try_lock() {
