@@ -72,29 +72,8 @@ impl Lock {
         self.state.store(FREE, Release);
     }
 
-    /// Takes it that nobody waits, for the copy that a fork makes of a process with threads: those who waited are not there,
-    /// and a thread of the copy could wait for ever for one of them to go first. The copy's one thread calls this for each
-    /// lock that it holds, before it releases it.
-    ///
-    /// ```
-    /// use rt0::lock::{Lock, RawMutex};
-    /// use rt0::sys;
-    ///
-    /// static LOCK: Lock = Lock::new();
-    /// LOCK.lock();
-    /// // SAFETY: the copy uses a lock that this thread holds, and makes system calls.
-    /// let child = unsafe { sys::fork() };
-    /// if child == Ok(0) {
-    ///     LOCK.forget_waiters();
-    /// }
-    /// // SAFETY: this thread has taken it; in the copy it is the same thread.
-    /// unsafe { LOCK.unlock() };
-    /// if child? == 0 {
-    ///     sys::exit(0)
-    /// }
-    /// # Ok::<(), sys::Errno>(())
-    /// ```
-    pub fn forget_waiters(&self) {
+    /// Takes it that nobody waits. The caller is the only thread, and holds the lock.
+    pub(crate) fn forget(&self) {
         self.state.store(HELD, Relaxed);
         self.token.store(0, Relaxed);
     }

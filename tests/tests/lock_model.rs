@@ -183,7 +183,7 @@ fn two_threads_of_a_copy_in_every_order() {
         // Held, one is awake, two sleep.
         lock.state.store(1 | 1 << 1 | 2 << 2, Relaxed);
         lock.token.store(1, Relaxed);
-        lock.forget_waiters();
+        lock.forget();
         lock.unlock();
     };
     contend_after(first, &[1, 1], None);
