@@ -2,6 +2,7 @@
 //! answers line by line.
 
 use std::fs::{self, File};
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -98,8 +99,11 @@ fn what_contains_itself_is_printed_up_to_some_depth_and_length() {
 
 /// What the Lisp prints and how it ends, on both its outputs, where this is its input.
 fn talk(port: Port, args: &[&str], input: impl AsRef<[u8]>) -> (Option<i32>, String, String) {
-    let input = file(&format!("input-{port}"), input);
-    let child = Command::new(lisp(port)).args(args).stdin(File::open(input).unwrap()).output().unwrap();
+    // It has no name: the tests of this file run beside one another.
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(input.as_ref()).unwrap();
+    file.rewind().unwrap();
+    let child = Command::new(lisp(port)).args(args).stdin(file).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (child.status.code(), text(child.stdout), text(child.stderr))
 }
