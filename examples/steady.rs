@@ -1,6 +1,6 @@
 //! Programs that free and take again, to be run under every limit: a parser that drops a document and reads the next,
-//! an interpreter that recurses deeply, a table that doubles. With `--naive` they run on a heap that takes just what it
-//! needs and never more: under no limit may rt0's heap fail where that one works.
+//! an interpreter that recurses deeply, a table that doubles, columns that grow side by side. With `--naive` they run on
+//! a heap that takes just what it needs and never more: under no limit may rt0's heap fail where that one works.
 
 #![no_std]
 #![no_main]
@@ -28,7 +28,7 @@ static HEAP: Either = Either {
     free: Cell::new(None),
 };
 
-const USAGE: &str = "usage: steady documents|recursion|table [--naive]";
+const USAGE: &str = "usage: steady documents|recursion|table|columns [--naive]";
 
 fn main(args: Args) -> i32 {
     HEAP.naive.set(args.iter().any(|arg| arg == c"--naive"));
@@ -36,6 +36,7 @@ fn main(args: Args) -> i32 {
         Some("documents") => documents(),
         Some("recursion") => recursion(),
         Some("table") => table(),
+        Some("columns") => columns(),
         _ => {
             rt0::eprintln!("{USAGE}");
             return 2;
@@ -204,6 +205,16 @@ fn insert(slots: &mut [u32], key: u32) -> usize {
     }
     slots[at] = key;
     1
+}
+
+/// Two columns of a table that grow row by row, to 8 MiB each: each is in the other's way.
+fn columns() -> u32 {
+    let (mut numbers, mut squares) = (Vec::new(), Vec::new());
+    for number in 0..2u32 << 20 {
+        numbers.push(number);
+        squares.push(number.wrapping_mul(number));
+    }
+    numbers.iter().zip(&squares).fold(0, |sum, (number, square)| sum.wrapping_add(number ^ square))
 }
 
 /// rt0's heap, or the naive one: a list of free blocks in the order of their addresses, joined when they touch. A request

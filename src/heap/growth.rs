@@ -4,6 +4,10 @@
 //! takes as much address space as those have together that blocks share, so that happens as often as there are
 //! doublings; near the end of what the kernel gives it is less, down to what the request needs (system.rs).
 //!
+//! Neither says where blocks come to lie: that follows from the requests alone, as long as there is room, and not from
+//! how much is reserved or could be. Were it otherwise, a program that works under one limit might fail under a larger
+//! one.
+//!
 //! What is large beside all the rest has a segment of its own, which doubles with its block and is everybody's again
 //! when it is empty. Nothing else is put behind the block before all other segments are full and none can be added: so
 //! it can grow where it is, and its segment goes back whole. One large block after another takes the same segment, or
@@ -42,8 +46,10 @@ const POPULATE_FROM: usize = 2 * STEP_MIN;
 /// that is resident too soon, in the mean, is a 64th.
 pub const HUGE_FROM: usize = 32 * HUGE;
 
-/// A block of whole pages has a segment of its own if it is more than this part of all segments.
+/// A block has a segment of its own if it is at least this part of the most that was in use ...
 const OWN_SHARE: usize = 4;
+/// ... and this long; where address space is ample, if it is this part of a first segment.
+const OWN_MIN: usize = 1024 * 1024;
 
 /// The first segment is this large, if there is room for it: where address space is ample, so much that there are few.
 const SEGMENT_MIN: usize = if usize::BITS == 64 { 64 * 1024 * 1024 } else { 1024 * 1024 };
@@ -62,7 +68,7 @@ impl<M: Memory> Backend<M> {
     #[inline(never)]
     pub(super) fn extend(&mut self, request: Request) -> bool {
         let one = Request { count: 1, ..request };
-        let own = one.len >= LARGE && one.len > self.reserved() / OWN_SHARE;
+        let own = one.len >= self.own_from();
         for again in [false, true] {
             if again && !self.release_unused(true) {
                 return false;
@@ -82,6 +88,13 @@ impl<M: Memory> Backend<M> {
             }
         }
         false
+    }
+
+    /// From how many bytes on a block has a segment of its own.
+    fn own_from(&mut self) -> usize {
+        let is_ample = usize::BITS == 64 && self.memory.limit() == usize::MAX;
+        let least = if is_ample { SEGMENT_MIN / OWN_SHARE } else { OWN_MIN };
+        least.max(self.peak / OWN_SHARE)
     }
 
     /// How long a segment is at least, if that is to be had: so that it has bits for all it may grow to.
@@ -121,12 +134,13 @@ impl<M: Memory> Backend<M> {
         false
     }
 
-    /// Lets a segment grow until it has `need` bytes for blocks.
-    fn lengthen(&mut self, segment: &mut Segment, need: usize) -> bool {
+    /// Lets a segment grow until it has `want` bytes for blocks, at least `need`.
+    fn lengthen(&mut self, segment: &mut Segment, need: usize, want: usize) -> bool {
         if need > segment.capacity() {
             return false;
         }
-        let min = round_up(need - segment.size(), self.page);
+        let min = if need > segment.size() { need } else { want };
+        let min = round_up(min - segment.size(), self.page);
         let more = if segment.own { segment.size() } else { self.reserved_of(false) };
         let want = min.max(round_down(more.min(segment.capacity() - segment.size()), self.page));
         let extent = self.memory.reserve_behind(segment.end(), min, want);
@@ -135,7 +149,11 @@ impl<M: Memory> Backend<M> {
 
     /// Lets a segment's top rise to `need`, and by a step more.
     pub(super) fn extend_segment(&mut self, segment: &mut Segment, need: usize) -> bool {
-        if need > segment.size() && !self.lengthen(segment, need) {
+        // Behind a large block nothing else is put.
+        let step = if segment.own { 0 } else { self.step() };
+        // A whole step, though what is reserved ends within it.
+        let want = need.saturating_add(step).min(segment.capacity());
+        if want.max(need) > segment.size() && !self.lengthen(segment, need, want) && need > segment.size() {
             return false;
         }
         let from = self.huge_from.unwrap_or(HUGE_FROM);
@@ -146,10 +164,8 @@ impl<M: Memory> Backend<M> {
         // The first steps are left out: a small program needs a page or two. A huge page comes whole when it is first
         // touched, faster than if it were asked for. Where threads wait, each makes its pages resident itself, side by side.
         let pages = Pages { huge, now: soon && !huge && self.further == 0 && self.used >= POPULATE_FROM };
-        // Behind a large block nothing else is put.
-        let step = if segment.own { 0 } else { self.step() };
         let (before, soft) = (segment.resident, segment.soft);
-        let extended = segment.extend(need, need.saturating_add(step), pages, &mut self.memory);
+        let extended = segment.extend(need, want, pages, &mut self.memory);
         self.dirty += segment.resident - before;
         if soon {
             self.written = self.written.saturating_add(segment.soft.saturating_sub(soft));
@@ -164,7 +180,7 @@ impl<M: Memory> Backend<M> {
     pub(super) fn add_segment(&mut self, request: Request, want: usize, own: bool) -> Option<()> {
         let page = self.memory.page_size();
         self.page = page;
-        self.limit = self.memory.limit();
+        self.limit = 1 << self.memory.limit().max(1).ilog2();
         let len = request.len.checked_add(request.align - GRANULE)?;
         let min = Segment::extent_for(len, page)?;
         let most = self.memory.most(len);

@@ -42,10 +42,13 @@
 //!
 //! Address space over what is in use: what blocks share grows by as much as it is, so it is at most twice what they
 //! ever had in use at once, or the first segment, but for what is free in pieces; near the end of what the kernel gives
-//! by a quarter of what is left, and then by what a request needs. A block that is more than a quarter of all of it has
+//! by a quarter of what is left, and then by what a request needs. A block that is large beside all others has
 //! a segment of its own, with bits for what it may grow to: at most a seventh of it (a third on 32-bit ports); a block
 //! that grows there doubles it. It takes one that is empty if there is any, and those that are too short go back before
 //! another is added. What is in nobody's use goes back before a request is refused.
+//!
+//! Blocks lie under each limit as under any other (but for each power of two lists are longer), until the kernel first
+//! refuses: there the larger limit has the more room left, and no luck decides.
 //!
 //! What was freed can be had again at once, whatever its size and alignment; making a block smaller never fails.
 //!

@@ -87,11 +87,16 @@ pub(super) struct Segment {
 impl Segment {
     /// The least extent, in bytes, with room for a run of `len` bytes.
     pub(super) fn extent_for(len: usize, page: usize) -> Option<usize> {
-        // Twice the share of the bits leaves room for their rounding.
-        len.checked_add(len / (GRANULE * 4))?
-            .checked_add(size_of::<Segment>() + 2 * WORD + 2 * GRANULE)?
-            .checked_add(page - 1)
-            .map(|len| round_down(len, page))
+        // Rounding adds less than a page to the bits and to the extent, for which `lay_out` wants bits as well.
+        let words = len.checked_add(2 * page)? / (GRANULE * BITS) + 2;
+        len.checked_add(Segment::base(words, page))?.checked_next_multiple_of(page)
+    }
+
+    /// Where blocks begin behind so many words of bits: on a page if that makes no page more resident, so that those that
+    /// are whole pages lie in the same way however many words that is.
+    fn base(words: usize, page: usize) -> usize {
+        let end = size_of::<Segment>() + words * WORD;
+        end.next_multiple_of(if end < page { GRANULE } else { page })
     }
 
     /// An extent with room for a run of `len` bytes and for the bits of what it may grow to, if `most` is what there is.
@@ -133,9 +138,9 @@ impl Segment {
         let room = extent.len().checked_sub(head + GRANULE)?;
         // A word of bits for BITS granules; one more for the bit at the very end.
         let words = room / (GRANULE * BITS + WORD) + 1;
-        let share = (extent.len() / BITS_SHARE).min(room.saturating_sub(len));
+        let share = (extent.len() / BITS_SHARE).min(room.saturating_sub(len.saturating_add(page)));
         let words = words.max((most / (GRANULE * BITS)).min(share / WORD));
-        let base = (head + words * WORD).next_multiple_of(GRANULE);
+        let base = Segment::base(words, page);
         let size = extent.len().checked_sub(base)? / GRANULE * GRANULE;
         if size == 0 {
             return None;

@@ -20,7 +20,8 @@
 //!
 //! A region lies right behind the one before if that can be, and the heap uses both as one: what is free joins across
 //! them. Linux lays mappings out from the top down (`mm/util.c`, `arch_pick_mmap_layout`), where nothing can follow, so
-//! a region that follows none is asked for at an address with room above: each on 64-bit ports, the first on others.
+//! a region that follows none is asked for at an address with room above: each on 64-bit ports, and under a limit of at
+//! most 1 GiB; elsewhere the first.
 //!
 //! A region is as large as the heap asks for, which is as all before it together, at first a sixteenth of the limit; but
 //! at most a quarter of what the limit leaves, and where that is refused half of it, and so on, down to what is needed.
@@ -30,6 +31,7 @@
 //! thread's stack begins: there it can grow by all that `RLIMIT_STACK` says.
 
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::Heap;
 use super::backend::Request;
@@ -61,8 +63,10 @@ const REGIONS_FROM: usize = match usize::BITS {
     _ => 1 << 28,
 };
 
-/// This many regions have room behind, of all that do not follow another.
-const APART: usize = 1024;
+/// Regions that do not follow another are at least this far apart ...
+const SPREAD: usize = if usize::BITS == 64 { 1 << 36 } else { 1 << 26 };
+/// ... and those that have room behind lie within so many bytes: where that is not twice the limit, the first alone.
+const SPAN: usize = if usize::BITS == 64 { 1 << 46 } else { 1 << 31 };
 
 /// The first region is this part of the limit.
 const FIRST_SHARE: u64 = 16;
@@ -80,8 +84,6 @@ pub struct SystemMemory {
     source: Late<LimitSource>,
     /// Bytes that are reserved.
     reserved: u64,
-    /// How many regions were asked for that do not follow another.
-    apart: usize,
     /// What the kernel said when it refused last.
     error: Late<ReserveError>,
     arena: Late<InArena>,
@@ -124,7 +126,6 @@ impl SystemMemory {
             cap: None,
             source: Late::None,
             reserved: 0,
-            apart: 0,
             error: Late::None,
             arena: Late::None,
         }
@@ -198,21 +199,26 @@ impl SystemMemory {
     }
 
     /// Where a region is asked for that does not follow another, so that others can follow it; 0 is anywhere. As random
-    /// as the stack's address. Where address space is ample each region has much room behind.
+    /// as the stack's address.
     fn next_address(&mut self) -> usize {
-        const SPREAD: usize = if usize::BITS == 64 { 1 << 36 } else { 1 << 26 };
         if REGIONS_FROM == 0 || !self.has_room() {
             return 0;
         }
-        let here = 0u8;
-        let address = REGIONS_FROM + SPREAD * (self.apart % APART) + ((&raw const here).addr() & (SPREAD - 1));
-        self.apart += 1;
-        round_down(address, page_size())
+        /// How many regions were asked for so: those of several heaps are not to be in one another's way.
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let (here, apart) = (0u8, self.apart_by());
+        let place = COUNT.fetch_add(1, Relaxed) % (SPAN / apart);
+        round_down(REGIONS_FROM + apart * place + ((&raw const here).addr() & (SPREAD - 1)), page_size())
+    }
+
+    /// How far apart regions are that do not follow another: as far as one can grow, or where address space is ample far.
+    fn apart_by(&mut self) -> usize {
+        if usize::BITS == 64 { SPREAD } else { self.limit().clamp(SPREAD, SPAN) }
     }
 
     /// Whether the next region that follows no other has room behind.
-    fn has_room(&self) -> bool {
-        self.reserved == 0 || usize::BITS == 64 && REGIONS_FROM != 0
+    fn has_room(&mut self) -> bool {
+        self.reserved == 0 || REGIONS_FROM != 0 && self.apart_by() <= SPAN / 2
     }
 
     /// What limits it, read once.
@@ -448,6 +454,11 @@ unsafe impl Memory for SystemMemory {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use core::alloc::Layout;
+    use std::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -463,6 +474,48 @@ mod tests {
             // Under a limit its bits would be in the way.
             assert_eq!(most(SystemMemory::new().cap(3 << 30), len), GROWS_TO);
             assert_eq!(most(SystemMemory::new().cap(1 << 20), len), 1 << 20);
+        }
+    }
+
+    /// How far from the first a program's blocks come to lie, where the heap believes in such a limit.
+    fn places(limit: u64) -> Vec<usize> {
+        let memory = SystemMemory { source: Late::Some(LimitSource::Rlimit(limit)), ..SystemMemory::new() };
+        // SAFETY: this function alone has it.
+        let heap = unsafe { Heap::unlocked_on(memory) };
+        let layout = |size| Layout::from_size_align(size, 8).expect("a block");
+        let take = |size| heap.allocate(layout(size)).expect("there is memory");
+        let first = take(16).addr().get();
+        let (mut blocks, mut places, mut random) = (Vec::new(), Vec::new(), 1u32);
+        let (mut column, mut len) = (take(64), 64);
+        for step in 0..30_000 {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let size = 16 + (random >> 16) as usize % if step % 50 == 0 { 40_000 } else { 300 };
+            let block = take(size);
+            places.push(block.addr().get().wrapping_sub(first));
+            blocks.push((block, size));
+            // SAFETY: the heap's blocks, with the lengths that they have.
+            unsafe {
+                if step % 3 == 0 {
+                    let (block, size) = blocks.swap_remove((random >> 8) as usize % blocks.len());
+                    heap.deallocate(block, layout(size));
+                }
+                if step * 100 >= len {
+                    column = heap.reallocate(column, layout(len), 2 * len).expect("there is memory");
+                    len *= 2;
+                }
+            }
+        }
+        // What has a segment of its own lies anywhere.
+        places.into_iter().map(|place| if place < limit as usize { place } else { usize::MAX }).collect()
+    }
+
+    #[test]
+    fn blocks_lie_under_each_limit_as_under_any_other() {
+        let expected = places(32 << 20);
+        for limit in (32 << 20..64 << 20).step_by(320 << 10).skip(1) {
+            let places = places(limit);
+            let differ = places.iter().zip(&expected).position(|(place, expected)| place != expected);
+            assert_eq!((differ, places.len()), (None, expected.len()), "under {limit} bytes");
         }
     }
 }

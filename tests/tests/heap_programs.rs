@@ -54,7 +54,7 @@ fn no_program_needs_more_than_with_a_naive_heap() {
     const STEPS: u64 = 48;
     let mut wrong = Vec::new();
     for port in chosen(Machine::Native.ports()) {
-        for program in ["documents", "recursion", "table"] {
+        for program in ["documents", "recursion", "table", "columns"] {
             let (mut fails, mut lowest) = (STEP, 64 << 10);
             assert_eq!(works(port, &[program], &[lowest]), [true], "{port}: {program}");
             while lowest - fails > STEP {
