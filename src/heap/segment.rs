@@ -85,10 +85,11 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    /// The least extent, in bytes, with room for a run of `len` bytes.
+    /// The least extent, in bytes, with room for a run of `len` bytes, and with bits for as much again: a block that has it
+    /// for its own may double.
     pub(super) fn extent_for(len: usize, page: usize) -> Option<usize> {
         // Rounding adds less than a page to the bits and to the extent, for which `lay_out` wants bits as well.
-        let words = len.checked_add(2 * page)? / (GRANULE * BITS) + 2;
+        let words = len.checked_add(page)? / (GRANULE * BITS / 2) + 2;
         len.checked_add(Segment::base(words, page))?.checked_next_multiple_of(page)
     }
 
@@ -138,7 +139,10 @@ impl Segment {
         let room = extent.len().checked_sub(head + GRANULE)?;
         // A word of bits for BITS granules; one more for the bit at the very end.
         let words = room / (GRANULE * BITS + WORD) + 1;
-        let share = (extent.len() / BITS_SHARE).min(room.saturating_sub(len.saturating_add(page)));
+        // What the blocks leave, as far as they begin on a page.
+        let left = extent.len().saturating_sub(len);
+        let left = if left < page { left } else { round_down(left, page) };
+        let share = (extent.len() / BITS_SHARE).min(left.saturating_sub(head));
         let words = words.max((most / (GRANULE * BITS)).min(share / WORD));
         let base = Segment::base(words, page);
         let size = extent.len().checked_sub(base)? / GRANULE * GRANULE;
@@ -413,7 +417,7 @@ mod tests {
     use core::alloc::Layout;
     use std::vec::Vec;
 
-    use super::super::{Heap, State};
+    use super::super::{Heap, State, SystemMemory};
     use super::*;
     use crate::lock::Unlocked;
     use crate::sys::{self, PAGE_SIZE_MIN};
@@ -431,6 +435,23 @@ mod tests {
         };
         done.expect("the pages are the heap's");
         pages.iter().filter(|page| **page & 1 != 0).count()
+    }
+
+    #[test]
+    fn the_least_extent_has_room_for_a_block_and_bits_for_it_to_double() {
+        let mut memory = SystemMemory::new();
+        let page = memory.page_size();
+        // Around each number of pages, of blocks and of bits.
+        let around = |len: usize| (0..8).map(move |step| len - 4 * GRANULE + step * GRANULE);
+        for len in (1..=600).step_by(7).flat_map(|pages| around(pages * PAGE_SIZE_MIN)).chain(around(1 << 26)) {
+            let least = Segment::extent_for(len, page).expect("it is short");
+            let extent = memory.reserve(least, least).expect("there is room");
+            for (most, capacity) in [(0, len), (usize::MAX, 2 * len)] {
+                let segment = Segment::lay_out(&extent, [len, most], &mut memory).expect("there is room");
+                assert!(segment.size >= len && segment.capacity >= capacity, "{len} bytes, {most} {segment:?}");
+            }
+            memory.release(extent);
+        }
     }
 
     #[test]
