@@ -37,6 +37,9 @@ pub(super) const GROWS: usize = 16;
 /// ... which take this part of that extent.
 const BITS_SHARE: usize = GRANULE * 8 / GROWS;
 
+/// Blocks begin on a page where bits fill so many pages.
+const FEW: usize = 4;
+
 /// A huge page, where the kernel has them (x86: 2 MiB; ARM too).
 pub(super) const HUGE: usize = 2 * 1024 * 1024;
 
@@ -93,11 +96,11 @@ impl Segment {
         len.checked_add(Segment::base(words, page))?.checked_next_multiple_of(page)
     }
 
-    /// Where blocks begin behind so many words of bits: on a page if that makes no page more resident, so that those that
-    /// are whole pages lie in the same way however many words that is.
+    /// Where blocks begin behind so many words of bits: on a page, so that those that are whole pages lie in the same way
+    /// however many words that is; but where there are few, a page is much.
     fn base(words: usize, page: usize) -> usize {
         let end = size_of::<Segment>() + words * WORD;
-        end.next_multiple_of(if end < page { GRANULE } else { page })
+        end.next_multiple_of(if end < FEW * page { GRANULE } else { page })
     }
 
     /// An extent with room for a run of `len` bytes and for the bits of what it may grow to, if `most` is what there is.
@@ -141,7 +144,7 @@ impl Segment {
         let words = room / (GRANULE * BITS + WORD) + 1;
         // What the blocks leave, as far as they begin on a page.
         let left = extent.len().saturating_sub(len);
-        let left = if left < page { left } else { round_down(left, page) };
+        let left = if left < FEW * page { left } else { round_down(left, page) };
         let share = (extent.len() / BITS_SHARE).min(left.saturating_sub(head));
         let words = words.max((most / (GRANULE * BITS)).min(share / WORD));
         let base = Segment::base(words, page);

@@ -10,7 +10,7 @@
 //!
 //!   guard   the allowance   while it is there: a quarter of the limit, 64 MiB at most
 //!           the stack       then what the main thread's stack can still grow by: RLIMIT_STACK, less what it is
-//!           the last        then a 64th of the limit, 256 KiB at least: to say what is wrong, and for what the
+//!           the last        then a 128th of the limit, 256 KiB at least: to say what is wrong, and for what the
 //!                           stack grows by between two requests
 //!   each at most the one before; a region is taken if the guard is still there beside it
 //! ```
@@ -45,7 +45,7 @@ use crate::sys::{self, MADV_RESET, RLIMIT_STACK};
 use crate::vm::{self, ReserveError, round_down};
 
 /// The last guard is this part of the limit ...
-const LAST_SHARE: u64 = 64;
+const LAST_SHARE: u64 = 128;
 /// ... or this many bytes.
 const LAST_MIN: u64 = 256 * 1024;
 
