@@ -22,8 +22,9 @@ pub struct Collector<E> {
     /// There is none until a list has an entry.
     pub(super) passes: Option<Passes<E>>,
     growth: Growth,
-    /// Objects that are kept while an operation of the collector itself allocates.
-    keep: [usize; 3],
+    /// Gives memory back. There is none where all of it is used before each collection, so that a program with such a heap
+    /// does not contain it.
+    purge: Option<fn(&mut Allocator, usize) -> usize>,
     /// Where this thread's stack begins, if it is scanned.
     stack: Option<*const usize>,
     inhibited: usize,
@@ -52,7 +53,7 @@ impl<E: Embedder> Collector<E> {
             lists: Lists::default(),
             passes: None,
             growth: policy.growth,
-            keep: [0; 3],
+            purge: matches!(policy.growth, Growth::Live { .. }).then_some(Allocator::purge),
             stack: None,
             inhibited: 0,
             room: 0,
@@ -158,14 +159,6 @@ impl<E: Embedder> Collector<E> {
         found
     }
 
-    /// Allocates while the words `keep` count as roots.
-    pub(super) fn allocate_keeping(&mut self, size: usize, kind: Kind, keep: [usize; 3]) -> Option<NonNull<u8>> {
-        self.keep = keep;
-        let object = self.allocate(size, kind);
-        self.keep = [0; 3];
-        object
-    }
-
     /// Has this thread's registers and stack scanned in each collection, from where it is then up to `base`: every word of
     /// it is a root.
     ///
@@ -199,9 +192,6 @@ impl<E: Embedder> Collector<E> {
         if let Some(passes) = &self.passes {
             (passes.roots)(&lists, &mut marker);
         }
-        for word in self.keep {
-            marker.root(word);
-        }
         if let Some(base) = self.stack {
             // SAFETY: from `top` up to `base`, which `scan_stack` was told, all of it is this thread's stack.
             unsafe { marker.roots(top, base) };
@@ -216,10 +206,8 @@ impl<E: Embedder> Collector<E> {
         mem::forget(half_marked);
         let live = self.heap.map.len() - free;
         self.set_limits(live);
-        let purged = match self.growth {
-            Growth::Whole => 0,
-            Growth::Live { .. } => self.heap.purge(self.heap.limit),
-        };
+        let limit = self.heap.limit;
+        let purged = self.purge.map_or(0, |purge| purge(&mut self.heap, limit));
         let pause = now().saturating_sub(begin);
         self.stats.collections += 1;
         self.stats.live = live;

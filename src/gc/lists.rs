@@ -36,6 +36,8 @@ pub(super) struct Lists {
     pub(super) ready: Link,
     pub(super) ready_last: Link,
     pub(super) tables: Option<NonNull<Table>>,
+    /// Words that keep what they refer to while room is made for an entry.
+    pub(super) keep: [usize; 3],
 }
 
 /// What a collection does with the lists. The collector calls it by these addresses, which it is given with the first entry
@@ -136,8 +138,11 @@ fn reached<E: Embedder, T>(marker: &Marker<'_, E>, object: NonNull<T>) -> bool {
 }
 
 impl Lists {
-    /// What the lists keep themselves: the cells of finalizers, and what waits in the queue.
+    /// What the lists keep themselves: the cells of finalizers, what waits in the queue, and what an entry is for.
     fn roots<E: Embedder>(&self, marker: &mut Marker<'_, E>) {
+        for word in self.keep {
+            marker.root(word);
+        }
         for (list, objects) in [(self.finalizable, false), (self.ready, true)] {
             let mut link = list;
             while let Some(cell) = link {

@@ -104,8 +104,16 @@ impl<E: Embedder> Collector<E> {
         let cell = self.allocate_keeping(size_of::<Cell>(), Kind::Leaf, [object.addr().get(), 0, 0])?.cast::<Cell>();
         // SAFETY: an object of that size.
         unsafe { cell.write(Cell { object: Some(object), next: None }) };
-        self.passes = Some(Passes::ALL);
         Some(cell)
+    }
+
+    /// Allocates for an entry while the words `keep` count as roots.
+    fn allocate_keeping(&mut self, size: usize, kind: Kind, keep: [usize; 3]) -> Option<NonNull<u8>> {
+        self.passes = Some(Passes::ALL);
+        self.lists.keep = keep;
+        let object = self.allocate(size, kind);
+        self.lists.keep = [0; 3];
+        object
     }
 
     /// A table of ephemerons, empty. `None`: there is no memory.
