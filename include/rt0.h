@@ -267,6 +267,10 @@ struct rt0_flock {
 // of the collector.
 typedef void (*rt0_gc_roots)(void *context, struct rt0_gc_marker *marker);
 
+// Called during a collection, when what is reachable is marked: see `rt0_gc_policy`. It calls `rt0_gc_is_marked`, as
+// `mark_more` also `rt0_gc_mark` and `rt0_gc_mark_range`, and no other function of the collector.
+typedef void (*rt0_gc_marked)(void *context, struct rt0_gc_marker *marker);
+
 // What a program wants of its collector. Zero means the default everywhere, as does a null pointer.
 //
 // A later version may add fields at the end. A library that does not know them takes them if they are zero and refuses
@@ -292,8 +296,14 @@ struct rt0_gc_policy {
   uint32_t reserved;
   // Says what is reachable without an object; may be null.
   rt0_gc_roots roots;
-  // What `roots` is called with.
+  // What `roots` and the two below are called with.
   void *context;
+  // All that was found to be reachable is marked: it marks what is to be kept for another reason. Called again when that was
+  // scanned, until nothing new is marked; and once more if finalizers keep something. May be null.
+  rt0_gc_marked mark_more;
+  // What `rt0_gc_is_marked` denies now is freed: weak references of the program's own, such as a table of the symbols that
+  // there are, forget it here. May be null.
+  rt0_gc_marked before_sweep;
 };
 
 // How the size of a heap's arena was decided. All sizes are bytes.
@@ -618,24 +628,34 @@ void *rt0_gc_allocate_leaf(struct rt0_gc *gc, size_t size);
 int rt0_gc_scan_stack(struct rt0_gc *gc,
                       const void *base);
 
-// Marks the object that `word` points to or into, with all that it refers to, if there is one. For `roots` alone. Nothing
-// happens if `marker` is null.
+// Marks the object that `word` points to or into, with all that it refers to, if there is one. For `roots` and `mark_more`
+// alone. Nothing happens if `marker` is null.
 //
 // Required of the caller:
 //
-// `marker` is null or what `roots` was called with, which has not returned.
+// `marker` is null or what one of the two was called with, which has not returned.
 void rt0_gc_mark(struct rt0_gc_marker *marker,
                  const void *word);
 
-// Marks what any word between `from` and `to` points to: an array of references, another thread's stack. For `roots` alone.
-// Nothing happens if a pointer is null or the range is none.
+// Marks what any word between `from` and `to` points to: an array of references, another thread's stack. For `roots` and
+// `mark_more` alone. Nothing happens if a pointer is null or the range is none.
 //
 // Required of the caller:
 //
-// `marker` is null or what `roots` was called with, which has not returned; the range can be read.
+// `marker` is null or what one of the two was called with, which has not returned; the range can be read.
 void rt0_gc_mark_range(struct rt0_gc_marker *marker,
                        const void *from,
                        const void *to);
+
+// Whether an object was found to be reachable so far. For `mark_more` and `before_sweep` alone. 1 or 0; `-EINVAL` if a pointer
+// is null.
+//
+// Required of the caller:
+//
+// `marker` is null or what one of the two was called with, which has not returned; `object` is null or the first byte of an
+// object of this heap.
+int rt0_gc_is_marked(const struct rt0_gc_marker *marker,
+                     const void *object);
 
 // A handle for an object: it is kept until `rt0_gc_release`. 0 if all handles are in use, or `gc` or `object` is null.
 //

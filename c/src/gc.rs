@@ -30,6 +30,10 @@ pub struct rt0_gc_marker {
 /// of the collector.
 pub type rt0_gc_roots = Option<unsafe extern "C" fn(context: *mut c_void, marker: *mut rt0_gc_marker)>;
 
+/// Called during a collection, when what is reachable is marked: see `rt0_gc_policy`. It calls `rt0_gc_is_marked`, as
+/// `mark_more` also `rt0_gc_mark` and `rt0_gc_mark_range`, and no other function of the collector.
+pub type rt0_gc_marked = Option<unsafe extern "C" fn(context: *mut c_void, marker: *mut rt0_gc_marker)>;
+
 /// What a program wants of its collector. Zero means the default everywhere, as does a null pointer.
 ///
 /// A later version may add fields at the end. A library that does not know them takes them if they are zero and refuses
@@ -57,8 +61,14 @@ pub struct rt0_gc_policy {
     pub reserved: u32,
     /// Says what is reachable without an object; may be null.
     pub roots: rt0_gc_roots,
-    /// What `roots` is called with.
+    /// What `roots` and the two below are called with.
     pub context: *mut c_void,
+    /// All that was found to be reachable is marked: it marks what is to be kept for another reason. Called again when that was
+    /// scanned, until nothing new is marked; and once more if finalizers keep something. May be null.
+    pub mark_more: rt0_gc_marked,
+    /// What `rt0_gc_is_marked` denies now is freed: weak references of the program's own, such as a table of the symbols that
+    /// there are, forget it here. May be null.
+    pub before_sweep: rt0_gc_marked,
 }
 
 /// Figures of a collector, in bytes where nothing else is said.
@@ -97,6 +107,8 @@ pub type rt0_gc_handle = usize;
 /// The program, as the collector sees it.
 struct Program {
     roots: rt0_gc_roots,
+    mark_more: rt0_gc_marked,
+    before_sweep: rt0_gc_marked,
     context: *mut c_void,
     handles: Handles,
 }
@@ -158,6 +170,20 @@ unsafe impl Embedder for Program {
         if let Some(roots) = self.roots {
             // SAFETY: the caller of `rt0_gc_create` said that it may be called with this; the marker is used only meanwhile.
             unsafe { roots(self.context, ptr::from_mut(marker).cast()) };
+        }
+    }
+
+    fn mark_more(&mut self, marker: &mut Marker<'_, Self>) {
+        if let Some(mark_more) = self.mark_more {
+            // SAFETY: as above.
+            unsafe { mark_more(self.context, ptr::from_mut(marker).cast()) };
+        }
+    }
+
+    fn before_sweep(&mut self, marker: &Marker<'_, Self>) {
+        if let Some(before_sweep) = self.before_sweep {
+            // SAFETY: as above; `rt0_gc_is_marked`, the one function that it may call, only reads.
+            unsafe { before_sweep(self.context, ptr::from_ref(marker).cast_mut().cast()) };
         }
     }
 
@@ -238,7 +264,8 @@ pub unsafe extern "C" fn rt0_gc_create(
         unsafe { words.add(index).write(next << 1 | 1) };
     }
     let handles = Handles { words, room, free: 1, used: 0 };
-    let program = Program { roots: policy.roots, context: policy.context, handles };
+    let rt0_gc_policy { roots, context, mark_more, before_sweep, .. } = policy;
+    let program = Program { roots, mark_more, before_sweep, context, handles };
     match Collector::new(&Policy { arena: options, growth, handles: 0 }, program) {
         Ok(collector) => {
             // SAFETY: the pages are this collector's, and long enough.
@@ -360,12 +387,12 @@ pub unsafe extern "C" fn rt0_gc_scan_stack(gc: *mut rt0_gc, base: *const c_void)
     0
 }
 
-/// Marks the object that `word` points to or into, with all that it refers to, if there is one. For `roots` alone. Nothing
-/// happens if `marker` is null.
+/// Marks the object that `word` points to or into, with all that it refers to, if there is one. For `roots` and `mark_more`
+/// alone. Nothing happens if `marker` is null.
 ///
 /// # Safety
 ///
-/// `marker` is null or what `roots` was called with, which has not returned.
+/// `marker` is null or what one of the two was called with, which has not returned.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rt0_gc_mark(marker: *mut rt0_gc_marker, word: *const c_void) {
     // SAFETY: the caller says so.
@@ -374,12 +401,12 @@ pub unsafe extern "C" fn rt0_gc_mark(marker: *mut rt0_gc_marker, word: *const c_
     }
 }
 
-/// Marks what any word between `from` and `to` points to: an array of references, another thread's stack. For `roots` alone.
-/// Nothing happens if a pointer is null or the range is none.
+/// Marks what any word between `from` and `to` points to: an array of references, another thread's stack. For `roots` and
+/// `mark_more` alone. Nothing happens if a pointer is null or the range is none.
 ///
 /// # Safety
 ///
-/// `marker` is null or what `roots` was called with, which has not returned; the range can be read.
+/// `marker` is null or what one of the two was called with, which has not returned; the range can be read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rt0_gc_mark_range(marker: *mut rt0_gc_marker, from: *const c_void, to: *const c_void) {
     // SAFETY: the caller says so.
@@ -388,6 +415,22 @@ pub unsafe extern "C" fn rt0_gc_mark_range(marker: *mut rt0_gc_marker, from: *co
         // SAFETY: the caller says that it can be read.
         unsafe { marker.roots(from.cast(), to.cast()) };
     }
+}
+
+/// Whether an object was found to be reachable so far. For `mark_more` and `before_sweep` alone. 1 or 0; `-EINVAL` if a pointer
+/// is null.
+///
+/// # Safety
+///
+/// `marker` is null or what one of the two was called with, which has not returned; `object` is null or the first byte of an
+/// object of this heap.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rt0_gc_is_marked(marker: *const rt0_gc_marker, object: *const c_void) -> c_int {
+    // SAFETY: the caller says so.
+    let marker = unsafe { marker.cast::<Marker<'_, Program>>().as_ref() };
+    let (Some(marker), Some(object)) = (marker, NonNull::new(object.cast_mut())) else { return negated(Errno::EINVAL) };
+    // SAFETY: the caller says that it is an object's first byte.
+    c_int::from(unsafe { marker.is_marked(object.cast()) })
 }
 
 /// A handle for an object: it is kept until `rt0_gc_release`. 0 if all handles are in use, or `gc` or `object` is null.

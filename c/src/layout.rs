@@ -32,7 +32,9 @@ const _: () = {
 
     assert!(offset_of!(rt0_gc_policy, growth) == W + 4 && offset_of!(rt0_gc_policy, allowance) == policy);
     assert!(offset_of!(rt0_gc_policy, handles) == policy + 24 && offset_of!(rt0_gc_policy, roots) == policy + 32);
-    assert!(size_of::<rt0_gc_policy>() == (policy + 32 + 2 * W).next_multiple_of(L));
+    assert!(offset_of!(rt0_gc_policy, mark_more) == policy + 32 + 2 * W);
+    assert!(offset_of!(rt0_gc_policy, before_sweep) == policy + 32 + 3 * W);
+    assert!(size_of::<rt0_gc_policy>() == (policy + 32 + 4 * W).next_multiple_of(L));
     let pauses = (10 * W).next_multiple_of(L);
     assert!(offset_of!(rt0_gc_stats, handles) == 9 * W && offset_of!(rt0_gc_stats, longest_pause) == pauses);
     assert!(size_of::<rt0_gc_stats>() == pauses + 16);

@@ -260,16 +260,58 @@ static void wrong(struct rt0_gc *gc) {
     rt0_gc_external(gc, PTRDIFF_MIN);
 }
 
+/* A table of the program's own that keeps nothing, but for what `spared` stands for. */
+enum { NAMES = 100 };
+static struct pair *names[NAMES];
+static struct pair *spared;
+static int asked;
+
+static void spare(void *context, struct rt0_gc_marker *marker) {
+    CHECK(context == &kept);
+    asked++;
+    if (spared != NULL && rt0_gc_is_marked(marker, spared) == 0) rt0_gc_mark(marker, spared);
+}
+
+static void forget(void *context, struct rt0_gc_marker *marker) {
+    CHECK(context == &kept);
+    CHECK(rt0_gc_is_marked(NULL, kept) == -INVALID && rt0_gc_is_marked(marker, NULL) == -INVALID);
+    for (int i = 0; i < NAMES; i++)
+        if (names[i] != NULL && rt0_gc_is_marked(marker, names[i]) == 0) names[i] = NULL;
+}
+
+static void own_table(struct rt0_gc *gc) {
+    kept = NULL;
+    rt0_gc_inhibit(gc);
+    for (int i = 0; i < NAMES; i++) {
+        names[i] = (struct pair *)rt0_gc_allocate(gc, sizeof *names[i]);
+        CHECK(names[i] != NULL);
+        /* Every third is in a list; the others nothing keeps, but what the last of them leads to. */
+        if (i % 3 == 0) names[i]->next = kept, kept = names[i];
+    }
+    spared = names[NAMES - 2];
+    spared->next = names[1];
+    rt0_gc_allow(gc);
+    asked = 0;
+    rt0_gc_collect(gc);
+    CHECK(asked >= 2); /* once more after what it marked was scanned */
+    for (int i = 0; i < NAMES; i++) CHECK((names[i] != NULL) == (i % 3 == 0 || i == 1 || i == NAMES - 2));
+    spared = NULL, kept = NULL;
+    rt0_gc_collect(gc);
+    for (int i = 0; i < NAMES; i++) CHECK(names[i] == NULL);
+}
+
 int main(void) {
     struct rt0_gc_policy policy = {.size = sizeof policy};
     struct rt0_gc *gc;
     policy.cap = 4 << 20, policy.least = 1 << 20, policy.handles = 4;
     policy.roots = roots, policy.context = &kept;
+    policy.mark_more = spare, policy.before_sweep = forget;
     CHECK(rt0_gc_create(&policy, &gc, NULL) == 0);
     reachable(gc);
     handles(gc);
     weak(gc);
     ephemerons(gc);
+    own_table(gc);
     exhausted(gc);
     wrong(gc);
     CHECK(rt0_gc_scan_stack(gc, __builtin_frame_address(0)) == 0);

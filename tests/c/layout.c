@@ -34,7 +34,8 @@ CHECK(AT(rt0_heap_policy, allowance) == POLICY && AT(rt0_heap_policy, huge_from)
 CHECK(sizeof(struct rt0_heap_policy) == POLICY + 32);
 CHECK(AT(rt0_gc_policy, growth) == W + 4 && AT(rt0_gc_policy, allowance) == POLICY);
 CHECK(AT(rt0_gc_policy, handles) == POLICY + 24 && AT(rt0_gc_policy, roots) == POLICY + 32);
-CHECK(sizeof(struct rt0_gc_policy) == (POLICY + 32 + 2 * W + L - 1) / L * L);
+CHECK(AT(rt0_gc_policy, mark_more) == POLICY + 32 + 2 * W && AT(rt0_gc_policy, before_sweep) == POLICY + 32 + 3 * W);
+CHECK(sizeof(struct rt0_gc_policy) == (POLICY + 32 + 4 * W + L - 1) / L * L);
 CHECK(AT(rt0_gc_stats, handles) == 9 * W && AT(rt0_gc_stats, longest_pause) == PAUSES);
 CHECK(sizeof(struct rt0_gc_stats) == PAUSES + 16);
 CHECK(AT(rt0_decision, limit_source) == W && AT(rt0_decision, limit) == LIMIT);
