@@ -42,9 +42,12 @@ impl<E: Embedder> Collector<E> {
     ///
     /// # Errors
     ///
-    /// [`HeapError`] if nothing fits. Nothing is reserved then.
+    /// [`HeapError`] if nothing fits, or the policy's growth is none. Nothing is reserved then.
     #[expect(clippy::result_large_err, reason = "there is no heap yet to put it in")]
     pub fn new(policy: &Policy, embedder: E) -> Result<Collector<E>, HeapError> {
+        if let Growth::Live { percent: percent @ ..=100, .. } = policy.growth {
+            return Err(HeapError::Percent(percent));
+        }
         let space = Space::reserve(&policy.arena, policy.handles)?;
         let handles = Handles::new(space.handles());
         let mut collector = Collector {

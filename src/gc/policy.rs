@@ -18,7 +18,7 @@ pub enum Growth {
     Whole,
     /// As far as this share of what was live after the last collection, percent, and this many bytes at least.
     Live {
-        /// Above 100. 200 collects when as much was allocated as is live.
+        /// Above 100; others are refused. 200 collects when as much was allocated as is live.
         percent: usize,
         /// Bytes.
         least: usize,

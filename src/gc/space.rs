@@ -61,6 +61,9 @@ pub enum HeapError {
     Arena(ArenaError),
     /// There is an arena, but it is too small for a heap, or its first pages could not be committed.
     Small,
+    /// The policy's [`Growth::Live`](super::Growth) has this many percent: with 100 or less nothing could be allocated
+    /// between two collections.
+    Percent(usize),
 }
 
 impl core::fmt::Display for HeapError {
@@ -68,6 +71,9 @@ impl core::fmt::Display for HeapError {
         match self {
             HeapError::Arena(error) => error.fmt(f),
             HeapError::Small => f.write_str("rt0: the arena is too small for a heap that collects"),
+            HeapError::Percent(percent) => {
+                write!(f, "rt0: a heap that collects cannot grow to {percent} % of what is live: at least 101 %")
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::ptr::NonNull;
 
 use rt0::arena::Options;
-use rt0::gc::{Collector, Embedder, Ephemerons, Event, GRANULE, Growth, Kind, Marker, Policy, Stats, Weak};
+use rt0::gc::{Collector, Embedder, Ephemerons, Event, GRANULE, Growth, HeapError, Kind, Marker, Policy, Stats, Weak};
 use rt0_tests::check::gc::{Language, Mutator, drive};
 
 const KIB: u64 = 1 << 10;
@@ -30,6 +30,22 @@ fn first(object: NonNull<u8>) -> Option<NonNull<u8>> {
 
 fn count(gc: &Collector<Plain>) -> usize {
     gc.objects().count()
+}
+
+#[test]
+fn a_heap_that_could_not_grow_is_refused_with_the_reason() {
+    let made = |percent| {
+        let growth = Growth::Live { percent, least: 1 << 20 };
+        let policy = Policy { growth, ..Policy::bound(4 << 20) };
+        Collector::new(&policy, Plain { roots: Vec::new(), events: Vec::new() }).err()
+    };
+    for percent in [0, 1, 100] {
+        let error = made(percent).expect("it is too little");
+        assert!(matches!(error, HeapError::Percent(of) if of == percent), "{error:?}");
+        let line = format!("rt0: a heap that collects cannot grow to {percent} % of what is live: at least 101 %");
+        assert_eq!(error.to_string(), line);
+    }
+    assert!(made(101).is_none());
 }
 
 fn run<const TAG: usize, const INTERIOR: bool>(seeds: std::ops::Range<u64>, steps: usize, always: bool) {
