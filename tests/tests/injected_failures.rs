@@ -146,8 +146,8 @@ fn the_nth_mmap_fails() {
 /// The first mmap is refused, so the largest size that works is searched for, and a call of that search fails.
 #[test]
 fn the_search_for_what_fits_fails_at_each_step() {
-    let mut runs = 0;
     for port in chosen(&PORTS) {
+        let mut runs = 0;
         for limit in [None, Some(64 * MIB)] {
             for call in ["mmap", "munmap"] {
                 for error in ["ENOMEM", "EINVAL", "EAGAIN"] {
@@ -166,9 +166,9 @@ fn the_search_for_what_fits_fails_at_each_step() {
                 }
             }
         }
+        println!("{port}: {runs} runs");
+        assert!(runs > 200, "{port}: {runs} runs: the search has more steps than that");
     }
-    println!("search: {runs} runs");
-    assert!(runs > 1000, "{runs} runs: the search has more steps than that");
 }
 
 #[test]
