@@ -134,42 +134,39 @@ impl<M: Memory> Backend<M> {
         false
     }
 
-    /// Lets a segment grow until it has `want` bytes for blocks, at least `need`.
-    fn lengthen(&mut self, segment: &mut Segment, need: usize, want: usize) -> bool {
-        if need > segment.capacity() {
-            return false;
+    /// Lets a segment grow until it has `want` bytes for blocks, or else until it has `need`, if that is to be had.
+    fn lengthen(&mut self, segment: &mut Segment, need: usize, want: usize) {
+        let size = segment.size();
+        let min = round_up(if need > size { need } else { want } - size, self.page);
+        let more = if segment.own { size } else { self.reserved_of(false) };
+        let want = min.max(round_down(more.min(segment.capacity() - size), self.page));
+        if let Some(extent) = self.memory.reserve_behind(segment.end(), min, want) {
+            segment.lengthen(extent);
         }
-        let min = if need > segment.size() { need } else { want };
-        let min = round_up(min - segment.size(), self.page);
-        let more = if segment.own { segment.size() } else { self.reserved_of(false) };
-        let want = min.max(round_down(more.min(segment.capacity() - segment.size()), self.page));
-        let extent = self.memory.reserve_behind(segment.end(), min, want);
-        extent.map(|extent| segment.lengthen(extent)).is_some()
     }
 
-    /// Lets a segment's top rise to `need`, and by a step more.
+    /// Lets a segment's top rise to `need`, which it has bits for, and by a step more.
     pub(super) fn extend_segment(&mut self, segment: &mut Segment, need: usize) -> bool {
         // Behind a large block nothing else is put.
         let step = if segment.own { 0 } else { self.step() };
         // A whole step, though what is reserved ends within it.
-        let want = need.saturating_add(step).min(segment.capacity());
-        if want.max(need) > segment.size() && !self.lengthen(segment, need, want) && need > segment.size() {
-            return false;
+        let want = (need + step).min(segment.capacity());
+        if want > segment.size() {
+            self.lengthen(segment, need, want);
         }
         let from = self.huge_from.unwrap_or(HUGE_FROM);
         // Large blocks may never be written, nor what lies before one that is aligned; what is small will be, soon.
         let soon = need - segment.top < LARGE;
         // A program that wants huge pages from the start wants them for large blocks too.
-        let huge = from == 0 || soon && self.written >= from;
+        let huge = (soon || from == 0) && self.written >= from;
         // The first steps are left out: a small program needs a page or two. A huge page comes whole when it is first
         // touched, faster than if it were asked for. Where threads wait, each makes its pages resident itself, side by side.
         let pages = Pages { huge, now: soon && !huge && self.further == 0 && self.used >= POPULATE_FROM };
         let (before, soft) = (segment.resident, segment.soft);
         let extended = segment.extend(need, want, pages, &mut self.memory);
         self.dirty += segment.resident - before;
-        if soon {
-            self.written = self.written.saturating_add(segment.soft.saturating_sub(soft));
-        }
+        let risen = segment.soft - soft;
+        self.written = self.written.saturating_add(risen * usize::from(soon));
         extended
     }
 
@@ -180,7 +177,7 @@ impl<M: Memory> Backend<M> {
     pub(super) fn add_segment(&mut self, request: Request, want: usize, own: bool) -> Option<()> {
         let page = self.memory.page_size();
         self.page = page;
-        self.limit = 1 << self.memory.limit().max(1).ilog2();
+        self.limit = 1 << (usize::BITS - 1 - (self.memory.limit() | 1).leading_zeros());
         let len = request.len.checked_add(request.align - GRANULE)?;
         let min = Segment::extent_for(len, page)?;
         let most = self.memory.most(len);
@@ -222,25 +219,26 @@ impl<M: Memory> Backend<M> {
     /// there were any.
     #[inline(never)]
     fn release_unused(&mut self, ends: bool) -> bool {
-        let before = self.reserved();
-        let mut kept = None;
+        let (mut any, mut kept) = (false, None);
         let mut next = self.segments;
         while let Some(mut at) = next {
             // SAFETY: as in `extend`.
             let segment = unsafe { at.as_mut() };
             next = segment.next;
+            let resident = segment.resident;
             if segment.top == 0 {
                 self.release_segment(kept, at);
+                any = true;
                 continue;
             }
             kept = Some(at);
-            let resident = segment.resident;
             if ends && let Some(tail) = segment.cut(self.page) {
                 self.dirty -= resident - segment.resident;
                 self.memory.release(tail);
+                any = true;
             }
         }
-        self.reserved() < before
+        any
     }
 
     /// Takes a segment in which nothing is in use out of the list, where it follows `before` or is the first, and releases

@@ -37,8 +37,8 @@ pub(super) const GROWS: usize = 16;
 /// ... which take this part of that extent.
 const BITS_SHARE: usize = GRANULE * 8 / GROWS;
 
-/// Blocks begin on a page where bits fill so many pages.
-const FEW: usize = 4;
+/// Blocks begin on a page where this many bytes or more lie before them.
+const PAGES_FROM: usize = 16 * 1024;
 
 /// A huge page, where the kernel has them (x86: 2 MiB; ARM too).
 pub(super) const HUGE: usize = 2 * 1024 * 1024;
@@ -93,14 +93,14 @@ impl Segment {
     pub(super) fn extent_for(len: usize, page: usize) -> Option<usize> {
         // Rounding adds less than a page to the bits and to the extent, for which `lay_out` wants bits as well.
         let words = len.checked_add(page)? / (GRANULE * BITS / 2) + 2;
-        len.checked_add(Segment::base(words, page))?.checked_next_multiple_of(page)
+        len.checked_add(Segment::base(words, page) + page - 1).map(|len| round_down(len, page))
     }
 
     /// Where blocks begin behind so many words of bits: on a page, so that those that are whole pages lie in the same way
     /// however many words that is; but where there are few, a page is much.
     fn base(words: usize, page: usize) -> usize {
         let end = size_of::<Segment>() + words * WORD;
-        end.next_multiple_of(if end < FEW * page { GRANULE } else { page })
+        round_up(end, if end < PAGES_FROM { GRANULE } else { page })
     }
 
     /// An extent with room for a run of `len` bytes and for the bits of what it may grow to, if `most` is what there is.
@@ -142,9 +142,8 @@ impl Segment {
         let room = extent.len().checked_sub(head + GRANULE)?;
         // A word of bits for BITS granules; one more for the bit at the very end.
         let words = room / (GRANULE * BITS + WORD) + 1;
-        // What the blocks leave, as far as they begin on a page.
-        let left = extent.len().saturating_sub(len);
-        let left = if left < FEW * page { left } else { round_down(left, page) };
+        // What the blocks leave, where they begin on a page.
+        let left = round_down(extent.len().saturating_sub(len), page);
         let share = (extent.len() / BITS_SHARE).min(left.saturating_sub(head));
         let words = words.max((most / (GRANULE * BITS)).min(share / WORD));
         let base = Segment::base(words, page);
@@ -446,10 +445,12 @@ mod tests {
         let page = memory.page_size();
         // Around each number of pages, of blocks and of bits.
         let around = |len: usize| (0..8).map(move |step| len - 4 * GRANULE + step * GRANULE);
-        for len in (1..=600).step_by(7).flat_map(|pages| around(pages * PAGE_SIZE_MIN)).chain(around(1 << 26)) {
+        for len in (1..=900).step_by(7).flat_map(|pages| around(pages * PAGE_SIZE_MIN)).chain(around(1 << 26)) {
             let least = Segment::extent_for(len, page).expect("it is short");
             let extent = memory.reserve(least, least).expect("there is room");
-            for (most, capacity) in [(0, len), (usize::MAX, 2 * len)] {
+            // A shorter block has no segment of its own.
+            let twice = if len < 1 << 20 { len } else { 2 * len };
+            for (most, capacity) in [(0, len), (usize::MAX, twice)] {
                 let segment = Segment::lay_out(&extent, [len, most], &mut memory).expect("there is room");
                 assert!(segment.size >= len && segment.capacity >= capacity, "{len} bytes, {most} {segment:?}");
             }

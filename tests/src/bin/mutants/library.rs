@@ -315,7 +315,37 @@ pub(super) const MUTANTS: &[Mutant] = &[
         HEAP,
         GROWTH,
         "huge pages for what is never written",
-        &[("from == 0 || soon && self.written >= from", "from == 0 || self.used >= from")],
+        &[("(soon || from == 0) && self.written >= from", "from == 0 || self.used >= from")],
+    ),
+    mutant(
+        LIB,
+        GROWTH,
+        "a top rises by less where what is reserved ends",
+        &[("if want > segment.size() {", "if need > segment.size() {")],
+    ),
+    mutant(
+        LIB,
+        GROWTH,
+        "what has a segment of its own follows from what is reserved",
+        &[("least.max(self.peak / OWN_SHARE)", "self.reserved() / OWN_SHARE")],
+    ),
+    mutant(
+        LIB,
+        GROWTH,
+        "lists are a little longer under a limit that is a little larger",
+        &[("1 << (usize::BITS - 1 - (self.memory.limit() | 1).leading_zeros())", "self.memory.limit()")],
+    ),
+    mutant(
+        LIB,
+        SEGMENT,
+        "blocks begin anywhere in a page",
+        &[("if end < PAGES_FROM { GRANULE } else { page }", "GRANULE")],
+    ),
+    mutant(
+        LIB,
+        SEGMENT,
+        "the least extent has bits for its block alone",
+        &[("(GRANULE * BITS / 2) + 2", "(GRANULE * BITS) + 2")],
     ),
     mutant(LIB, CACHE, "a list may be long where address space is short", &[(".min(backend.limit / LIMIT_SHARE)", "")]),
     mutant(
