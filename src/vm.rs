@@ -467,6 +467,15 @@ pub unsafe fn populate(base: NonNull<u8>, len: usize) {
     let _ = (base, len);
 }
 
+/// Whether the page at an address, a multiple of the page size, is there and resident (Linux; `mincore`).
+#[cfg(target_os = "linux")]
+pub(crate) fn is_resident(page: usize) -> bool {
+    let mut answer = 0u8;
+    // SAFETY: the kernel writes one byte for each page, and there is one.
+    let known = unsafe { sys::syscall(sys::nr::MINCORE, [page.into(), 1usize.into(), (&raw mut answer).into()]) };
+    known.is_ok() && answer & 1 != 0
+}
+
 /// Asks for huge pages in a range, where the kernel has them and this program may choose (Linux).
 ///
 /// # Safety

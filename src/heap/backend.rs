@@ -165,6 +165,8 @@ pub(super) struct Backend<M> {
     pub(super) huge_from: Option<usize>,
     /// By how many bytes tops have risen for blocks that are small, and so are written soon.
     pub(super) written: usize,
+    /// The address of the last page of the large block that a top has risen for last.
+    pub(super) large: usize,
     /// How many fronts there are beside the first.
     pub(super) further: usize,
     /// The first promise that was broken since this was last looked at.
@@ -189,6 +191,7 @@ impl<M: Memory> Backend<M> {
             purge_threshold: None,
             huge_from: None,
             written: 0,
+            large: 0,
             further: 0,
             misuse: None,
         }

@@ -12,7 +12,7 @@
 //! word has bits, twice at the most, however many chunks there are; inserting and
 //! removing take as many.
 
-use super::class::GRANULE;
+use super::class::{GRANULE, log2};
 use super::free_chunk::{FreeChunk, LONG};
 
 const EXACT: usize = LONG / GRANULE;
@@ -33,7 +33,7 @@ pub(super) const fn bin_of(len: usize) -> usize {
     let bin = if granules < EXACT {
         granules
     } else {
-        let log = granules.ilog2() as usize;
+        let log = log2(granules);
         let step = (granules >> (log - STEPS_LOG)) & ((1 << STEPS_LOG) - 1);
         EXACT + ((log - EXACT_LOG) << STEPS_LOG) + step
     };

@@ -48,10 +48,16 @@ pub const fn class_of(size: usize) -> usize {
     if granules <= EXACT + HEADER {
         return granules;
     }
-    let log = (granules - HEADER - 1).ilog2() as usize;
+    let log = log2(granules - HEADER - 1);
     // The top bit of the step, 1 << STEPS_LOG, is always set.
     let step = ((granules - HEADER - 1) >> (log - STEPS_LOG)) - (1 << STEPS_LOG);
     EXACT + HEADER + ((log - EXACT_LOG) << STEPS_LOG) + step + 1
+}
+
+/// The place of the top bit of what is not zero. `ilog2` has a check for that, and a panic, which stay in some callers.
+#[inline(always)]
+pub(super) const fn log2(n: usize) -> usize {
+    (usize::BITS - 1 - n.leading_zeros()) as usize
 }
 
 /// The length in bytes of the blocks of a class. A zero-sized request gets a

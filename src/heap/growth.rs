@@ -19,12 +19,14 @@
 //!
 //! Bounds. A top rises by a sixteenth of what small blocks have taken so far, at most by [`STEP_MAX`], or by a huge page
 //! where the heap grows by those, and only that is made resident: whatever the size of the heap, no call makes more than a
-//! huge page or two resident, and blocks that are never written make nothing else resident.
+//! huge page or two resident, and blocks that are never written make nothing else resident. Large blocks come as huge pages
+//! only where the program was seen to write the one before.
 
+use core::mem;
 use core::ptr::NonNull;
 
 use super::backend::{Backend, Request, above_top};
-use super::class::{GRANULE, LARGE};
+use super::class::{GRANULE, LARGE, log2};
 use super::memory::Memory;
 use super::segment::{GROWS, HUGE, Pages, Segment};
 use crate::vm::{round_down, round_up};
@@ -155,18 +157,25 @@ impl<M: Memory> Backend<M> {
             self.lengthen(segment, need, want);
         }
         let from = self.huge_from.unwrap_or(HUGE_FROM);
-        // Large blocks may never be written, nor what lies before one that is aligned; what is small will be, soon.
-        let soon = need - segment.top < LARGE;
-        // A program that wants huge pages from the start wants them for large blocks too.
-        let huge = (soon || from == 0) && self.written >= from;
+        // What is small will be written soon. A large block may never be, nor what lies before one that is aligned; but where
+        // the one before was written to its end, this one will be, too.
+        let small = need - segment.top < LARGE;
+        let huge = if small {
+            self.written >= from
+        } else {
+            let last = round_down(segment.address_of(need), self.page) - self.page;
+            let before = mem::replace(&mut self.large, last);
+            // A program that wants huge pages from the start wants them for large blocks too.
+            from == 0 || self.used >= from && self.memory.is_resident(before)
+        };
         // The first steps are left out: a small program needs a page or two. A huge page comes whole when it is first
         // touched, faster than if it were asked for. Where threads wait, each makes its pages resident itself, side by side.
-        let pages = Pages { huge, now: soon && !huge && self.further == 0 && self.used >= POPULATE_FROM };
+        let pages = Pages { huge, now: small && !huge && self.further == 0 && self.used >= POPULATE_FROM };
         let (before, soft) = (segment.resident, segment.soft);
         let extended = segment.extend(need, want, pages, &mut self.memory);
         self.dirty += segment.resident - before;
         let risen = segment.soft - soft;
-        self.written = self.written.saturating_add(risen * usize::from(soon));
+        self.written = self.written.saturating_add(risen * usize::from(small));
         extended
     }
 
@@ -177,7 +186,7 @@ impl<M: Memory> Backend<M> {
     pub(super) fn add_segment(&mut self, request: Request, want: usize, own: bool) -> Option<()> {
         let page = self.memory.page_size();
         self.page = page;
-        self.limit = 1 << (usize::BITS - 1 - (self.memory.limit() | 1).leading_zeros());
+        self.limit = 1 << log2(self.memory.limit() | 1);
         let len = request.len.checked_add(request.align - GRANULE)?;
         let min = Segment::extent_for(len, page)?;
         let most = self.memory.most(len);

@@ -88,6 +88,13 @@ pub unsafe trait Memory {
     /// Gives an extent back that came from `reserve`, or the end of one. Nothing refers to it any more.
     fn release(&mut self, extent: Extent);
 
+    /// Whether the page that begins at an address is resident, which says whether somebody has written to it. It was a page
+    /// of an extent of this heap, and may not be any more: the answer is `false` then, and where nothing is known.
+    fn is_resident(&mut self, page: usize) -> bool {
+        let _ = page;
+        false
+    }
+
     /// Asks for huge pages in an extent, where the kernel has them.
     ///
     /// # Safety

@@ -286,6 +286,11 @@ impl Segment {
         unsafe { self.base.add(offset) }
     }
 
+    /// The address of an offset, which may lie beyond what is reserved.
+    pub(super) fn address_of(&self, offset: usize) -> usize {
+        self.base.addr().get() + offset
+    }
+
     /// Bytes for blocks, in all.
     pub(super) fn size(&self) -> usize {
         self.size

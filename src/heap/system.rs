@@ -442,6 +442,12 @@ unsafe impl Memory for SystemMemory {
         unsafe { vm::populate(at, len) };
     }
 
+    /// Asked where there are huge pages.
+    #[cfg(target_os = "linux")]
+    fn is_resident(&mut self, page: usize) -> bool {
+        vm::is_resident(page)
+    }
+
     unsafe fn prefer_huge(&mut self, at: NonNull<u8>, len: usize) {
         // SAFETY: whole pages of an extent that the heap had from `reserve`.
         unsafe { vm::prefer_huge(at, len) };

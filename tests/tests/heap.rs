@@ -377,6 +377,29 @@ fn a_large_heap_grows_by_huge_pages_and_a_small_one_does_not() {
 }
 
 #[test]
+fn large_blocks_come_as_huge_pages_where_the_program_writes_them() {
+    let any = std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists();
+    let grown = |written: usize| {
+        // SAFETY: only this thread uses the heap.
+        let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
+        let blocks = (rt0::heap::HUGE_FROM >> 20) + 24;
+        let addresses = (0..blocks).map(|_| {
+            let block = heap.allocate(layout(1 << 20, 8)).expect("room");
+            for page in (0..written).step_by(4096) {
+                // SAFETY: it lies in the block.
+                unsafe { block.add(page).write(1) };
+            }
+            block.addr().get()
+        });
+        let (from, to) = addresses.fold((usize::MAX, 0), |(from, to), at| (from.min(at), to.max(at + (1 << 20))));
+        advised_huge(from, to) >> 20
+    };
+    let (whole, half, none) = (grown(1 << 20), grown(1 << 19), grown(0));
+    assert_eq!((20..=26).contains(&whole), any, "{whole} MiB of those that are written whole");
+    assert_eq!((half, none), (0, 0), "MiB of those that are not");
+}
+
+#[test]
 fn survivors_of_a_phase_do_not_keep_its_memory() {
     let calls = Cell::new(NEVER);
     let mut watched = Watched::new(bounded(64 << 20, &calls));

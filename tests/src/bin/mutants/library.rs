@@ -310,12 +310,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "if ends && let Some(tail) = segment.cut(self.page).filter(|_| false) {",
         )],
     ),
-    mutant(HEAP, GROWTH, "blocks that are never written are made resident", &[("now: soon && !huge", "now: !huge")]),
+    mutant(HEAP, GROWTH, "blocks that are never written are made resident", &[("now: small && !huge", "now: !huge")]),
     mutant(
         HEAP,
         GROWTH,
         "huge pages for what is never written",
-        &[("(soon || from == 0) && self.written >= from", "from == 0 || self.used >= from")],
+        &[("self.used >= from && self.memory.is_resident(before)", "self.used >= from")],
     ),
     mutant(
         LIB,
@@ -333,7 +333,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         LIB,
         GROWTH,
         "lists are a little longer under a limit that is a little larger",
-        &[("1 << (usize::BITS - 1 - (self.memory.limit() | 1).leading_zeros())", "self.memory.limit()")],
+        &[("1 << log2(self.memory.limit() | 1)", "self.memory.limit()")],
     ),
     mutant(
         LIB,
@@ -346,6 +346,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         SEGMENT,
         "the least extent has bits for its block alone",
         &[("(GRANULE * BITS / 2) + 2", "(GRANULE * BITS) + 2")],
+    ),
+    mutant(
+        HEAP,
+        GROWTH,
+        "large blocks never come as huge pages",
+        &[("from == 0 || self.used >= from && self.memory.is_resident(before)", "from == 0")],
     ),
     mutant(LIB, CACHE, "a list may be long where address space is short", &[(".min(backend.limit / LIMIT_SHARE)", "")]),
     mutant(
