@@ -12,10 +12,11 @@ use rt0_tests::run::make::root;
 use serde_json::Value;
 
 /// Items without one, and why.
-const WITHOUT: [(&str, &str); 8] = [
+const WITHOUT: [(&str, &str); 9] = [
     ("io::Fd::write_fmt", "the example calls it by `write!`"),
     ("heap::Memory::reserve_behind", "the example leaves the default as it is"),
     ("heap::Memory::reset_to_zero", "the same"),
+    ("heap::Memory::is_resident", "the same"),
     ("heap::Memory::limit", "the same"),
     ("heap::Memory::most", "the same"),
     ("heap::Memory::populate", "the same"),
