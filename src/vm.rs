@@ -467,8 +467,7 @@ pub unsafe fn populate(base: NonNull<u8>, len: usize) {
     let _ = (base, len);
 }
 
-/// Whether the page at an address, a multiple of the page size, is there and resident (Linux; `mincore`).
-#[cfg(target_os = "linux")]
+/// Whether the page at an address, a multiple of the page size, is there and resident (`mincore`).
 pub(crate) fn is_resident(page: usize) -> bool {
     let mut answer = 0u8;
     // SAFETY: the kernel writes one byte for each page, and there is one.

@@ -140,8 +140,8 @@ pub(super) struct Backend<M> {
     pub(super) memory: M,
     /// The page size; 0 before there is a segment.
     pub(super) page: usize,
-    /// The highest power of two in what the heap may come to, as far as that is known; 0 before there is a segment. So a
-    /// limit that is a little larger changes nothing.
+    /// The highest power of two in what the heap may come to, as far as that is known, for how much lists hold: a limit that
+    /// is a little larger changes nothing. 0 before there is a segment.
     pub(super) limit: usize,
     /// Newest first, and then those that were added for one block.
     pub(super) segments: Option<NonNull<Segment>>,

@@ -72,7 +72,7 @@ impl<M: Memory> Backend<M> {
         let one = Request { count: 1, ..request };
         let own = one.len >= self.own_from();
         for again in [false, true] {
-            if again && !self.release_unused(true) {
+            if again && !self.release_unused(true, true) {
                 return false;
             }
             if self.extend_any(one, own, false) {
@@ -80,7 +80,7 @@ impl<M: Memory> Backend<M> {
             }
             let want = if own {
                 // Those that are empty are too short, and cannot grow.
-                self.release_unused(false);
+                self.release_unused(true, false);
                 Segment::extent_to_grow(one.len, self.memory.most(one.len))
             } else {
                 self.first_len().max(self.reserved_of(false))
@@ -224,10 +224,10 @@ impl<M: Memory> Backend<M> {
         Some(())
     }
 
-    /// Releases the segments in which nothing is in use, all of them, and the ends of the others if that is asked; whether
-    /// there were any.
+    /// Releases the segments in which nothing is in use, `all` of them or but for one if that is all there is, and the ends of
+    /// the others if that is asked; whether there were any.
     #[inline(never)]
-    fn release_unused(&mut self, ends: bool) -> bool {
+    pub(super) fn release_unused(&mut self, all: bool, ends: bool) -> bool {
         let (mut any, mut kept) = (false, None);
         let mut next = self.segments;
         while let Some(mut at) = next {
@@ -235,7 +235,7 @@ impl<M: Memory> Backend<M> {
             let segment = unsafe { at.as_mut() };
             next = segment.next;
             let resident = segment.resident;
-            if segment.top == 0 {
+            if segment.top == 0 && (all || kept.is_some() || next.is_some()) {
                 self.release_segment(kept, at);
                 any = true;
                 continue;
@@ -252,7 +252,7 @@ impl<M: Memory> Backend<M> {
 
     /// Takes a segment in which nothing is in use out of the list, where it follows `before` or is the first, and releases
     /// it.
-    pub(super) fn release_segment(&mut self, before: Option<NonNull<Segment>>, mut at: NonNull<Segment>) {
+    fn release_segment(&mut self, before: Option<NonNull<Segment>>, mut at: NonNull<Segment>) {
         // SAFETY: as in `extend`.
         let segment = unsafe { at.as_mut() };
         self.dirty -= segment.resident - segment.top;

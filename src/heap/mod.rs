@@ -490,7 +490,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     pub fn trim(&self) {
         self.with_all(|mut state| {
             state.flush();
-            state.backend.release_empty_segments();
+            state.backend.release_unused(false, false);
             state.backend.purge_all();
         });
     }
@@ -601,7 +601,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
 
     /// Makes room for further fronts. The caller holds the first, and there is none.
     fn make_room(&self, backend: &mut Backend<M>) -> Option<()> {
-        let (len, align) = self.fronts.room_wanted(backend.limit)?;
+        let (len, align) = self.fronts.room_wanted(backend.memory.limit())?;
         let request = Request { len, count: 1, align };
         let run = backend.take(request).or_else(|| backend.extend(request).then(|| backend.take(request))?)?;
         // SAFETY: the caller holds the first front; the run is as `room_wanted` has said, and is never given back.

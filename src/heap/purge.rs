@@ -175,20 +175,4 @@ impl<M: Memory> Backend<M> {
             None => self.newest = older,
         }
     }
-
-    /// Releases the segments in which nothing is in use, but for the last one if that is all there is.
-    pub(super) fn release_empty_segments(&mut self) {
-        let mut kept = None;
-        let mut next = self.segments;
-        while let Some(mut at) = next {
-            // SAFETY: as in `purge_some`.
-            let segment = unsafe { at.as_mut() };
-            next = segment.next;
-            if segment.top == 0 && (kept.is_some() || next.is_some()) {
-                self.release_segment(kept, at);
-            } else {
-                kept = Some(at);
-            }
-        }
-    }
 }

@@ -442,10 +442,9 @@ unsafe impl Memory for SystemMemory {
         unsafe { vm::populate(at, len) };
     }
 
-    /// Asked where there are huge pages.
-    #[cfg(target_os = "linux")]
     fn is_resident(&mut self, page: usize) -> bool {
-        vm::is_resident(page)
+        // It is asked for huge pages' sake, which Linux alone gives on demand.
+        cfg!(target_os = "linux") && vm::is_resident(page)
     }
 
     unsafe fn prefer_huge(&mut self, at: NonNull<u8>, len: usize) {

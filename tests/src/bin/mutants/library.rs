@@ -299,7 +299,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         HEAP,
         GROWTH,
         "nothing is released before a refusal",
-        &[("if again && !self.release_unused(true) {", "if again {")],
+        &[("if again && !self.release_unused(true, true) {", "if again {")],
     ),
     mutant(
         HEAP,
@@ -433,9 +433,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(HEAP, PURGE, "what lies above a top is not wanted", &[("segment.wanted.max(segment.high)", "segment.top")]),
     mutant(
         HEAP,
-        PURGE,
+        GROWTH,
         "an empty segment stays whatever else there is",
-        &[("if segment.top == 0 && (kept.is_some() || next.is_some()) {", "if segment.top == 0 && false {")],
+        &[("if segment.top == 0 && (all || kept.is_some() || next.is_some()) {", "if segment.top == 0 && all {")],
     ),
     mutant(
         HEAP,
