@@ -166,9 +166,14 @@ impl Depot {
 
     /// Gives some batches to the back end if more is here than may stay when more is taken from there.
     pub(super) fn drain_excess<M: Memory>(&mut self, backend: &mut Backend<M>) {
-        if self.bytes > KEPT_MIN.min(backend.limit / KEPT_LIMIT_SHARE) && self.bytes > backend.out() / KEPT_SHARE {
+        if self.bytes > KEPT_MIN.min(backend.limit / KEPT_LIMIT_SHARE) && self.is_due(backend) {
             self.drain(DRAIN, backend);
         }
+    }
+
+    /// Whether more is here than a small part of what is in use.
+    pub(super) fn is_due<M: Memory>(&self, backend: &Backend<M>) -> bool {
+        self.bytes > backend.out() / KEPT_SHARE
     }
 
     /// Gives some batches to the back end, if there are any.

@@ -34,12 +34,13 @@
 //! Nobody copies a block there, and from the second front on nobody makes pages resident there.
 //!
 //! **What is bounded.** A block that is freed goes to the front of the thread that frees it, whoever made it. What a
-//! front holds: for each class a list of at most a 256th of what is in use, or 8 KiB (cache.rs), and when the heap grows, a
-//! 128th of what is in use in all its lists, or 256 KiB; more than [`FEW`](super::backend::FEW) fronts no more than as many
-//! together. Before the heap grows, [some](VISITS) fronts of other threads are looked into as well: those may have ended,
-//! wait, or free what this one takes, and never make the heap grow themselves. The depot is shared, so its bound is that of
-//! the heap. The room for further fronts comes in pieces for sixteen, of 31 KiB (24 on 32-bit ports), of which only what is
-//! used becomes resident; they stay, and are counted as neither live nor free. Where one cannot be had threads wait in line.
+//! front holds: for each class a list of at most a 256th of what is in use, or 8 KiB (cache.rs), and when the heap grows,
+//! a 128th of what is in use in all its lists, or 256 KiB; more than [`FEW`](super::backend::FEW) fronts no more than as
+//! many together. Before the heap grows, if it has by an [eighth](VISIT_SHARE) since the last time, [some](VISITS) fronts
+//! of other threads are looked into as well: those may have ended, wait, or free what this one takes, and never make the
+//! heap grow themselves. The depot is shared, so its bound is that of the heap. The room for further fronts comes in
+//! pieces for sixteen, of 31 KiB (24 on 32-bit ports), of which only what is used becomes resident; they stay, and are
+//! counted as neither live nor free. Where one cannot be had threads wait in line.
 //!
 //! **The worst case.** Nothing strands: before a request is refused, the locks of all fronts are taken, in the order of
 //! their numbers, and then the back end's; all lists and the depot are given to the back end, and the request is tried
@@ -50,7 +51,7 @@
 use core::cell::UnsafeCell;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize};
 
 use super::cache::Cache;
 use crate::lock::{self, Bias, Lock, RawMutex};
@@ -65,6 +66,9 @@ const ROOM_SHARE: usize = 32;
 
 /// So many fronts are looked into before the heap grows: they are kept out together, which costs one system call.
 const VISITS: usize = 16;
+
+/// They are looked into when what is below tops has changed by this part of it since the last time.
+const VISIT_SHARE: usize = 8;
 
 /// Entries of the table of owners, as a binary logarithm: twice as many as there are fronts.
 const OWNERS_LOG: u32 = 9;
@@ -168,8 +172,12 @@ pub(super) struct Fronts<L> {
     count: AtomicU8,
     /// ... and whether there are to be no more.
     complete: AtomicBool,
-    /// The number of the front that is looked into next before the heap grows.
+    /// The number of the front that is looked into next before the heap grows ...
     turn: AtomicU8,
+    /// ... and how much was below tops when this was done last ...
+    visited: AtomicUsize,
+    /// ... and how often it was in vain since.
+    vain: AtomicU8,
     /// The further fronts that have or had an owner, or null: there are none yet.
     owners: AtomicPtr<Owners<L>>,
     /// The number of the front for each part of the stacks, for threads without a front of their own.
@@ -192,6 +200,8 @@ impl<L: RawMutex> Fronts<L> {
             count: AtomicU8::new(0),
             complete: AtomicBool::new(false),
             turn: AtomicU8::new(0),
+            visited: AtomicUsize::new(0),
+            vain: AtomicU8::new(0),
             owners: AtomicPtr::new(ptr::null_mut()),
             parts: [const { AtomicU8::new(0) }; 1 << PARTS_LOG],
         }
@@ -375,6 +385,20 @@ impl<L: RawMutex> Fronts<L> {
         front
     }
 
+    /// Whether it is time to look into other fronts, where so much is below tops. The caller holds what is shared.
+    pub(super) fn are_due(&self, used: usize) -> bool {
+        // By the second look at a front it is known which lists stand still.
+        let all_twice = 2 * (usize::from(self.count.load(Relaxed)) + 1).div_ceil(VISITS);
+        usize::from(self.vain.load(Relaxed)) < all_twice
+            || used.abs_diff(self.visited.load(Relaxed)) > used / VISIT_SHARE
+    }
+
+    /// Remembers how much was below tops when other fronts were looked into, and whether anything was found.
+    pub(super) fn note_visit(&self, used: usize, found: bool) {
+        self.visited.store(used, Relaxed);
+        self.vain.store(if found { 0 } else { self.vain.load(Relaxed).saturating_add(1) }, Relaxed);
+    }
+
     /// Does something with the lists of some other fronts than that of `own`, in turn, if nobody is in them. The caller holds
     /// what is shared, so it waits for nobody.
     pub(super) fn visit_some(&self, own: &Cache, mut f: impl FnMut(&mut Cache)) {
@@ -500,6 +524,22 @@ mod tests {
             let times = visited.iter().filter(|cache| ptr::eq(**cache, front(index).cache.get())).count();
             assert_eq!(times > 0, index % 3 != 0 && index != 1, "front {}", index + 1);
             assert!(front(index).bias.is_open_to(*owner));
+        }
+    }
+
+    #[test]
+    fn fronts_in_which_nothing_is_found_are_left_alone_until_the_heap_has_changed() {
+        for (owners, looks) in [(1, 2), (20, 4), (100, 14)] {
+            let (fronts, _) = owned(usize::MAX, (1..=owners).map(|number| number << 16));
+            let vain = |used| {
+                let looked = |_: &u32| fronts.are_due(used).then(|| fronts.note_visit(used, false)).is_some();
+                (0..100u32).take_while(looked).count()
+            };
+            // All of them twice, sixteen at a time.
+            assert_eq!(vain(8000), looks, "{owners} further ones");
+            assert!(!fronts.are_due(9000) && fronts.are_due(9200) && !fronts.are_due(7200) && fronts.are_due(7000));
+            fronts.note_visit(8000, true);
+            assert_eq!(vain(8000), looks, "{owners} further ones");
         }
     }
 

@@ -807,16 +807,7 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
                 return run;
             }
             match effort {
-                0 => {
-                    self.depot.drain_some(self.backend);
-                    let mut most = FLUSH_MOST;
-                    self.cache.flush_some(self.depot, self.backend, &mut most);
-                    if !self.all {
-                        // Those of threads that have ended, or do something else, would otherwise stay.
-                        self.fronts
-                            .visit_some(self.cache, |cache| cache.flush_some(self.depot, self.backend, &mut most));
-                    }
-                }
+                0 => self.collect(),
                 2 if !self.all => return None,
                 2 => self.flush(),
                 // What was in the lists may have been all that kept a segment: so the heap may grow once more.
@@ -831,6 +822,29 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
             self.backend.memory.note_refusal(Refusal { asked: request.len, align: request.align, in_use, reserved });
         }
         found
+    }
+
+    /// Gives some of what waits in lists and batches to the back end, before the heap grows.
+    #[inline(always)]
+    fn collect(&mut self) {
+        let mut most = FLUSH_MOST;
+        if self.all {
+            self.depot.drain_some(self.backend);
+            self.cache.flush_some(self.depot, self.backend, &mut most);
+            return;
+        }
+        // What is joined and split again comes to lie among other threads' blocks, and their processors then write to the
+        // same lines: so with several fronts it waits until there is more of it.
+        if self.depot.is_due(self.backend) {
+            self.depot.drain_some(self.backend);
+        }
+        if self.fronts.are_due(self.backend.used) {
+            self.cache.flush_some(self.depot, self.backend, &mut most);
+            // Those of threads that have ended, or do something else, would otherwise stay.
+            let before = most;
+            self.fronts.visit_some(self.cache, |cache| cache.flush_some(self.depot, self.backend, &mut most));
+            self.fronts.note_visit(self.backend.used, most < before);
+        }
     }
 
     /// Takes a block back that has no class, or is in its list, which has one too many then.

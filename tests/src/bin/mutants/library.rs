@@ -106,6 +106,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "(hash(thread >> POINTER_LOG, OWNERS_LOG)..).take(1).map(",
         )],
     ),
+    mutant(LIB, FRONTS, "fronts are looked at once only", &[("let all_twice = 2 * ", "let all_twice = ")]),
+    mutant(
+        LIB,
+        FRONTS,
+        "what was found in fronts is forgotten",
+        &[("if found { 0 }", "if found { self.vain.load(Relaxed) }")],
+    ),
+    mutant(LIB, FRONTS, "a heap that has changed a little has changed", &[("> used / VISIT_SHARE", "> 0")]),
     mutant(LIB, FRONTS, "a small heap has room for many fronts", &[("len > limit / ROOM_SHARE", "len > limit")]),
     mutant(HEAP_THREADS, FRONTS, "what other threads leave in lists stays there", &[(".take(VISITS)", ".take(0)")]),
     mutant(
