@@ -165,8 +165,9 @@ pub(super) struct Backend<M> {
     pub(super) huge_from: Option<usize>,
     /// By how many bytes tops have risen for blocks that are small, and so are written soon.
     pub(super) written: usize,
-    /// The address of the last page of the large block that a top has risen for last.
-    pub(super) large: usize,
+    /// The addresses of the page in the middle and of the last one of the block that is not small and that a top has risen
+    /// for last.
+    pub(super) long: [usize; 2],
     /// How many fronts there are beside the first.
     pub(super) further: usize,
     /// The first promise that was broken since this was last looked at.
@@ -191,7 +192,7 @@ impl<M: Memory> Backend<M> {
             purge_threshold: None,
             huge_from: None,
             written: 0,
-            large: 0,
+            long: [0; 2],
             further: 0,
             misuse: None,
         }

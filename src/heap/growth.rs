@@ -19,8 +19,8 @@
 //!
 //! Bounds. A top rises by a sixteenth of what small blocks have taken so far, at most by [`STEP_MAX`], or by a huge page
 //! where the heap grows by those, and only that is made resident: whatever the size of the heap, no call makes more than a
-//! huge page or two resident, and blocks that are never written make nothing else resident. Large blocks come as huge pages
-//! only where the program was seen to write the one before.
+//! huge page or two resident, and blocks that are never written make nothing else resident. Longer blocks ([`SURE`]) come as
+//! huge pages only where the program was seen to write the one before, and page by page otherwise.
 
 use core::mem;
 use core::ptr::NonNull;
@@ -38,6 +38,11 @@ const GROWTH: usize = 16;
 pub(super) const STEP_MIN: usize = 64 * 1024;
 /// ... and by at most this many, which cost one system call, or by a huge page.
 const STEP_MAX: usize = 256 * 1024;
+
+/// What is shorter will be written soon. A longer block may never be, as a stack or a buffer that has room for more than
+/// comes, nor what lies before one that is aligned; but where the one before was written in its middle and to its end, this
+/// one will be, too.
+const SURE: usize = LARGE / 8;
 
 /// From how many bytes in use on memory that the heap grows by is made resident
 /// at once, step by step, and not page by page.
@@ -157,16 +162,15 @@ impl<M: Memory> Backend<M> {
             self.lengthen(segment, need, want);
         }
         let from = self.huge_from.unwrap_or(HUGE_FROM);
-        // What is small will be written soon. A large block may never be, nor what lies before one that is aligned; but where
-        // the one before was written to its end, this one will be, too.
-        let small = need - segment.top < LARGE;
+        let len = need - segment.top;
+        let small = len < SURE;
         let huge = if small {
             self.written >= from
         } else {
-            let last = round_down(segment.address_of(need), self.page) - self.page;
-            let before = mem::replace(&mut self.large, last);
-            // A program that wants huge pages from the start wants them for large blocks too.
-            from == 0 || self.used >= from && self.memory.is_resident(before)
+            let pages = [need - len / 2, need - 1].map(|at| round_down(segment.address_of(at), self.page));
+            let before = mem::replace(&mut self.long, pages);
+            // A program that wants huge pages from the start wants them for long blocks too.
+            from == 0 || self.used >= from && before.into_iter().all(|page| self.memory.is_resident(page))
         };
         // The first steps are left out: a small program needs a page or two. A huge page comes whole when it is first
         // touched, faster than if it were asked for. Where threads wait, each makes its pages resident itself, side by side.

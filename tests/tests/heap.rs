@@ -2,6 +2,7 @@
 
 use std::alloc::Layout;
 use std::cell::Cell;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex};
@@ -298,15 +299,7 @@ fn decommitted_memory_is_used_again() {
 fn trimming_gives_pages_back_to_the_kernel() {
     // SAFETY: only this thread uses the heap.
     let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
-    let resident = |at: NonNull<u8>, len: usize| {
-        let mut pages = vec![0u8; len / 4096];
-        let base = at.addr().get().next_multiple_of(4096);
-        // SAFETY: mincore writes one byte for each page, and `pages` has that many. What has been unmapped is an error.
-        let _ = unsafe {
-            rt0::sys::syscall(rt0::sys::nr::MINCORE, [base.into(), (len - 4096).into(), pages.as_mut_ptr().into()])
-        };
-        pages.iter().filter(|p| **p & 1 != 0).count()
-    };
+    let resident = |at: NonNull<u8>, len| resident(at.addr().get(), at.addr().get() + len) / 4096;
     const LEN: usize = 8 << 20;
     let block = heap.allocate(layout(LEN, 8)).expect("room");
     let beside = heap.allocate(layout(2000, 8)).expect("room");
@@ -351,52 +344,74 @@ fn advised_huge(from: usize, to: usize) -> usize {
     bytes
 }
 
+/// MiB for which huge pages were requested, and MiB that became resident, where a heap has grown by as many blocks of `len`
+/// bytes; of each block the pages are written that lie in `written`.
+fn grown(huge_from: Option<usize>, mebibytes: usize, len: usize, written: Range<usize>) -> (usize, usize) {
+    // SAFETY: only this thread uses the heap.
+    let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
+    if let Some(from) = huge_from {
+        heap.set_huge_from(from);
+    }
+    let (mut from, mut to) = (usize::MAX, 0);
+    for _ in 0..(mebibytes << 20) / len {
+        let block = heap.allocate(layout(len, 8)).expect("room");
+        for at in written.clone().step_by(4096) {
+            // SAFETY: it lies in the block.
+            unsafe { block.add(at).write(1) };
+        }
+        (from, to) = (from.min(block.addr().get()), to.max(block.addr().get() + len));
+    }
+    assert_eq!(heap.check(), Ok(()));
+    (advised_huge(from, to) >> 20, resident(from, to) >> 20)
+}
+
+/// How many bytes of the pages of `[from, to)` are resident.
+fn resident(from: usize, to: usize) -> usize {
+    let from = from.next_multiple_of(4096);
+    let mut pages = vec![0u8; (to - from) / 4096];
+    let range = [from.into(), (4096 * pages.len()).into(), pages.as_mut_ptr().into()];
+    // SAFETY: mincore writes one byte for each page, and `pages` has that many. What has been unmapped is an error.
+    let _ = unsafe { rt0::sys::syscall(rt0::sys::nr::MINCORE, range) };
+    4096 * pages.iter().filter(|page| **page & 1 != 0).count()
+}
+
+/// A kernel without huge pages refuses the advice.
+fn has_huge_pages() -> bool {
+    std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists()
+}
+
+const HUGE_FROM_MIB: usize = rt0::heap::HUGE_FROM >> 20;
+
 #[test]
 fn a_large_heap_grows_by_huge_pages_and_a_small_one_does_not() {
-    // A kernel without huge pages refuses the advice.
-    let any = std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists();
-    let grown = |from: Option<usize>, mebibytes: usize| {
-        // SAFETY: only this thread uses the heap.
-        let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
-        if let Some(from) = from {
-            heap.set_huge_from(from);
-        }
-        let blocks = (mebibytes << 20) / 1024;
-        let addresses = (0..blocks).map(|_| heap.allocate(layout(1024, 8)).expect("room").addr().get());
-        let (from, to) = addresses.fold((usize::MAX, 0), |(from, to), at| (from.min(at), to.max(at + 1024)));
-        assert_eq!(heap.check(), Ok(()));
-        advised_huge(from, to) >> 20
-    };
-    let from = rt0::heap::HUGE_FROM >> 20;
-    let (none, some, all) = (grown(None, from - 1), grown(None, from + 24), grown(Some(0), 32));
-    assert_eq!(none, 0, "of {} MiB", from - 1);
+    let grown = |from, mebibytes| grown(from, mebibytes, 1024, 0..0).0;
+    let (none, some, all) = (grown(None, HUGE_FROM_MIB - 1), grown(None, HUGE_FROM_MIB + 24), grown(Some(0), 32));
+    assert_eq!(none, 0, "of {} MiB", HUGE_FROM_MIB - 1);
     // The heap grows by whole huge pages, so up to one at each end is not counted; and what is counted is a step ahead.
-    assert_eq!((20..=26).contains(&some), any, "{some} of {} MiB", from + 24);
-    assert_eq!((30..=32).contains(&all), any, "{all} of 32 MiB");
+    assert_eq!((20..=26).contains(&some), has_huge_pages(), "{some} of {} MiB", HUGE_FROM_MIB + 24);
+    assert_eq!((30..=32).contains(&all), has_huge_pages(), "{all} of 32 MiB");
     assert_eq!(grown(Some(usize::MAX), 32), 0, "never");
 }
 
 #[test]
-fn large_blocks_come_as_huge_pages_where_the_program_writes_them() {
-    let any = std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists();
-    let grown = |written: usize| {
-        // SAFETY: only this thread uses the heap.
-        let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
-        let blocks = (rt0::heap::HUGE_FROM >> 20) + 24;
-        let addresses = (0..blocks).map(|_| {
-            let block = heap.allocate(layout(1 << 20, 8)).expect("room");
-            for page in (0..written).step_by(4096) {
-                // SAFETY: it lies in the block.
-                unsafe { block.add(page).write(1) };
-            }
-            block.addr().get()
-        });
-        let (from, to) = addresses.fold((usize::MAX, 0), |(from, to), at| (from.min(at), to.max(at + (1 << 20))));
-        advised_huge(from, to) >> 20
-    };
-    let (whole, half, none) = (grown(1 << 20), grown(1 << 19), grown(0));
-    assert_eq!((20..=26).contains(&whole), any, "{whole} MiB of those that are written whole");
-    assert_eq!((half, none), (0, 0), "MiB of those that are not");
+fn long_blocks_come_as_huge_pages_where_the_program_writes_them() {
+    for len in [1 << 20, 64 << 10, 24 << 10] {
+        let grown = |written| grown(None, HUGE_FROM_MIB + 24, len, written);
+        let (whole, _) = grown(0..len);
+        assert_eq!(
+            (20..=26).contains(&whole),
+            has_huge_pages(),
+            "{whole} MiB of those that are written whole, {len} bytes"
+        );
+        // Half of each, as a buffer; the last eighth, as a stack.
+        for (written, part) in [(0..len / 2, 2), (len - len / 8..len, 8), (0..0, usize::MAX)] {
+            let (huge, resident) = grown(written.clone());
+            assert_eq!(huge, 0, "MiB of blocks of {len} bytes of which {written:?} are written");
+            // Some pages are in two blocks.
+            let most = 5 * (HUGE_FROM_MIB + 24) / 4 / part + 1;
+            assert!(resident <= most, "{resident} MiB, not {most}: {written:?} of {len} bytes");
+        }
+    }
 }
 
 #[test]

@@ -319,11 +319,18 @@ pub(super) const MUTANTS: &[Mutant] = &[
         )],
     ),
     mutant(HEAP, GROWTH, "blocks that are never written are made resident", &[("now: small && !huge", "now: !huge")]),
+    mutant(HEAP, GROWTH, "blocks of which little is written are made resident", &[("= LARGE / 8;", "= LARGE;")]),
+    mutant(
+        HEAP,
+        GROWTH,
+        "a stack is taken to be written whole",
+        &[("[need - len / 2, need - 1]", "[need - 1, need - 1]")],
+    ),
     mutant(
         HEAP,
         GROWTH,
         "huge pages for what is never written",
-        &[("self.used >= from && self.memory.is_resident(before)", "self.used >= from")],
+        &[("self.used >= from && before.into_iter().all(|page| self.memory.is_resident(page))", "self.used >= from")],
     ),
     mutant(
         LIB,
@@ -359,7 +366,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         HEAP,
         GROWTH,
         "large blocks never come as huge pages",
-        &[("from == 0 || self.used >= from && self.memory.is_resident(before)", "from == 0")],
+        &[(
+            "from == 0 || self.used >= from && before.into_iter().all(|page| self.memory.is_resident(page))",
+            "from == 0",
+        )],
     ),
     mutant(LIB, CACHE, "a list may be long where address space is short", &[(".min(backend.limit / LIMIT_SHARE)", "")]),
     mutant(
