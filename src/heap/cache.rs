@@ -280,7 +280,7 @@ mod tests {
         let classes = [class(16), class(48)];
         for (in_use, kept) in [(IDLE_MIN / 2, true), (2 * IDLE_MIN, false)] {
             while state.backend.out() < in_use {
-                let _ = state.allocate(Layout::new::<[u8; 65_536]>()).expect("there is memory");
+                let _ = state.allocate(Layout::new::<[u8; 12_288]>()).expect("there is memory");
             }
             let [idle, busy] = classes.map(|class| {
                 let block = state.cache.refill(class, state.depot, state.backend).expect("there is memory");
@@ -304,7 +304,7 @@ mod tests {
         // SAFETY: it is held from now on.
         let mut state = unsafe { heap.state(&heap.hold_all()) };
         while state.backend.out() < 600 << 20 {
-            let _ = state.allocate(Layout::new::<[u8; 65_536]>()).expect("there is memory");
+            let _ = state.allocate(Layout::new::<[u8; 12_288]>()).expect("there is memory");
         }
         let sum = |cache: &Cache| SizeClass::all().map(|class| cache.held(class)).sum::<usize>();
         for class in SizeClass::all().take(40) {
