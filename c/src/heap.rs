@@ -44,7 +44,7 @@ pub struct rt0_heap_policy {
     /// How many free bytes stay committed; 0: 32 MiB on 64-bit ports, 8 MiB on 32-bit ones. A quarter of what is in use
     /// may always stay.
     pub purge_threshold: u64,
-    /// From how many bytes in use on the heap grows by huge pages, where the kernel has them; 0: 64 MiB; `RT0_NONE`:
+    /// From how many bytes in use on the heap grows by huge pages, where the kernel has them; 0: 16 MiB; `RT0_NONE`:
     /// never.
     pub huge_from: u64,
 }

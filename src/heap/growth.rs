@@ -49,9 +49,9 @@ const SURE: usize = LARGE / 8;
 const POPULATE_FROM: usize = 2 * STEP_MIN;
 
 /// From how many bytes in use on the heap grows by huge pages, unless
-/// [`Heap::set_huge_from`](super::Heap::set_huge_from) says otherwise: 64 MiB, of which the half of a huge page
-/// that is resident too soon, in the mean, is a 64th.
-pub const HUGE_FROM: usize = 32 * HUGE;
+/// [`Heap::set_huge_from`](super::Heap::set_huge_from) says otherwise: 16 MiB, of which the half of a huge page
+/// that is resident too soon, in the mean, is a 16th.
+pub const HUGE_FROM: usize = 8 * HUGE;
 
 /// A block has a segment of its own if it is at least this part of the most that was in use ...
 const OWN_SHARE: usize = 4;
@@ -62,11 +62,16 @@ const OWN_MIN: usize = 1024 * 1024;
 const SEGMENT_MIN: usize = if usize::BITS == 64 { 64 * 1024 * 1024 } else { 1024 * 1024 };
 
 impl<M: Memory> Backend<M> {
-    /// By how many bytes the heap grows at once.
-    #[inline(never)] // seldom, and from two places
+    /// By how many bytes the heap grows at once for what is small.
     pub(super) fn step(&self) -> usize {
-        let huge = self.written >= self.huge_from.unwrap_or(HUGE_FROM);
-        (self.written.min(self.used) / GROWTH).clamp(STEP_MIN, if huge { HUGE } else { STEP_MAX })
+        self.step_of(self.written.min(self.used))
+    }
+
+    /// By how many it grows where so many are in use.
+    #[inline(never)] // seldom, and from two places
+    fn step_of(&self, bytes: usize) -> usize {
+        let huge = bytes >= self.huge_from.unwrap_or(HUGE_FROM);
+        (bytes / GROWTH).clamp(STEP_MIN, if huge { HUGE } else { STEP_MAX })
     }
 
     /// Makes room above a top for `request`, at least a single block: `soft` rises,
@@ -154,13 +159,6 @@ impl<M: Memory> Backend<M> {
 
     /// Lets a segment's top rise to `need`, which it has bits for, and by a step more.
     pub(super) fn extend_segment(&mut self, segment: &mut Segment, need: usize) -> bool {
-        // Behind a large block nothing else is put.
-        let step = if segment.own { 0 } else { self.step() };
-        // A whole step, though what is reserved ends within it.
-        let want = (need + step).min(segment.capacity());
-        if want > segment.size() {
-            self.lengthen(segment, need, want);
-        }
         let from = self.huge_from.unwrap_or(HUGE_FROM);
         let len = need - segment.top;
         let small = len < SURE;
@@ -172,6 +170,17 @@ impl<M: Memory> Backend<M> {
             // A program that wants huge pages from the start wants them for long blocks too.
             from == 0 || self.used >= from && before.into_iter().all(|page| self.memory.is_resident(page))
         };
+        let step = match (segment.own, small) {
+            // Behind a large block nothing else is put.
+            (true, _) => 0,
+            (false, true) => self.step(),
+            (false, false) => self.step_of(self.used),
+        };
+        // A whole step, though what is reserved ends within it.
+        let want = (need + step).min(segment.capacity());
+        if want > segment.size() {
+            self.lengthen(segment, need, want);
+        }
         // The first steps are left out: a small program needs a page or two. A huge page comes whole when it is first
         // touched, faster than if it were asked for. Where threads wait, each makes its pages resident itself, side by side.
         let pages = Pages { huge, now: small && !huge && self.further == 0 && self.used >= POPULATE_FROM };

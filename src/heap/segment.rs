@@ -72,6 +72,8 @@ pub(super) struct Segment {
     pub(super) fresh: usize,
     /// How far pages may be resident; never below `top`.
     pub(super) resident: usize,
+    /// Whether huge pages were asked for: the last one that may be resident comes whole.
+    huge: bool,
     /// How far `top` was since that call of the back end, before it fell ...
     pub(super) high: usize,
     pub(super) since: usize,
@@ -164,6 +166,7 @@ impl Segment {
                 bits: extent.base().add(head).cast(),
                 base: extent.base().add(base),
                 own: false,
+                huge: false,
                 top: 0,
                 soft: 0,
                 fresh: 0,
@@ -201,9 +204,11 @@ impl Segment {
         let low = self.page_above(end, page);
         let to = self.page_above(self.resident, page);
         let from = low.max(to.saturating_sub(most));
-        if from < to {
-            // SAFETY: whole pages, committed since `resident` is, that hold nothing.
-            let zero = unsafe { memory.reset_to_zero(self.base.add(from), to - from) };
+        let part = if self.huge { self.at(to).addr().get().wrapping_neg() % HUGE } else { 0 };
+        let all = if to + part <= self.committed { to + part } else { to };
+        if from < all {
+            // SAFETY: whole committed pages that hold nothing.
+            let zero = unsafe { memory.reset_to_zero(self.base.add(from), all - from) };
             // What lies between the two has been handed out, and is not given back here.
             if zero && self.fresh <= to {
                 self.fresh = self.fresh.min(from);
@@ -343,37 +348,35 @@ impl Segment {
         if need > self.size {
             return false;
         }
-        let mut want = want.clamp(need, self.size);
-        if pages.huge {
-            // Whole ones only: up to the end of one, the last that ends below `want` or else the first above `need`.
-            let end = |offset: usize| self.at(offset).addr().get();
-            let above = need.saturating_add(end(need).wrapping_neg() % HUGE);
-            want = want.saturating_sub(end(want) % HUGE).max(above).min(self.size);
-        }
-        if want > self.committed {
+        let want = want.clamp(need, self.size);
+        // How far a top may rise follows from offsets alone, and not from where the kernel has put the segment.
+        let part = if pages.huge { self.at(want).addr().get().wrapping_neg() % HUGE } else { 0 };
+        let whole = want.saturating_add(part).min(self.size);
+        if whole > self.committed {
             let step = self.committed.clamp(STEP_MIN, STEP_MAX);
-            let generous = want.max(self.committed.saturating_add(step));
+            let generous = whole.max(self.committed.saturating_add(step));
             if !self.commit(generous, memory) && !self.commit(want, memory) && !self.commit(need, memory) {
                 return false;
             }
         }
         self.soft = want.min(self.committed);
-        self.prepare(pages, memory);
+        self.prepare(whole.min(self.committed), pages, memory);
         true
     }
 
-    /// Prepares the whole pages between what may be resident and `soft`.
-    fn prepare<M: Memory>(&mut self, pages: Pages, memory: &mut M) {
+    /// Prepares the whole pages between what may be resident and an offset.
+    fn prepare<M: Memory>(&mut self, end: usize, pages: Pages, memory: &mut M) {
         let page = memory.page_size();
         let from = self.page_above(self.resident, page);
-        // Where the last page ends that is whole below `soft`.
-        let to = self.page_above((self.soft + 1).saturating_sub(page), page);
+        // Where the last page ends that is whole.
+        let to = self.page_above((end + 1).saturating_sub(page), page);
         if from >= to {
             return;
         }
-        // SAFETY: whole pages below `soft`, which are committed.
+        // SAFETY: whole pages, which are committed.
         unsafe {
             if pages.huge {
+                self.huge = true;
                 memory.prefer_huge(self.at(from), to - from);
             }
             if pages.now {
@@ -461,6 +464,31 @@ mod tests {
             }
             memory.release(extent);
         }
+    }
+
+    #[test]
+    fn how_far_a_top_may_rise_does_not_follow_from_where_a_segment_lies() {
+        let mut memory = SystemMemory::new();
+        let page = memory.page_size();
+        let marks = [0, 1, 100, 511].map(|pages| {
+            let (before, extent) = memory.reserve(64 << 20, 64 << 20).expect("there is room").split(pages * page);
+            let mut created = Segment::create(extent, [page, 0], &mut memory).expect("there is room");
+            // SAFETY: just created, and nobody else knows it.
+            let segment = unsafe { created.as_mut() };
+            let marks: Vec<_> = (1..20usize)
+                .map(|step| {
+                    let pages = Pages { huge: true, now: false };
+                    assert!(segment.extend((step << 20) + GRANULE, (step + 1) << 20, pages, &mut memory));
+                    segment.soft
+                })
+                .collect();
+            // SAFETY: nothing refers to it.
+            memory.release(unsafe { Segment::into_extent(created) });
+            memory.release(before);
+            marks
+        });
+        assert_eq!(marks[0], (2..21usize).map(|mebibytes| mebibytes << 20).collect::<Vec<_>>());
+        assert!(marks.iter().all(|other| *other == marks[0]), "{marks:?}");
     }
 
     #[test]

@@ -415,6 +415,29 @@ fn long_blocks_come_as_huge_pages_where_the_program_writes_them() {
 }
 
 #[test]
+fn the_end_of_a_huge_page_goes_back_too() {
+    // SAFETY: only this thread uses the heap.
+    let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
+    heap.set_huge_from(0);
+    // To the end of what was advised, and again to somewhere in it, in pages that went back meanwhile.
+    for mebibytes in [12, 7] {
+        let blocks: Vec<_> = (0..mebibytes << 10).map(|_| heap.allocate(layout(1024, 8)).expect("room")).collect();
+        let from = blocks.iter().map(|block| block.addr().get()).min().expect("there are some");
+        for block in blocks {
+            // SAFETY: the heap's, of this layout, and not used again.
+            unsafe {
+                block.write(1);
+                heap.deallocate(block, layout(1024, 8));
+            }
+        }
+        heap.trim();
+        assert_eq!(heap.stats().live, 0);
+        let left = resident(from, from + (16 << 20));
+        assert!(left <= 4096, "{left} bytes after {mebibytes} MiB");
+    }
+}
+
+#[test]
 fn survivors_of_a_phase_do_not_keep_its_memory() {
     let calls = Cell::new(NEVER);
     let mut watched = Watched::new(bounded(64 << 20, &calls));

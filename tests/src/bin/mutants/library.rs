@@ -353,6 +353,18 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         LIB,
         SEGMENT,
+        "how far a top may rise follows from addresses",
+        &[("self.soft = want.min(self.committed)", "self.soft = whole.min(self.committed)")],
+    ),
+    mutant(
+        HEAP,
+        SEGMENT,
+        "the end of a huge page stays",
+        &[("if to + part <= self.committed { to + part } else { to }", "to")],
+    ),
+    mutant(
+        LIB,
+        SEGMENT,
         "blocks begin anywhere in a page",
         &[("if end < PAGES_FROM { GRANULE } else { page }", "GRANULE")],
     ),
