@@ -27,7 +27,7 @@ use core::ptr::NonNull;
 
 use super::backend::{Backend, Request, above_top};
 use super::class::{GRANULE, LARGE, log2};
-use super::memory::Memory;
+use super::memory::{Memory, is_ample};
 use super::segment::{GROWS, HUGE, Pages, Segment};
 use crate::vm::{round_down, round_up};
 
@@ -70,8 +70,11 @@ impl<M: Memory> Backend<M> {
     /// By how many it grows where so many are in use.
     #[inline(never)] // seldom, and from two places
     fn step_of(&self, bytes: usize) -> usize {
-        let huge = bytes >= self.huge_from.unwrap_or(HUGE_FROM);
-        (bytes / GROWTH).clamp(STEP_MIN, if huge { HUGE } else { STEP_MAX })
+        (bytes / GROWTH).clamp(STEP_MIN, if bytes >= self.huge_from() { HUGE } else { STEP_MAX })
+    }
+
+    fn huge_from(&self) -> usize {
+        self.huge_from.unwrap_or(HUGE_FROM)
     }
 
     /// Makes room above a top for `request`, at least a single block: `soft` rises,
@@ -104,8 +107,7 @@ impl<M: Memory> Backend<M> {
 
     /// From how many bytes on a block has a segment of its own.
     fn own_from(&mut self) -> usize {
-        let is_ample = usize::BITS == 64 && self.memory.limit() == usize::MAX;
-        let least = if is_ample { SEGMENT_MIN / OWN_SHARE } else { OWN_MIN };
+        let least = if is_ample(self.memory.limit()) { SEGMENT_MIN / OWN_SHARE } else { OWN_MIN };
         least.max(self.peak / OWN_SHARE)
     }
 
@@ -159,7 +161,7 @@ impl<M: Memory> Backend<M> {
 
     /// Lets a segment's top rise to `need`, which it has bits for, and by a step more.
     pub(super) fn extend_segment(&mut self, segment: &mut Segment, need: usize) -> bool {
-        let from = self.huge_from.unwrap_or(HUGE_FROM);
+        let from = self.huge_from();
         let len = need - segment.top;
         let small = len < SURE;
         let huge = if small {

@@ -111,6 +111,11 @@ pub unsafe trait Memory {
     }
 }
 
+/// Whether a heap of at most `limit` bytes can do without thrift: there is no limit, and addresses for any number of bytes.
+pub(super) fn is_ample(limit: usize) -> bool {
+    usize::BITS == 64 && limit == usize::MAX
+}
+
 /// A request that was refused, and what the heap held then. All sizes are bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -36,7 +36,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::Heap;
 use super::backend::Request;
 use super::class::GRANULE;
-use super::memory::{Extent, Memory, Refusal};
+use super::memory::{Extent, Memory, Refusal, is_ample};
 use crate::arena::{self, Arena, ArenaError, Budget, LimitSource, Options};
 use crate::lock::{Lock, RawMutex, Unlocked};
 use crate::memlimit::{self, Width};
@@ -378,8 +378,7 @@ unsafe impl Memory for SystemMemory {
         }
         let limit = self.limit();
         // Under a limit the bits for more would be in the way of blocks.
-        let is_ample = usize::BITS == 64 && limit == usize::MAX;
-        let grows_to = if is_ample { GROWS_TO.max((len as u64).saturating_mul(GROWS_TIMES)) } else { GROWS_TO };
+        let grows_to = if is_ample(limit) { GROWS_TO.max((len as u64).saturating_mul(GROWS_TIMES)) } else { GROWS_TO };
         (limit as u64).saturating_sub(self.reserved).min(grows_to) as usize
     }
 
