@@ -50,7 +50,7 @@ pub struct rt0_heap_policy {
 }
 
 // What the comments above name, on this port. A test reads the header.
-const _: () = assert!(PURGE_THRESHOLD == if usize::BITS == 64 { 32 << 20 } else { 8 << 20 } && HUGE_FROM == 64 << 20);
+const _: () = assert!(PURGE_THRESHOLD == if usize::BITS == 64 { 32 << 20 } else { 8 << 20 } && HUGE_FROM == 16 << 20);
 
 /// Figures of a heap, in bytes where nothing else is said.
 #[repr(C)]
