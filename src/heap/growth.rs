@@ -27,8 +27,8 @@ use core::ptr::NonNull;
 
 use super::backend::{Backend, Request, above_top};
 use super::class::{GRANULE, LARGE, log2};
-use super::memory::{Memory, is_ample};
-use super::segment::{GROWS, HUGE, Pages, Segment};
+use super::memory::{HUGE, Memory, is_ample};
+use super::segment::{GROWS, Pages, Segment};
 use crate::vm::{round_down, round_up};
 
 /// A top rises by this part of what was written, so that the cache is

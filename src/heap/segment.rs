@@ -21,7 +21,7 @@ use core::ptr::NonNull;
 use core::slice;
 
 use super::class::GRANULE;
-use super::memory::{Extent, Memory};
+use super::memory::{Extent, HUGE, Memory};
 use crate::vm::{round_down, round_up};
 
 const BITS: usize = usize::BITS as usize;
@@ -39,9 +39,6 @@ const BITS_SHARE: usize = GRANULE * 8 / GROWS;
 
 /// Blocks begin on a page where this many bytes or more lie before them.
 const PAGES_FROM: usize = 16 * 1024;
-
-/// A huge page, where the kernel has them (x86: 2 MiB; ARM too).
-pub(super) const HUGE: usize = 2 * 1024 * 1024;
 
 /// How a segment's pages come.
 #[derive(Clone, Copy)]
@@ -348,9 +345,16 @@ impl Segment {
         if need > self.size {
             return false;
         }
-        let want = want.clamp(need, self.size);
-        // How far a top may rise follows from offsets alone, and not from where the kernel has put the segment.
-        let part = if pages.huge { self.at(want).addr().get().wrapping_neg() % HUGE } else { 0 };
+        let mut want = want.clamp(need, self.size);
+        let mut part = 0;
+        if pages.huge {
+            // To where a huge page ends, if the extent begins where one does. How far a top may rise follows from offsets
+            // alone, and not from where the kernel has put the extent; elsewhere the huge page is asked for up to its end.
+            let lead = self.base.addr().get() - self.extent.base().addr().get();
+            let above = (lead + need).saturating_add((lead + need).wrapping_neg() % HUGE);
+            want = (round_down(lead + want, HUGE).max(above) - lead).min(self.size);
+            part = self.at(want).addr().get().wrapping_neg() % HUGE;
+        }
         let whole = want.saturating_add(part).min(self.size);
         if whole > self.committed {
             let step = self.committed.clamp(STEP_MIN, STEP_MAX);
@@ -471,10 +475,12 @@ mod tests {
         let mut memory = SystemMemory::new();
         let page = memory.page_size();
         let marks = [0, 1, 100, 511].map(|pages| {
-            let (before, extent) = memory.reserve(64 << 20, 64 << 20).expect("there is room").split(pages * page);
+            let (before, rest) = memory.reserve(66 << 20, 66 << 20).expect("there is room").split(pages * page);
+            let (extent, after) = rest.split(64 << 20);
             let mut created = Segment::create(extent, [page, 0], &mut memory).expect("there is room");
             // SAFETY: just created, and nobody else knows it.
             let segment = unsafe { created.as_mut() };
+            let lead = segment.base.addr().get() - segment.extent.base().addr().get();
             let marks: Vec<_> = (1..20usize)
                 .map(|step| {
                     let pages = Pages { huge: true, now: false };
@@ -484,10 +490,16 @@ mod tests {
                 .collect();
             // SAFETY: nothing refers to it.
             memory.release(unsafe { Segment::into_extent(created) });
-            memory.release(before);
-            marks
+            [before, after].into_iter().for_each(|extent| memory.release(extent));
+            (lead, marks)
         });
-        assert_eq!(marks[0], (2..21usize).map(|mebibytes| mebibytes << 20).collect::<Vec<_>>());
+        // Where a huge page ends in the first, the last one below what was wanted or the next above what was needed.
+        let (lead, ref first) = marks[0];
+        for (mark, step) in first.iter().zip(1usize..) {
+            let (need, want) = ((step << 20) + GRANULE, (step + 1) << 20);
+            assert!((need..=need + HUGE).contains(mark) && *mark <= want.max(need + HUGE), "{mark:#x} at {step} MiB");
+            assert_eq!((lead + mark) % HUGE, 0, "{mark:#x} at {step} MiB");
+        }
         assert!(marks.iter().all(|other| *other == marks[0]), "{marks:?}");
     }
 

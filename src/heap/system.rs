@@ -36,7 +36,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::Heap;
 use super::backend::Request;
 use super::class::GRANULE;
-use super::memory::{Extent, Memory, Refusal, is_ample};
+use super::memory::{Extent, HUGE, Memory, Refusal, is_ample};
 use crate::arena::{self, Arena, ArenaError, Budget, LimitSource, Options};
 use crate::lock::{Lock, RawMutex, Unlocked};
 use crate::memlimit::{self, Width};
@@ -199,7 +199,7 @@ impl SystemMemory {
     }
 
     /// Where a region is asked for that does not follow another, so that others can follow it; 0 is anywhere. As random
-    /// as the stack's address.
+    /// as the stack's address; where address space is wide a huge page begins there, so that none is in use in part.
     fn next_address(&mut self) -> usize {
         if REGIONS_FROM == 0 || !self.has_room() {
             return 0;
@@ -208,7 +208,8 @@ impl SystemMemory {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let (here, apart) = (0u8, self.apart_by());
         let place = COUNT.fetch_add(1, Relaxed) % (SPAN / apart);
-        round_down(REGIONS_FROM + apart * place + ((&raw const here).addr() & (SPREAD - 1)), page_size())
+        let unit = if usize::BITS == 64 { HUGE } else { page_size() };
+        round_down(REGIONS_FROM + apart * place + ((&raw const here).addr() & (SPREAD - 1)), unit)
     }
 
     /// How far apart regions are that do not follow another: as far as one can grow, or where address space is ample far.
