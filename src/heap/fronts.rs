@@ -36,11 +36,12 @@
 //! **What is bounded.** A block that is freed goes to the front of the thread that frees it, whoever made it. What a
 //! front holds: for each class a list of at most a 256th of what is in use, or 8 KiB (cache.rs), and when the heap grows,
 //! a 128th of what is in use in all its lists, or 256 KiB; more than [`FEW`](super::backend::FEW) fronts no more than as
-//! many together. Before the heap grows, if it has by an [eighth](VISIT_SHARE) since the last time, [some](VISITS) fronts
-//! of other threads are looked into as well: those may have ended, wait, or free what this one takes, and never make the
-//! heap grow themselves. The depot is shared, so its bound is that of the heap. The room for further fronts comes in
-//! pieces for sixteen, of 31 KiB (24 on 32-bit ports), of which only what is used becomes resident; they stay, and are
-//! counted as neither live nor free. Where one cannot be had threads wait in line.
+//! many together. Before the heap grows, [some](VISITS) fronts of other threads are looked into as well: those may have
+//! ended, wait, or free what this one takes, and never make the heap grow themselves. Where all were looked into twice in
+//! vain, they are left until the heap has changed by an [eighth](VISIT_SHARE). The depot is shared, so its bound is that
+//! of the heap. The room for further fronts comes in pieces for sixteen, of 31 KiB (24 on 32-bit ports), of which only
+//! what is used becomes resident; they stay, and are counted as neither live nor free. Where one cannot be had threads
+//! wait in line.
 //!
 //! **The worst case.** Nothing strands: before a request is refused, the locks of all fronts are taken, in the order of
 //! their numbers, and then the back end's; all lists and the depot are given to the back end, and the request is tried
@@ -67,7 +68,7 @@ const ROOM_SHARE: usize = 32;
 /// So many fronts are looked into before the heap grows: they are kept out together, which costs one system call.
 const VISITS: usize = 16;
 
-/// They are looked into when what is below tops has changed by this part of it since the last time.
+/// Fronts in which nothing was found are looked into when what is below tops has changed by this part of it.
 const VISIT_SHARE: usize = 8;
 
 /// Entries of the table of owners, as a binary logarithm: twice as many as there are fronts.

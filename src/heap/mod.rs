@@ -843,7 +843,8 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
             // Those of threads that have ended, or do something else, would otherwise stay.
             let before = most;
             self.fronts.visit_some(self.cache, |cache| cache.flush_some(self.depot, self.backend, &mut most));
-            self.fronts.note_visit(self.backend.used, most < before);
+            // Who may take no more has not looked everywhere.
+            self.fronts.note_visit(self.backend.used, most < before || most == 0);
         }
     }
 
