@@ -494,7 +494,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         HEAP,
         SEGMENT,
         "no more is committed than is needed",
-        &[("want.max(self.committed.saturating_add(step))", "need")],
+        &[("whole.max(self.committed.saturating_add(step))", "need")],
     ),
     // What the heap takes of the kernel.
     mutant(
