@@ -404,20 +404,23 @@ impl<L: RawMutex> Fronts<L> {
     /// what is shared, so it waits for nobody.
     pub(super) fn visit_some(&self, own: &Cache, mut f: impl FnMut(&mut Cache)) {
         let fronts = usize::from(self.count.load(Acquire)) + 1;
+        let visits = VISITS.min(fronts);
         let first = usize::from(self.turn.load(Relaxed));
-        self.turn.store(((first + VISITS) % fronts) as u8, Relaxed);
-        let numbers = (first..).map(|number| self.front((number % fronts) as u8)).take(VISITS).enumerate();
+        let front = |visit: usize| self.front(((first + visit) % fronts) as u8);
+        self.turn.store(((first + visits) % fronts) as u8, Relaxed);
         let (mut locked, mut kept_out) = (0u32, false);
-        for (bit, front) in numbers.clone() {
+        for visit in 0..visits {
+            let front = front(visit);
             if !ptr::eq(front.cache.get(), own) && front.lock.try_lock() {
-                locked |= 1 << bit;
+                locked |= 1 << visit;
                 kept_out |= Held::by_lock(front).mark_owner_out();
             }
         }
         if kept_out {
             lock::order_others();
         }
-        for (_, front) in numbers.filter(|(bit, _)| locked >> bit & 1 != 0) {
+        for visit in (0..visits).filter(|visit| locked >> visit & 1 != 0) {
+            let front = front(visit);
             let held = Held::by_lock(front);
             if front.bias.is_left() {
                 // SAFETY: the front's lock is held, its owner is kept out and not inside: so this is the only reference.

@@ -167,17 +167,14 @@ impl<M: Memory> Backend<M> {
         let huge = if small {
             self.written >= from
         } else {
-            let pages = [need - len / 2, need - 1].map(|at| round_down(segment.address_of(at), self.page));
-            let before = mem::replace(&mut self.long, pages);
+            let places = [segment.address_of(need - len / 2), segment.address_of(need - 1)];
+            let before = mem::replace(&mut self.long, places);
             // A program that wants huge pages from the start wants them for long blocks too.
-            from == 0 || self.used >= from && before.into_iter().all(|page| self.memory.is_resident(page))
+            from == 0 || self.used >= from && self.is_resident(before[0]) && self.is_resident(before[1])
         };
-        let step = match (segment.own, small) {
-            // Behind a large block nothing else is put.
-            (true, _) => 0,
-            (false, true) => self.step(),
-            (false, false) => self.step_of(self.used),
-        };
+        let taken = if small { self.written.min(self.used) } else { self.used };
+        // Behind a large block nothing else is put.
+        let step = if segment.own { 0 } else { self.step_of(taken) };
         // A whole step, though what is reserved ends within it.
         let want = (need + step).min(segment.capacity());
         if want > segment.size() {
@@ -192,6 +189,12 @@ impl<M: Memory> Backend<M> {
         let risen = segment.soft - soft;
         self.written = self.written.saturating_add(risen * usize::from(small));
         extended
+    }
+
+    /// Whether the page is resident in which an address lies.
+    #[inline(never)] // seldom, and from two places
+    fn is_resident(&mut self, address: usize) -> bool {
+        self.memory.is_resident(round_down(address, self.page))
     }
 
     /// Adds a segment with room for a block, `want` bytes large if they are more and are to be had; `own`: one that the

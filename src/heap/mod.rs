@@ -516,7 +516,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         if self.fronts.alone().is_some() {
             return self.fronts.enter_alone();
         }
-        self.fronts.enter_own().unwrap_or_else(|| self.enter_among_others())
+        self.enter_among_others()
     }
 
     /// The same where it is not the thread's own, or not now.
@@ -626,7 +626,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     }
 
     /// Locks what is shared.
-    #[inline(always)]
+    #[inline(never)]
     fn hold<'a>(&self, held: Held<'a, L>) -> Hold<'a, L> {
         Hold { held, all: !self.take_gate() }
     }
@@ -827,19 +827,17 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
     /// Gives some of what waits in lists and batches to the back end, before the heap grows.
     #[inline(always)]
     fn collect(&mut self) {
-        let mut most = FLUSH_MOST;
-        if self.all {
-            self.depot.drain_some(self.backend);
-            self.cache.flush_some(self.depot, self.backend, &mut most);
-            return;
-        }
         // What is joined and split again comes to lie among other threads' blocks, and their processors then write to the
         // same lines: so with several fronts it waits until there is more of it.
-        if self.depot.is_due(self.backend) {
+        if self.all || self.depot.is_due(self.backend) {
             self.depot.drain_some(self.backend);
         }
-        if self.fronts.are_due(self.backend.used) {
-            self.cache.flush_some(self.depot, self.backend, &mut most);
+        if !self.all && !self.fronts.are_due(self.backend.used) {
+            return;
+        }
+        let mut most = FLUSH_MOST;
+        self.cache.flush_some(self.depot, self.backend, &mut most);
+        if !self.all {
             // Those of threads that have ended, or do something else, would otherwise stay.
             let before = most;
             self.fronts.visit_some(self.cache, |cache| cache.flush_some(self.depot, self.backend, &mut most));

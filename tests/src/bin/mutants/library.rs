@@ -115,7 +115,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(LIB, FRONTS, "a heap that has changed a little has changed", &[("> used / VISIT_SHARE", "> 0")]),
     mutant(LIB, FRONTS, "a small heap has room for many fronts", &[("len > limit / ROOM_SHARE", "len > limit")]),
-    mutant(HEAP_THREADS, FRONTS, "what other threads leave in lists stays there", &[(".take(VISITS)", ".take(0)")]),
+    mutant(
+        HEAP_THREADS,
+        FRONTS,
+        "what other threads leave in lists stays there",
+        &[("VISITS.min(fronts)", "VISITS.min(0)")],
+    ),
     mutant(
         LIB,
         FRONTS,
@@ -324,13 +329,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         HEAP,
         GROWTH,
         "a stack is taken to be written whole",
-        &[("[need - len / 2, need - 1]", "[need - 1, need - 1]")],
+        &[("[segment.address_of(need - len / 2), ", "[segment.address_of(need - 1), ")],
     ),
     mutant(
         HEAP,
         GROWTH,
         "huge pages for what is never written",
-        &[("self.used >= from && before.into_iter().all(|page| self.memory.is_resident(page))", "self.used >= from")],
+        &[("self.used >= from && self.is_resident(before[0]) && self.is_resident(before[1])", "self.used >= from")],
     ),
     mutant(
         LIB,
@@ -379,7 +384,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         GROWTH,
         "large blocks never come as huge pages",
         &[(
-            "from == 0 || self.used >= from && before.into_iter().all(|page| self.memory.is_resident(page))",
+            "from == 0 || self.used >= from && self.is_resident(before[0]) && self.is_resident(before[1])",
             "from == 0",
         )],
     ),
