@@ -17,10 +17,11 @@
 //! segments in which nothing is in use, and the untouched ends of the others. So what
 //! is not in use is never in the way of what is asked for.
 //!
-//! Bounds. A top rises by a sixteenth of what small blocks have taken so far, at most by [`STEP_MAX`], or by a huge page
-//! where the heap grows by those, and only that is made resident: whatever the size of the heap, no call makes more than a
-//! huge page or two resident, and blocks that are never written make nothing else resident. Longer blocks ([`SURE`]) come as
-//! huge pages only where the program was seen to write the one before, and page by page otherwise.
+//! Bounds. A top rises by a sixteenth of what small blocks have taken so far, or of what is in use for a longer one, at
+//! most by [`STEP_MAX`], or by a huge page where the heap grows by those, and only that is made resident: whatever the
+//! size of the heap, no call makes more than a huge page or two resident, and blocks that are never written make nothing
+//! else resident. Longer blocks ([`SURE`]) come as huge pages only where the program was seen to write the one before,
+//! and page by page otherwise.
 
 use core::mem;
 use core::ptr::NonNull;
@@ -31,7 +32,7 @@ use super::memory::{HUGE, Memory, is_ample};
 use super::segment::{GROWS, Pages, Segment};
 use crate::vm::{round_down, round_up};
 
-/// A top rises by this part of what was written, so that the cache is
+/// A top rises by this part of what is in use, so that the cache is
 /// emptied at most so often while a heap grows ...
 const GROWTH: usize = 16;
 /// ... by at least this many bytes ...
@@ -172,9 +173,12 @@ impl<M: Memory> Backend<M> {
             // A program that wants huge pages from the start wants them for long blocks too.
             from == 0 || self.used >= from && self.is_resident(before[0]) && self.is_resident(before[1])
         };
-        let taken = if small { self.written.min(self.used) } else { self.used };
-        // Behind a large block nothing else is put.
-        let step = if segment.own { 0 } else { self.step_of(taken) };
+        let step = match (segment.own, small) {
+            // Behind a large block nothing else is put.
+            (true, _) => 0,
+            (false, true) => self.step(),
+            (false, false) => self.step_of(self.used),
+        };
         // A whole step, though what is reserved ends within it.
         let want = (need + step).min(segment.capacity());
         if want > segment.size() {

@@ -519,7 +519,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         self.enter_among_others()
     }
 
-    /// The same where it is not the thread's own, or not now.
+    /// The same where there may be other threads.
     #[inline(never)]
     fn enter_among_others(&self) -> Held<'_, L> {
         if L::another().is_none() {

@@ -201,8 +201,8 @@ impl Segment {
         let low = self.page_above(end, page);
         let to = self.page_above(self.resident, page);
         let from = low.max(to.saturating_sub(most));
-        let part = if self.huge { self.at(to).addr().get().wrapping_neg() % HUGE } else { 0 };
-        let all = if to + part <= self.committed { to + part } else { to };
+        let whole = self.page_above(to, HUGE);
+        let all = if self.huge && whole <= self.committed { whole } else { to };
         if from < all {
             // SAFETY: whole committed pages that hold nothing.
             let zero = unsafe { memory.reset_to_zero(self.base.add(from), all - from) };
@@ -274,7 +274,7 @@ impl Segment {
         Some(tail)
     }
 
-    /// The first offset from `offset` on at which a page begins.
+    /// The first offset from `offset` on at which a page of that size begins.
     fn page_above(&self, offset: usize, page: usize) -> usize {
         let base = self.base.addr().get();
         round_up(base + offset, page) - base
@@ -346,16 +346,15 @@ impl Segment {
             return false;
         }
         let mut want = want.clamp(need, self.size);
-        let mut part = 0;
+        let mut whole = want;
         if pages.huge {
             // To where a huge page ends, if the extent begins where one does. How far a top may rise follows from offsets
             // alone, and not from where the kernel has put the extent; elsewhere the huge page is asked for up to its end.
             let lead = self.base.addr().get() - self.extent.base().addr().get();
-            let above = (lead + need).saturating_add((lead + need).wrapping_neg() % HUGE);
-            want = (round_down(lead + want, HUGE).max(above) - lead).min(self.size);
-            part = self.at(want).addr().get().wrapping_neg() % HUGE;
+            let end = round_down(lead + want, HUGE).max(round_up(lead + need, HUGE));
+            want = (end - lead).min(self.size);
+            whole = self.page_above(want, HUGE).min(self.size);
         }
-        let whole = want.saturating_add(part).min(self.size);
         if whole > self.committed {
             let step = self.committed.clamp(STEP_MIN, STEP_MAX);
             let generous = whole.max(self.committed.saturating_add(step));

@@ -365,7 +365,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         HEAP,
         SEGMENT,
         "the end of a huge page stays",
-        &[("if to + part <= self.committed { to + part } else { to }", "to")],
+        &[("if self.huge && whole <= self.committed { whole } else { to }", "to")],
     ),
     mutant(
         LIB,
