@@ -252,6 +252,9 @@ pub(crate) const fn round_down(bytes: usize, page: usize) -> usize {
     bytes & !(page - 1)
 }
 
+/// A huge page, where the kernel has them: 2 MiB on x86, and on ARM with long descriptors.
+pub(crate) const HUGE: usize = 2 << 20;
+
 /// `bytes` up to whole pages; there is room for that.
 #[inline]
 pub(crate) const fn round_up(bytes: usize, page: usize) -> usize {

@@ -16,7 +16,8 @@ use core::{mem, slice};
 
 use super::map::{BLOCK, BLOCK_GRANULES, EDGE, GRANULE, LARGE, Map, ONES, SPAN, shift};
 use super::shelves::{CLASSES, Shelves};
-use super::space::{HUGE, Space};
+use super::space::Space;
+use crate::vm::HUGE;
 
 /// How much of a hole becomes the piece at once, bytes.
 const PIECE: usize = 32 << 10;

@@ -21,9 +21,6 @@ use crate::vm::{self, Extent, round_up};
 const STACK_SHARE: usize = 256;
 const STACK_MAX: usize = 256 << 10;
 
-/// A huge page, where the kernel has them: 2 MiB on x86 and ARM.
-pub(super) const HUGE: usize = 2 << 20;
-
 pub(super) struct Space {
     /// Words for the map, from the first that describes the heap on.
     bitmap: Extent,

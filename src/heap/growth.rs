@@ -28,9 +28,9 @@ use core::ptr::NonNull;
 
 use super::backend::{Backend, Request, above_top};
 use super::class::{GRANULE, LARGE, log2};
-use super::memory::{HUGE, Memory, is_ample};
+use super::memory::{Memory, is_ample};
 use super::segment::{GROWS, Pages, Segment};
-use crate::vm::{round_down, round_up};
+use crate::vm::{HUGE, round_down, round_up};
 
 /// A top rises by this part of what is in use, so that the cache is
 /// emptied at most so often while a heap grows ...

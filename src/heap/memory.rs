@@ -111,9 +111,6 @@ pub unsafe trait Memory {
     }
 }
 
-/// A huge page, where the kernel has them (x86: 2 MiB; ARM too).
-pub(super) const HUGE: usize = 2 * 1024 * 1024;
-
 /// Whether a heap of at most `limit` bytes can do without thrift: there is no limit, and addresses for any number of bytes.
 pub(super) fn is_ample(limit: usize) -> bool {
     usize::BITS == 64 && limit == usize::MAX

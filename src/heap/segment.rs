@@ -21,8 +21,8 @@ use core::ptr::NonNull;
 use core::slice;
 
 use super::class::GRANULE;
-use super::memory::{Extent, HUGE, Memory};
-use crate::vm::{round_down, round_up};
+use super::memory::{Extent, Memory};
+use crate::vm::{HUGE, round_down, round_up};
 
 const BITS: usize = usize::BITS as usize;
 const WORD: usize = size_of::<usize>();

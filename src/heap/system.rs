@@ -36,13 +36,13 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::Heap;
 use super::backend::Request;
 use super::class::GRANULE;
-use super::memory::{Extent, HUGE, Memory, Refusal, is_ample};
+use super::memory::{Extent, Memory, Refusal, is_ample};
 use crate::arena::{self, Arena, ArenaError, Budget, LimitSource, Options};
 use crate::lock::{Lock, RawMutex, Unlocked};
 use crate::memlimit::{self, Width};
 use crate::os::initial_stack::{InitialStack, page_size};
 use crate::sys::{self, MADV_RESET, RLIMIT_STACK};
-use crate::vm::{self, ReserveError, round_down};
+use crate::vm::{self, HUGE, ReserveError, round_down};
 
 /// The last guard is this part of the limit ...
 const LAST_SHARE: u64 = 128;
