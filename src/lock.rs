@@ -79,7 +79,7 @@ pub unsafe trait RawMutex {
     }
 
     /// Takes it if that needs no waiting; says whether it did. Called only for a kind that has [`another`](RawMutex::another),
-    /// as [`unlock_unawaited`](RawMutex::unlock_unawaited) is.
+    /// which needs one that does not wait, as [`unlock_unawaited`](RawMutex::unlock_unawaited) is.
     #[inline]
     fn try_lock(&self) -> bool {
         self.lock();
@@ -91,7 +91,8 @@ pub unsafe trait RawMutex {
     const BIASED: bool = false;
 
     /// A further one, free. A heap whose lock has it serves several threads side by side, and calls `lock` only where
-    /// [`is_alone`](RawMutex::is_alone) says so; without it the heap's calls go one after the other.
+    /// [`is_alone`](RawMutex::is_alone) says so; without it the heap's calls go one after the other. It is also called to ask
+    /// whether there is one, at every call of the heap: it costs nothing and leaves nothing behind.
     #[inline]
     fn another() -> Option<Self>
     where

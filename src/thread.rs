@@ -214,6 +214,19 @@ unsafe extern "C" fn run(top: *mut ()) -> ! {
 mod tests {
     use super::*;
 
+    /// A handler of faults may be installed between the two.
+    #[test]
+    fn a_stack_has_room_for_an_alternate_stack_whenever_its_thread_starts() {
+        let template = Template::of_this_process();
+        for bytes in [1, 4096, ALTERNATE_FROM, 100_000] {
+            let len = Stack::new(bytes).expect("there is memory").len();
+            for wanted in [false, true] {
+                let alternate = alternate_of(len, &template, wanted).expect("it is long enough");
+                assert!(len - alternate - template.room() >= bytes, "{bytes} bytes");
+            }
+        }
+    }
+
     /// With variables of every size, a stack that is long enough for the alternate stack leaves the thread its least length
     /// below all that `start` writes, but for the control block.
     #[test]

@@ -261,11 +261,12 @@ pub(crate) const fn round_up(bytes: usize, page: usize) -> usize {
     round_down(bytes + (page - 1), page)
 }
 
-/// Reserves `len` bytes of address space, wherever the kernel has them, without access.
+/// Reserves `len` bytes of address space, a multiple of the page, wherever the kernel has them, without access.
 ///
 /// # Errors
 ///
-/// [`ReserveError`]. Nothing is reserved then.
+/// [`ReserveError`]: `EINVAL` for no bytes at all, `ENOMEM` where there is no room for them or the limit forbids it. Nothing
+/// is reserved then.
 pub fn reserve(len: usize) -> Result<Extent, ReserveError> {
     reserve_near(0, len)
 }
@@ -351,13 +352,17 @@ impl Attempts {
 ///
 /// # Errors
 ///
-/// What the kernel said to the smallest size that was tried. Nothing is reserved then.
+/// `EINVAL` if `max` is less than `min`, or what the kernel said to the smallest size that was tried. Nothing is reserved
+/// then.
 pub fn reserve_largest(
     min: usize,
     max: usize,
     keep: impl FnMut(usize) -> usize,
 ) -> (Result<Extent, ReserveError>, Attempts) {
     let mut attempts = Attempts { tries: 0, calls: 0 };
+    if max < min {
+        return (Err(ReserveError::Kernel(Errno::EINVAL)), attempts);
+    }
     let page = page_size();
     let min = min.max(page);
     let result = match attempts.reserve(max) {

@@ -11,7 +11,7 @@
 //! | `take` of more than a granule's alignment | the same, after 16 chunks were looked at |
 //! | `give` | at most two neighbours out of the bins, one chunk in, each in the bits of a word |
 //! | `resize` | as `give` |
-//! | `thorough` | every chunk: only for an alignment, and where the answer would be a refusal |
+//! | `take_thoroughly` | every chunk: only for an alignment, and where the answer would be a refusal |
 //!
 //! To find a block's segment takes a step for each segment; there are as many as
 //! doublings of what is reserved, newest and largest first, and then those of blocks that have
@@ -206,14 +206,12 @@ impl<M: Memory> Backend<M> {
     /// How much a front may hold where each of a [few](FEW) may hold `much`, bytes or blocks: many hold no more than those
     /// together.
     pub(super) fn of_front(&self, much: usize) -> usize {
-        much * FEW / FEW.max(self.further)
+        much.saturating_mul(FEW) / FEW.max(self.further)
     }
 
     /// Serves a request from what is free below the `soft` marks.
     pub(super) fn take(&mut self, request: Request) -> Option<Blocks> {
-        let run = self.take_chunk(request).or_else(|| self.take_top(request));
-        self.peak = self.peak.max(self.out());
-        run
+        self.take_chunk(request).or_else(|| self.take_top(request))
     }
 
     /// Serves a single block from a chunk of just its length.
@@ -222,7 +220,6 @@ impl<M: Memory> Backend<M> {
         // SAFETY: the only segment that is looked at here.
         let segment = unsafe { self.segment_of(chunk.start()) }?;
         self.unlink(segment, chunk);
-        self.peak = self.peak.max(self.out());
         Some(chunk.start())
     }
 
@@ -241,9 +238,7 @@ impl<M: Memory> Backend<M> {
     /// Looks at every chunk for one in which an aligned block has room.
     #[cold]
     pub(super) fn take_thoroughly(&mut self, request: Request) -> Option<Blocks> {
-        let run = self.carve(request, self.find_aligned(request, usize::MAX)?);
-        self.peak = self.peak.max(self.out());
-        run
+        self.carve(request, self.find_aligned(request, usize::MAX)?)
     }
 
     fn find_aligned(&self, request: Request, looks: usize) -> Option<FreeChunk> {
@@ -394,7 +389,6 @@ impl<M: Memory> Backend<M> {
                 unsafe { self.put(segment, Span { start: new_end, ..span }) };
             }
         }
-        self.peak = self.peak.max(self.out());
         true
     }
 
@@ -477,6 +471,10 @@ impl<M: Memory> Backend<M> {
         self.used -= segment.top - top;
         self.set_top(segment, top);
         segment.own &= top > 0;
+        if segment.own {
+            // The block can grow again to where it was: nothing comes in between.
+            segment.soft = top;
+        }
     }
 
     fn set_top(&mut self, segment: &mut Segment, top: usize) {

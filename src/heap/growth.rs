@@ -234,12 +234,12 @@ impl<M: Memory> Backend<M> {
         }
         let (mut last, mut next) = (None, self.segments);
         while own && let Some(at) = next {
-            // SAFETY: as in `extend`.
+            // SAFETY: as in `extend_any`.
             (last, next) = (next, unsafe { at.as_ref() }.next);
         }
         segment.next = next;
         match last {
-            // SAFETY: as in `extend`.
+            // SAFETY: as in `extend_any`.
             Some(mut last) => unsafe { last.as_mut() }.next = Some(created),
             None => self.segments = Some(created),
         }
@@ -253,7 +253,7 @@ impl<M: Memory> Backend<M> {
         let (mut any, mut kept) = (false, None);
         let mut next = self.segments;
         while let Some(mut at) = next {
-            // SAFETY: as in `extend`.
+            // SAFETY: as in `extend_any`.
             let segment = unsafe { at.as_mut() };
             next = segment.next;
             let resident = segment.resident;
@@ -275,11 +275,11 @@ impl<M: Memory> Backend<M> {
     /// Takes a segment in which nothing is in use out of the list, where it follows `before` or is the first, and releases
     /// it.
     fn release_segment(&mut self, before: Option<NonNull<Segment>>, mut at: NonNull<Segment>) {
-        // SAFETY: as in `extend`.
+        // SAFETY: as in `extend_any`.
         let segment = unsafe { at.as_mut() };
         self.dirty -= segment.resident - segment.top;
         match before {
-            // SAFETY: as in `extend`.
+            // SAFETY: as in `extend_any`.
             Some(mut before) => unsafe { before.as_mut() }.next = segment.next,
             None => self.segments = segment.next,
         }

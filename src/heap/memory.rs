@@ -24,7 +24,7 @@ pub unsafe trait Memory {
 
     /// Reserves a further extent of at least `min` bytes, and of `want` bytes
     /// if that is to be had; both are multiples of the page size. `None` if there is
-    /// no room for `min`.
+    /// no room for `min`. It is never more than the larger of the two.
     fn reserve(&mut self, min: usize, want: usize) -> Option<Extent>;
 
     /// Reserves a further extent as `reserve` does, at the address `end`, where one of the heap's ends: the heap uses both
@@ -41,7 +41,8 @@ pub unsafe trait Memory {
         0
     }
 
-    /// How many bytes all extents together may come to, at most, as far as that is known.
+    /// How many bytes all extents together may come to, at most, as far as that is known: a longer request is refused without
+    /// a search.
     fn limit(&mut self) -> usize {
         usize::MAX
     }
@@ -88,8 +89,8 @@ pub unsafe trait Memory {
     /// Gives an extent back that came from `reserve`, or the end of one. Nothing refers to it any more.
     fn release(&mut self, extent: Extent);
 
-    /// Whether the page that begins at an address is resident, which says whether somebody has written to it. It was a page
-    /// of an extent of this heap, and may not be any more: the answer is `false` then, and where nothing is known.
+    /// Whether the page that begins at an address is resident, as it is when somebody has used it. It was a page of an extent
+    /// of this heap, and may not be any more: the answer is `false` then, and where nothing is known.
     fn is_resident(&mut self, page: usize) -> bool {
         let _ = page;
         false
@@ -110,6 +111,10 @@ pub unsafe trait Memory {
         let _ = refusal;
     }
 }
+
+/// A process has no more addresses (64 bits: Linux `arch/x86/include/asm/page_64_types.h`, `TASK_SIZE_MAX`; FreeBSD
+/// `sys/amd64/include/vmparam.h`, `VM_MAXUSER_ADDRESS_LA48`).
+pub(super) const ADDRESSES: usize = if usize::BITS == 64 { usize::MAX >> 17 } else { usize::MAX };
 
 /// Whether a heap of at most `limit` bytes can do without thrift: there is no limit, and addresses for any number of bytes.
 pub(super) fn is_ample(limit: usize) -> bool {

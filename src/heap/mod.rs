@@ -149,6 +149,7 @@ use cache::{Cache, FLUSH_MOST};
 use class::SizeClass;
 use depot::Depot;
 use fronts::{Contended, Front, Fronts, Held};
+use memory::ADDRESSES;
 
 pub use check::Fault;
 pub use class::{CLASSES, GRANULE, SMALL_MAX, block_len, class_len, class_of};
@@ -187,6 +188,15 @@ pub struct Heap<L = Lock, M = SystemMemory> {
 struct Shared<M> {
     depot: Depot,
     backend: Backend<M>,
+}
+
+/// Where a request finds no memory.
+#[derive(Debug)]
+enum Shortage {
+    /// Here; there may be some in the lists of other fronts.
+    Here,
+    /// Anywhere.
+    Everywhere,
 }
 
 /// What a call has locked: a front and what is shared, or all there is.
@@ -292,15 +302,13 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         let mut hold = self.hold(held);
         loop {
             // SAFETY: it is held.
-            let block = unsafe { self.state(&hold) }.allocate(layout);
-            let done = block.is_some() || hold.all;
+            let result = unsafe { self.state(&hold) }.allocate(layout);
             // SAFETY: it is held.
             unsafe { self.finish(hold) };
-            if done {
-                return block;
+            match result {
+                Err(Shortage::Here) => hold = self.hold_all(),
+                result => return result.ok(),
             }
-            // What there is may be in the lists of other fronts.
-            hold = self.hold_all();
         }
     }
 
@@ -475,18 +483,19 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         })
     }
 
-    /// Figures of the heap. Walks the free lists.
+    /// Figures of the heap. It keeps all other threads out and walks all free lists.
     pub fn stats(&self) -> Stats {
         self.with_all(|state| state.stats())
     }
 
-    /// Looks at the whole heap and says the first thing that is wrong with it.
+    /// Looks at the whole heap, and keeps all other threads out for that time; says the first thing that is wrong with it.
     pub fn check(&self) -> Result<(), Fault> {
         self.with_all(|state| state.check())
     }
 
     /// Gives back to the kernel whatever can be: pages that hold nothing, and
-    /// segments in which nothing is in use, but for one if that is all there is.
+    /// segments in which nothing is in use, but for one if that is all there is. It keeps all other threads out for as
+    /// long as that takes.
     pub fn trim(&self) {
         self.with_all(|mut state| {
             state.flush();
@@ -572,11 +581,10 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// Waits until whoever is in a front has left it.
     #[inline(never)]
     fn wait_until(&self, done: &dyn Fn() -> bool) {
-        for round in 0.. {
-            if done() {
-                break;
-            }
+        let mut round = 0;
+        while !done() {
             fronts::give_way(round, &self.gate);
+            round = round.saturating_add(1);
         }
     }
 
@@ -777,12 +785,12 @@ impl<M> Shared<M> {
 impl<L: RawMutex, M: Memory> State<'_, L, M> {
     /// A block, and whether it reads as zero.
     #[inline(always)]
-    fn allocate(&mut self, layout: Layout) -> Option<(NonNull<u8>, bool)> {
+    fn allocate(&mut self, layout: Layout) -> Result<(NonNull<u8>, bool), Shortage> {
         let class = SizeClass::of(layout);
         if let Some(class) = class
             && let Some(block) = self.cache.pop(class)
         {
-            return Some((block, false));
+            return Ok((block, false));
         }
         self.serve(class, Request { len: block_len(layout), count: 1, align: layout.align().max(GRANULE) })
             .map(|run| (run.at, run.zero))
@@ -791,7 +799,7 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
     /// Serves a request, after some effort: joins what is in some lists, lets the heap grow, joins what is in all lists,
     /// looks at every chunk. If other fronts are not held, it goes no further than to grow.
     #[inline(always)]
-    fn serve(&mut self, class: Option<SizeClass>, request: Request) -> Option<Blocks> {
+    fn serve(&mut self, class: Option<SizeClass>, request: Request) -> Result<Blocks, Shortage> {
         for effort in 0..=4 {
             let run = match class {
                 Some(class) => {
@@ -803,12 +811,14 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
                     self.backend.take(request)
                 }
             };
-            if run.is_some() {
-                return run;
+            if let Some(run) = run {
+                return Ok(run);
             }
             match effort {
                 0 => self.collect(),
-                2 if !self.all => return None,
+                // What is longer than all there can ever be is in no list.
+                2 if request.len > self.backend.memory.limit().min(ADDRESSES) => break,
+                2 if !self.all => return Err(Shortage::Here),
                 2 => self.flush(),
                 // What was in the lists may have been all that kept a segment: so the heap may grow once more.
                 4 => break,
@@ -821,7 +831,7 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
             let reserved = self.backend.reserved();
             self.backend.memory.note_refusal(Refusal { asked: request.len, align: request.align, in_use, reserved });
         }
-        found
+        found.ok_or(Shortage::Everywhere)
     }
 
     /// Gives some of what waits in lists and batches to the back end, before the heap grows.

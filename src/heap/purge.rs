@@ -36,10 +36,11 @@ const SLICE: usize = 16 * 1024 * 1024;
 const URGENT: usize = 4;
 
 impl<M: Memory> Backend<M> {
-    /// Counts a call, and gives back what is due.
+    /// Counts a call, at its end, and gives back what is due.
     #[inline]
     pub(super) fn tick(&mut self) {
         self.clock = self.clock.wrapping_add(1);
+        self.peak = self.peak.max(self.out());
         if self.dirty > self.threshold() {
             self.purge_some();
         }

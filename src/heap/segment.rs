@@ -267,7 +267,7 @@ impl Segment {
         let none = unsafe { Extent::from_raw(self.extent.base(), 0) };
         let (kept, tail) = core::mem::replace(&mut self.extent, none).split(keep);
         self.extent = kept;
-        self.size = keep - head;
+        self.size = (keep - head).min(self.capacity);
         for mark in [&mut self.soft, &mut self.fresh, &mut self.resident, &mut self.committed] {
             *mark = (*mark).min(self.size);
         }
@@ -288,9 +288,9 @@ impl Segment {
         unsafe { self.base.add(offset) }
     }
 
-    /// The address of an offset, which may lie beyond what is reserved.
+    /// The address of an offset, which may lie beyond what is reserved and even beyond all addresses: then no page is there.
     pub(super) fn address_of(&self, offset: usize) -> usize {
-        self.base.addr().get() + offset
+        self.base.addr().get().wrapping_add(offset)
     }
 
     /// Bytes for blocks, in all.
@@ -362,7 +362,8 @@ impl Segment {
                 return false;
             }
         }
-        self.soft = want.min(self.committed);
+        // Behind a large block nothing else is put, though a huge page goes on there.
+        self.soft = if self.own { need } else { want.min(self.committed) };
         self.prepare(whole.min(self.committed), pages, memory);
         true
     }
@@ -524,6 +525,6 @@ mod tests {
         // The first, those of the two ends of what is free, and of what lies behind.
         assert!((1..=5).contains(&segment(&state)), "{} pages", segment(&state));
         assert_eq!(state.check(), Ok(()));
-        assert!(last.is_some() && state.allocate(layout).is_some());
+        assert!(last.is_some() && state.allocate(layout).is_ok());
     }
 }

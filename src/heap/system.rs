@@ -148,6 +148,9 @@ impl SystemMemory {
     /// space of its bitmap is used for blocks as well, unless
     /// [`take_bitmap`](crate::arena::Region::take_bitmap) has taken it out.
     ///
+    /// What limits it are the options of the arena: an [`allowance`](SystemMemory::allowance) or a [`cap`](SystemMemory::cap)
+    /// that is set here has no effect.
+    ///
     /// An arena of which something has been committed is given back and reserved anew: what was written there is lost, and
     /// the heap can rely on zeroes.
     pub fn in_arena(arena: Arena) -> SystemMemory {

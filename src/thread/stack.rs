@@ -4,7 +4,7 @@ use core::ops::Range;
 use core::ptr::{NonNull, null_mut};
 
 use super::control::Current;
-use super::{ALTERNATE_SIZE, Template, has_alternate_stacks};
+use super::{ALTERNATE_SIZE, Template};
 use crate::os::initial_stack::{InitialStack, page_size};
 use crate::os::{Errno, MAP_ANON, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE, RLIMIT_STACK};
 use crate::sys;
@@ -36,7 +36,8 @@ impl Stack {
     /// `ENOMEM`: there is not as much memory or address space.
     pub fn new(bytes: usize) -> Result<Stack, Errno> {
         let (page, template) = (page_size(), Template::of_this_process());
-        let kept = template.room() + if has_alternate_stacks() { ALTERNATE_SIZE } else { 0 };
+        // Whether an alternate stack is to be there as well is known when the thread starts.
+        let kept = template.room() + ALTERNATE_SIZE;
         let whole = bytes.checked_add(kept + super::STACK_MIN + 2 * page).ok_or(Errno::ENOMEM)? & !(page - 1);
         let usable = whole - page;
         // SAFETY: a new mapping replaces nothing.

@@ -26,6 +26,8 @@ const CACHE: &str = "src/heap/cache.rs";
 const FRONTS: &str = "src/heap/fronts.rs";
 const FORK: &str = "src/heap/fork.rs";
 const THREAD: &str = "src/thread.rs";
+const STACK: &str = "src/thread/stack.rs";
+const MOD: &str = "src/heap/mod.rs";
 const CHECK: &str = "src/heap/check.rs";
 const VM: &str = "src/vm.rs";
 const ARENA: &str = "src/arena.rs";
@@ -87,6 +89,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         THREAD,
         "an alternate stack where the variables are",
         &[("ALTERNATE_FROM.. if wanted =>", "_ if wanted && len >= ALTERNATE_FROM =>")],
+    ),
+    mutant(
+        LIB,
+        STACK,
+        "a stack without room for an alternate stack",
+        &[("let kept = template.room() + ALTERNATE_SIZE;", "let kept = template.room();")],
     ),
     mutant(
         LIB,
@@ -348,6 +356,27 @@ pub(super) const MUTANTS: &[Mutant] = &[
         GROWTH,
         "what has a segment of its own follows from what is reserved",
         &[("least.max(self.peak / OWN_SHARE)", "self.reserved() / OWN_SHARE")],
+    ),
+    mutant(
+        HEAP,
+        SEGMENT,
+        "small blocks come behind a large one as far as its huge page goes",
+        &[(
+            "self.soft = if self.own { need } else { want.min(self.committed) };",
+            "self.soft = want.min(self.committed);",
+        )],
+    ),
+    mutant(
+        HEAP,
+        BACKEND,
+        "small blocks come behind a large one that has become shorter",
+        &[("        if segment.own {", "        if false {")],
+    ),
+    mutant(
+        HEAP,
+        MOD,
+        "a request for more than there can be empties all lists",
+        &[("2 if request.len > self.backend.memory.limit().min(ADDRESSES) => break,", "2 if false => break,")],
     ),
     mutant(
         LIB,

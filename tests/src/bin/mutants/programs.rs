@@ -297,7 +297,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "other fronts are not looked at before a request is refused",
         port: Some(Port::linux_amd64),
         file: HEAP,
-        edits: &[("let done = block.is_some() || hold.all;", "let done = true;")],
+        edits: &[("Err(Shortage::Here) => hold = self.hold_all(),", "Err(Shortage::Here) => return None,")],
         seen_by: HEAP_THREADS,
     },
     Mutant {
