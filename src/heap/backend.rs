@@ -84,33 +84,32 @@ pub(super) struct Blocks {
 
 /// Where a chunk was or is to be, as offsets in its segment, and what of it may be resident.
 #[derive(Clone, Copy, Debug)]
-struct Span {
-    start: usize,
-    end: usize,
-    /// Bytes that may be resident.
-    dirty: usize,
-    /// Bytes at its end that have been given back.
-    done: usize,
-    age: Age,
+pub(super) struct Span {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Bytes that may be resident, with those that stay so while it is a chunk.
+    pub(super) dirty: usize,
+    /// Between which offsets those lie that could be given back; the end comes first if there are none.
+    pub(super) from: usize,
+    pub(super) to: usize,
 }
 
 impl Span {
-    /// Counts what may be resident of another one too: the whole is as old as the one that has most of it.
-    fn join(&mut self, other: &Span) {
-        if other.dirty > self.dirty {
-            self.age = other.age;
-        }
-        self.dirty += other.dirty;
+    /// What has been a block until now. Beside it a chunk may end or begin that has words on the next page.
+    fn new(start: usize, end: usize, page: usize) -> Span {
+        Span { start, end, dirty: end - start, from: start.saturating_sub(page), to: end + page }
     }
-}
 
-/// Where a dirty chunk stands among the others.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Age {
-    /// It became free just now.
-    New,
-    /// After this one, or first.
-    After(Option<FreeChunk>, usize),
+    /// How many bytes between two offsets in it have been given back.
+    fn given_back(&self, start: usize, end: usize) -> usize {
+        end - start - end.min(self.to).saturating_sub(start.max(self.from))
+    }
+
+    /// Counts what may be resident of another one too.
+    fn join(&mut self, other: &Span) {
+        self.dirty += other.dirty;
+        (self.from, self.to) = (self.from.min(other.from), self.to.max(other.to));
+    }
 }
 
 /// What a caller did who broke a promise.
@@ -159,6 +158,11 @@ pub(super) struct Backend<M> {
     pub(super) newest: Option<FreeChunk>,
     /// Counts the calls that came this far.
     pub(super) clock: usize,
+    /// The least and the most that was dirty since they were last a whole window (purge.rs).
+    pub(super) least: usize,
+    pub(super) most: usize,
+    /// Bytes that were given back and taken again lately.
+    pub(super) wanted: usize,
     /// How much of that is kept, if not [`PURGE_THRESHOLD`](super::PURGE_THRESHOLD).
     pub(super) purge_threshold: Option<usize>,
     /// From how many bytes in use on the heap grows by huge pages, if not [`HUGE_FROM`](super::HUGE_FROM).
@@ -188,6 +192,9 @@ impl<M: Memory> Backend<M> {
             oldest: None,
             newest: None,
             clock: 0,
+            least: 0,
+            most: 0,
+            wanted: 0,
             purge_threshold: None,
             huge_from: None,
             written: 0,
@@ -257,10 +264,11 @@ impl<M: Memory> Backend<M> {
         let at = start + gap;
         let count = request.count_in(end - at);
         let rest = at + count * request.len;
+        self.note_again(span.given_back(at, rest));
         // SAFETY: what is left on either side was part of the chunk.
         unsafe {
             if start < at {
-                self.put(segment, Span { end: at, done: 0, ..span });
+                self.put(segment, Span { end: at, ..span });
             }
             if rest < end {
                 self.put(segment, Span { start: rest, ..span });
@@ -283,7 +291,7 @@ impl<M: Memory> Backend<M> {
             self.raise_top(segment, at + count * request.len);
             if start < at {
                 // SAFETY: the gap was above the top and is committed.
-                unsafe { self.put(segment, Span { start, end: at, dirty: at - start, done: 0, age: Age::New }) };
+                unsafe { self.put(segment, Span::new(start, at, self.page)) };
             }
             return Some(Blocks { at: segment.at(at), count, zero });
         }
@@ -311,38 +319,24 @@ impl<M: Memory> Backend<M> {
             self.misuse.get_or_insert(Misuse { address: at.addr().get(), what: wrong });
             return;
         };
-        let mut span = Span { start, end, dirty: len, done: 0, age: Age::New };
+        let mut span = Span::new(start, end, self.page);
         if end < segment.top && segment.edge(end) {
             // SAFETY: the granule after is the edge of a chunk, so one begins here.
             let right = self.unlink(segment, unsafe { FreeChunk::starting(segment.at(end)) });
             span.join(&right);
-            (span.end, span.done) = (right.end, right.done);
+            span.end = right.end;
         }
         if start > 0 && segment.edge(start - GRANULE) {
             // SAFETY: the granule before is the edge of a chunk, so one ends here.
-            let chunk = unsafe { FreeChunk::ending(at) };
-            let left = self.unlink(segment, chunk);
-            if let (Age::After(Some(before), since), Age::After(before_left, _)) = (span.age, left.age)
-                && before == chunk
-            {
-                span.age = Age::After(before_left, since);
-            }
+            let left = self.unlink(segment, unsafe { FreeChunk::ending(at) });
             span.join(&left);
             span.start = left.start;
         }
-        let at_once = len >= LARGE && len > self.threshold();
         if span.end == segment.top {
-            self.lower_top(segment, span.start);
-            if at_once {
-                self.purge_top(segment);
-            }
+            self.lower_top(segment, &span);
         } else {
             // SAFETY: all of it is free now.
             unsafe { self.put(segment, span) };
-            if at_once {
-                // SAFETY: just put there.
-                self.purge_chunk(unsafe { FreeChunk::starting(segment.at(span.start)) }, usize::MAX);
-            }
         }
     }
 
@@ -384,6 +378,7 @@ impl<M: Memory> Backend<M> {
                 return false;
             }
             let span = self.unlink(segment, right);
+            self.note_again(span.given_back(end, new_end));
             if new_end < span.end {
                 // SAFETY: what is left of the chunk.
                 unsafe { self.put(segment, Span { start: new_end, ..span }) };
@@ -427,7 +422,7 @@ impl<M: Memory> Backend<M> {
     /// The run lies below the segment's top, is in nobody's use, and touches no chunk.
     #[inline(never)]
     unsafe fn put(&mut self, segment: &mut Segment, span: Span) {
-        let Span { start, end, dirty, done, age } = span;
+        let Span { start, end, .. } = span;
         debug_assert!(start < end && end <= segment.top, "a free chunk lies below the top");
         let len = end - start;
         segment.set_edge(start);
@@ -437,7 +432,7 @@ impl<M: Memory> Backend<M> {
         self.bins.insert(chunk, len);
         self.free += len;
         if len >= LONG {
-            self.set_dirty(chunk, len, dirty, done, age);
+            self.set_dirty(chunk, span);
         }
     }
 
@@ -445,43 +440,59 @@ impl<M: Memory> Backend<M> {
     #[inline(never)]
     fn unlink(&mut self, segment: &mut Segment, chunk: FreeChunk) -> Span {
         let len = chunk.len();
+        let start = segment.offset(chunk.start());
+        let end = start + len;
         let dirty = chunk.dirty(len);
-        let (mut done, mut age) = (0, Age::New);
+        let (first, last) = chunk.pages(len, self.page);
+        let mut span = Span { dirty: dirty + len - (last - first), ..Span::new(start, end, 0) };
         if dirty > 0 {
-            done = chunk.done();
-            age = self.forget_dirty(chunk, dirty);
+            let (from, to) = chunk.dirty_between();
+            (span.from, span.to) = (start + from, start + to);
+            self.forget_dirty(chunk, dirty);
+        } else if first < last {
+            (span.from, span.to) = (end, start);
         }
         self.bins.remove(chunk, len);
         self.free -= len;
-        let start = segment.offset(chunk.start());
-        let end = start + len;
         segment.clear_edge(start);
         segment.clear_edge(end - GRANULE);
-        Span { start, end, dirty, done, age }
+        span
+    }
+
+    /// Counts bytes that have been given back and are taken again: the program wants them.
+    fn note_again(&mut self, bytes: usize) {
+        self.wanted = self.wanted.saturating_add(bytes);
     }
 
     fn raise_top(&mut self, segment: &mut Segment, top: usize) {
-        self.used += top - segment.top;
-        self.set_top(segment, top);
+        let (before, dirty) = (segment.top, segment.dirty);
+        self.used += top - before;
+        segment.top = top;
         segment.fresh = segment.fresh.max(top);
+        segment.resident = segment.resident.max(top);
+        let again = top.min(segment.high) - before;
+        self.set_dirty_above(segment, dirty);
+        self.note_again(again - (dirty - segment.dirty));
     }
 
-    fn lower_top(&mut self, segment: &mut Segment, top: usize) {
-        segment.high = segment.high.max(segment.top);
-        self.used -= segment.top - top;
-        self.set_top(segment, top);
-        segment.own &= top > 0;
+    fn lower_top(&mut self, segment: &mut Segment, span: &Span) {
+        self.used -= segment.top - span.start;
+        segment.top = span.start;
+        self.set_dirty_above(segment, segment.dirty + span.dirty);
+        segment.own &= segment.top > 0;
         if segment.own {
             // The block can grow again to where it was: nothing comes in between.
-            segment.soft = top;
+            segment.soft = segment.top;
         }
     }
 
-    fn set_top(&mut self, segment: &mut Segment, top: usize) {
-        self.dirty -= segment.resident - segment.top;
-        segment.top = top;
-        segment.resident = segment.resident.max(top);
-        self.dirty += segment.resident - segment.top;
+    /// Says how much of what lies above a top may be resident.
+    #[inline(never)] // from five places
+    pub(super) fn set_dirty_above(&mut self, segment: &mut Segment, dirty: usize) {
+        let dirty = dirty.min(segment.resident - segment.top);
+        self.dirty = self.dirty + dirty - segment.dirty;
+        segment.dirty = dirty;
+        segment.high = segment.high.max(segment.resident);
     }
 }
 

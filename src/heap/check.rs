@@ -105,9 +105,13 @@ fn check_segment<M>(segment: &Segment, backend: &Backend<M>, found: &mut Found) 
         if last_end == Some(offset) || offset + len == segment.top {
             return Err(Fault::Unjoined(at));
         }
-        let (dirty, (from, to)) = (chunk.dirty(len), chunk.pages(len, backend.page));
-        if dirty > 0 && dirty + chunk.done() > to - from {
-            return Err(Fault::Age(at));
+        let (dirty, (first, last)) = (chunk.dirty(len), chunk.pages(len, backend.page));
+        if dirty > 0 {
+            let (from, to) = chunk.dirty_between();
+            let is_whole = [from, to].iter().all(|offset| (at + offset).is_multiple_of(backend.page));
+            if from < first || to > last || dirty > to.saturating_sub(from) || !is_whole {
+                return Err(Fault::Age(at));
+            }
         }
         found.dirty += dirty;
         found.dirty_chunks += usize::from(dirty > 0);
@@ -117,7 +121,7 @@ fn check_segment<M>(segment: &Segment, backend: &Backend<M>, found: &mut Found) 
         last_end = Some(offset);
     }
     found.used += segment.top;
-    found.dirty += segment.resident - segment.top;
+    found.dirty += segment.dirty;
     Ok(())
 }
 

@@ -11,8 +11,7 @@
 //!   5        parent in its bin's tree
 //!   6, 7     older and newer of the dirty chunks
 //!   8        bytes that may be resident and can be given back
-//!   9        when they became free, in the back end's calls
-//!   10       bytes at the end of the chunk that have been given back already
+//!   9, 10    where those lie at most, from one offset up to another
 //!   last     length in bytes                 (two granules and more)
 //! ```
 //!
@@ -208,30 +207,23 @@ impl FreeChunk {
         if len < LONG { 0 } else { unsafe { self.word(8).read() } }
     }
 
-    /// Says how many bytes may be resident, since when, and how many at the end have been given back.
+    /// Says how many bytes may be resident, and between which offsets.
     #[inline]
-    pub(super) fn set_dirty(self, bytes: usize, since: usize, done: usize) {
+    pub(super) fn set_dirty(self, bytes: usize, from: usize, to: usize) {
         debug_assert!(self.len() >= LONG);
         // SAFETY: a LONG chunk has these words.
         unsafe {
             self.word(8).write(bytes);
-            self.word(9).write(since);
-            self.word(10).write(done);
+            self.word(9).write(from);
+            self.word(10).write(to);
         }
     }
 
-    /// Since when a dirty chunk is one.
+    /// Between which offsets the bytes of a dirty chunk lie that may be resident.
     #[inline]
-    pub(super) fn since(self) -> usize {
+    pub(super) fn dirty_between(self) -> (usize, usize) {
         // SAFETY: a dirty chunk is LONG.
-        unsafe { self.word(9).read() }
-    }
-
-    /// How many bytes at the end of a dirty chunk have been given back.
-    #[inline]
-    pub(super) fn done(self) -> usize {
-        // SAFETY: a dirty chunk is LONG.
-        unsafe { self.word(10).read() }
+        unsafe { (self.word(9).read(), self.word(10).read()) }
     }
 
     #[inline]

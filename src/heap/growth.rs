@@ -189,7 +189,7 @@ impl<M: Memory> Backend<M> {
         let pages = Pages { huge, now: small && !huge && self.further == 0 && self.used >= POPULATE_FROM };
         let (before, soft) = (segment.resident, segment.soft);
         let extended = segment.extend(need, want, pages, &mut self.memory);
-        self.dirty += segment.resident - before;
+        self.set_dirty_above(segment, segment.dirty + segment.resident - before);
         let risen = segment.soft - soft;
         self.written = self.written.saturating_add(risen * usize::from(small));
         extended
@@ -222,7 +222,6 @@ impl<M: Memory> Backend<M> {
         };
         // SAFETY: just created, and nobody else knows it.
         let segment = unsafe { created.as_mut() };
-        segment.since = self.clock;
         segment.own = own;
         let before = self.dirty;
         let place = above_top(segment, request, segment.size());
@@ -256,7 +255,6 @@ impl<M: Memory> Backend<M> {
             // SAFETY: as in `extend_any`.
             let segment = unsafe { at.as_mut() };
             next = segment.next;
-            let resident = segment.resident;
             if segment.top == 0 && (all || kept.is_some() || next.is_some()) {
                 self.release_segment(kept, at);
                 any = true;
@@ -264,7 +262,7 @@ impl<M: Memory> Backend<M> {
             }
             kept = Some(at);
             if ends && let Some(tail) = segment.cut(self.page) {
-                self.dirty -= resident - segment.resident;
+                self.set_dirty_above(segment, segment.dirty);
                 self.memory.release(tail);
                 any = true;
             }
@@ -277,7 +275,7 @@ impl<M: Memory> Backend<M> {
     fn release_segment(&mut self, before: Option<NonNull<Segment>>, mut at: NonNull<Segment>) {
         // SAFETY: as in `extend_any`.
         let segment = unsafe { at.as_mut() };
-        self.dirty -= segment.resident - segment.top;
+        self.dirty -= segment.dirty;
         match before {
             // SAFETY: as in `extend_any`.
             Some(mut before) => unsafe { before.as_mut() }.next = segment.next,

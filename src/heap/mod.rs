@@ -150,6 +150,7 @@ use class::SizeClass;
 use depot::Depot;
 use fronts::{Contended, Front, Fronts, Held};
 use memory::ADDRESSES;
+use purge::{SLICE, THRESHOLD_MOST};
 
 pub use check::Fault;
 pub use class::{CLASSES, GRANULE, SMALL_MAX, block_len, class_len, class_of};
@@ -321,9 +322,31 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         };
         if !zero {
             // SAFETY: the block is `size` bytes long and ours.
-            unsafe { block.write_bytes(0, layout.size()) };
+            unsafe { self.zero(block, layout.size()) };
         }
         Some(block)
+    }
+
+    /// Zeroes a block. A long one may never be written as a whole: so its pages go back to the kernel, in steps, between
+    /// which others get in.
+    ///
+    /// # Safety
+    ///
+    /// The block is `len` bytes long and the caller's, and holds nothing of use.
+    unsafe fn zero(&self, block: NonNull<u8>, len: usize) {
+        for start in (0..len).step_by(SLICE) {
+            let piece = SLICE.min(len - start);
+            // SAFETY: `piece` bytes of the block; what is zero already lies within them.
+            unsafe {
+                let at = block.add(start);
+                let zero = match len {
+                    ..SLICE => 0..0,
+                    _ => self.with(|state| state.backend.reset_to_zero(at, piece)),
+                };
+                at.write_bytes(0, zero.start);
+                at.add(zero.end).write_bytes(0, piece - zero.end);
+            }
+        }
     }
 
     /// Takes a block back.
@@ -408,6 +431,12 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         unsafe {
             self.state(&hold).deallocate(block, layout);
             self.finish(hold);
+        }
+        // What is long takes the kernel long, so that goes in steps, and others get in between.
+        for _ in 0..layout.size() / SLICE {
+            if self.with(|state| state.backend.excess()) == 0 {
+                break;
+            }
         }
     }
 
@@ -507,7 +536,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// Sets how many free bytes may stay resident when they have not been wanted for a while; a quarter of what is in use
     /// may always stay. 0: what is free goes back as soon as that can be at 16 MiB or eight pieces a call.
     pub fn set_purge_threshold(&self, bytes: usize) {
-        self.with(|state| state.backend.purge_threshold = Some(bytes));
+        self.with(|state| state.backend.purge_threshold = Some(bytes.min(THRESHOLD_MOST)));
     }
 
     /// Sets from how many bytes in use on the heap grows by huge pages, where the

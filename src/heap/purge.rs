@@ -4,43 +4,47 @@
 //! the chunk's words on it, or above a segment's `top`. Dirty chunks stand in a list, the
 //! oldest first, a single page between two small blocks as well as gigabytes.
 //!
-//! Bounds. Once more is dirty than [`Heap::set_purge_threshold`](super::Heap::set_purge_threshold)
-//! says, or a quarter of what is in use if that is more, each call that comes to the
-//! back end gives back what has been free for [`AGE`] of these calls: at most [`SLICE`] bytes
-//! of at most [`PIECES`] chunks, and of what lies above tops: higher than those have been for [`HEIGHT_AGE`] calls at least.
-//! What is wanted again soon is still there then.
-//! Beyond [`URGENT`] times that much it does not wait. A block that is longer than the threshold goes back when it is
-//! freed, whole and with what is free beside it. Address space stays, until somebody needs it (growth.rs).
+//! Bounds. What [`Heap::set_purge_threshold`](super::Heap::set_purge_threshold) says may stay, or a quarter of what is in
+//! use if that is more; and as much again of what the program is seen to want: what was given back and taken again, but no
+//! more than by how much the free memory rose and fell in the last [`WINDOW`] calls that came to the back end. So a program
+//! whose memory swings pays for it once, and one that has freed most of its memory for good keeps little.
+//! What is more goes back, the oldest first: a call gives back at most [`SLICE`] bytes of at most [`PIECES`] chunks and
+//! of what lies above tops, and whoever frees a block that is longer than that goes on for as many slices as it had, and
+//! lets others in between. Address space stays, until somebody needs it (growth.rs).
 //!
 //! `trim` gives back all of it, in one call, however long it takes.
 
+use core::ops::Range;
+use core::ptr::NonNull;
+
 use super::PURGE_THRESHOLD;
-use super::backend::{Age, Backend};
+use super::backend::{Backend, Span};
 use super::free_chunk::FreeChunk;
 use super::memory::Memory;
 use super::segment::Segment;
-use crate::vm::round_down;
-
-/// How many calls of the back end memory stays that nobody wants.
-pub(super) const AGE: usize = 1024;
-/// How far a top has been counts for as many calls, and for as many more: tops rise and fall by more than one block, and what
-/// lies above one is in one piece.
-const HEIGHT_AGE: usize = 4 * AGE;
+use crate::vm::{round_down, round_up};
 
 /// A call gives back at most this many chunks ...
 const PIECES: usize = 8;
-/// ... and this many bytes, a multiple of every page size: to give 4,096 pages back takes a kernel 0.2 ms.
-const SLICE: usize = 16 * 1024 * 1024;
+/// ... and this many bytes, a multiple of every page size: to give 2,048 pages back takes a kernel half a millisecond.
+pub(super) const SLICE: usize = 8 * 1024 * 1024;
 
-/// Beyond this many times what may stay nothing waits until it is old.
-const URGENT: usize = 4;
+/// No threshold is higher: it is as good as none.
+pub(super) const THRESHOLD_MOST: usize = usize::MAX / 8;
+
+/// For so many calls it is remembered how much is wanted.
+const WINDOW: usize = 4096;
 
 impl<M: Memory> Backend<M> {
     /// Counts a call, at its end, and gives back what is due.
     #[inline]
     pub(super) fn tick(&mut self) {
-        self.clock = self.clock.wrapping_add(1);
         self.peak = self.peak.max(self.out());
+        (self.least, self.most) = (self.least.min(self.dirty), self.most.max(self.dirty));
+        self.clock = self.clock.wrapping_add(1);
+        if self.clock % WINDOW == 0 {
+            self.forget_wanted();
+        }
         if self.dirty > self.threshold() {
             self.purge_some();
         }
@@ -52,20 +56,35 @@ impl<M: Memory> Backend<M> {
         self.purge_threshold.unwrap_or(PURGE_THRESHOLD)
     }
 
-    fn is_old(&self, since: usize) -> bool {
-        self.clock.wrapping_sub(since) >= AGE
+    /// How many may stay whether they are wanted or not.
+    fn kept(&self) -> usize {
+        self.threshold().max(self.out() / 4)
+    }
+
+    /// By how many bytes more is dirty than may stay. The sum is never more than a word can say: a threshold is at most an
+    /// eighth of that ([`THRESHOLD_MOST`]).
+    #[inline(never)] // seldom, and from several places
+    pub(super) fn excess(&self) -> usize {
+        let kept = self.kept();
+        self.dirty.saturating_sub(kept + self.wanted.min(kept))
+    }
+
+    /// Ends a window: what is wanted is at most what was taken and freed in it.
+    #[cold]
+    #[inline(never)]
+    fn forget_wanted(&mut self) {
+        self.wanted = self.wanted.min(self.most - self.least);
+        (self.least, self.most) = (self.dirty, self.dirty);
     }
 
     #[cold]
     #[inline(never)]
     fn purge_some(&mut self) {
-        let bound = self.threshold().max(self.out() / 4);
-        let urgent = bound.saturating_mul(URGENT);
         let mut bytes = SLICE;
         for _ in 0..PIECES {
             let Some(chunk) = self.oldest else { break };
-            if self.dirty <= bound || bytes == 0 || !(self.is_old(chunk.since()) || self.dirty > urgent) {
-                break;
+            if bytes == 0 || self.excess() == 0 {
+                return;
             }
             bytes -= self.purge_chunk(chunk, bytes);
         }
@@ -74,18 +93,10 @@ impl<M: Memory> Backend<M> {
             // SAFETY: segments stay until they are released, and only the heap, which is borrowed here, refers to them.
             let segment = unsafe { segment.as_mut() };
             next = segment.next;
-            if self.dirty <= bound || bytes == 0 {
+            if bytes == 0 || self.excess() == 0 {
                 return;
             }
-            if self.clock.wrapping_sub(segment.since) >= HEIGHT_AGE {
-                (segment.wanted, segment.high, segment.since) = (segment.high, segment.top, self.clock);
-            }
-            let low = if self.dirty > urgent { 0 } else { segment.wanted.max(segment.high) };
-            if segment.resident > low {
-                let purged = segment.purge(low, bytes, self.page, &mut self.memory);
-                self.dirty -= purged;
-                bytes = round_down(bytes.saturating_sub(purged), self.page);
-            }
+            bytes -= self.purge_above(segment, bytes);
         }
     }
 
@@ -101,67 +112,89 @@ impl<M: Memory> Backend<M> {
             // SAFETY: as in `purge_some`.
             let segment = unsafe { segment.as_mut() };
             next = segment.next;
-            self.purge_top(segment);
+            self.purge_above(segment, usize::MAX);
             segment.purge_bits(self.page, &mut self.memory);
         }
     }
 
-    /// Gives back what lies above a top.
-    pub(super) fn purge_top(&mut self, segment: &mut Segment) {
-        self.dirty -= segment.purge(0, usize::MAX, self.page, &mut self.memory);
+    /// Gives back the whole pages of a block, and says which bytes of it are zero now.
+    ///
+    /// # Safety
+    ///
+    /// The `len` bytes at `at` are a part of a block that holds nothing of use.
+    pub(super) unsafe fn reset_to_zero(&mut self, at: NonNull<u8>, len: usize) -> Range<usize> {
+        let start = at.addr().get();
+        let (from, to) = (round_up(start, self.page) - start, round_down(start + len, self.page) - start);
+        // SAFETY: whole pages within the bytes that this function's contract names; a slice is longer than a page.
+        let zero = unsafe { self.memory.reset_to_zero(at.add(from), to - from) };
+        if zero { from..to } else { 0..0 }
     }
 
-    /// Gives back at most `most` bytes of a dirty chunk, a multiple of the page, from its end on; says how many.
+    /// Gives back at most `most` bytes of what lies above a top, a multiple of the page, from the end on; says how many. What
+    /// is dirty lies at the end, as far as that is not known.
+    fn purge_above(&mut self, segment: &mut Segment, most: usize) -> usize {
+        let purged = segment.purge(most, self.page, &mut self.memory);
+        self.set_dirty_above(segment, segment.dirty.saturating_sub(purged));
+        round_up(purged, self.page).min(most)
+    }
+
+    /// Gives back at most `most` bytes of a dirty chunk, a multiple of the page; says how many. It begins at the end where
+    /// more has been given back: the other is the one where what was freed last has joined it.
     pub(super) fn purge_chunk(&mut self, chunk: FreeChunk, most: usize) -> usize {
         let len = chunk.len();
         let dirty = chunk.dirty(len);
-        let (from, pages_end) = chunk.pages(len, self.page);
-        let to = pages_end - chunk.done();
-        let start = from.max(to.saturating_sub(most));
-        // SAFETY: whole pages of a free chunk that hold none of its words.
-        unsafe { self.memory.reset(chunk.start().add(start), to - start) };
-        if start == from {
-            self.forget_dirty(chunk, dirty);
-            chunk.set_dirty(0, 0, 0);
+        let (start, end) = chunk.pages(len, self.page);
+        let (mut from, mut to) = chunk.dirty_between();
+        let step = most.min(to - from);
+        let at = if from - start >= end - to {
+            from += step;
+            from - step
         } else {
-            let left = dirty.min(start - from);
+            to -= step;
+            to
+        };
+        // SAFETY: whole pages of a free chunk that hold none of its words.
+        unsafe { self.memory.reset(chunk.start().add(at), step) };
+        let left = dirty.min(to - from);
+        if left == 0 {
+            self.forget_dirty(chunk, dirty);
+        } else {
             self.dirty -= dirty - left;
-            chunk.set_dirty(left, chunk.since(), pages_end - start);
         }
-        to - start
+        chunk.set_dirty(left, from, to);
+        step
     }
 
-    /// Says how much of a chunk may be resident, at most, and gives it its place among the dirty ones.
-    pub(super) fn set_dirty(&mut self, chunk: FreeChunk, len: usize, dirty: usize, done: usize, age: Age) {
-        let (from, to) = chunk.pages(len, self.page);
-        let done = done.min(to - from);
-        let dirty = dirty.min(to - from - done);
+    /// Where the page begins, as an offset in a chunk or 0, in which an offset lies.
+    fn page_floor(&self, chunk: FreeChunk, offset: usize) -> usize {
+        let start = chunk.start().addr().get();
+        round_down(start + offset, self.page).saturating_sub(start)
+    }
+
+    /// Says which of the chunk's bytes may be resident, of those of a span, and makes it the newest of the dirty ones.
+    pub(super) fn set_dirty(&mut self, chunk: FreeChunk, span: Span) {
+        let Span { start, end, dirty, from, to } = span;
+        let (first, last) = chunk.pages(end - start, self.page);
+        let from = self.page_floor(chunk, from.saturating_sub(start)).max(first);
+        let to = self.page_floor(chunk, to.saturating_sub(start) + self.page - 1).min(last);
+        let edges = end - start - (last - first);
+        let dirty = dirty.saturating_sub(edges).min(to.saturating_sub(from));
         if dirty == 0 {
             return;
         }
-        let (older, since) = match age {
-            Age::New => (self.newest, self.clock),
-            Age::After(older, since) => (older, since),
-        };
-        chunk.set_dirty(dirty, since, done);
-        let newer = match older {
-            Some(older) => older.newer(),
-            None => self.oldest,
-        };
-        chunk.set_older(older);
-        chunk.set_newer(newer);
-        self.link_ages(older, Some(chunk));
-        self.link_ages(Some(chunk), newer);
+        chunk.set_dirty(dirty, from, to);
+        chunk.set_older(self.newest);
+        chunk.set_newer(None);
+        self.link_ages(self.newest, Some(chunk));
+        self.newest = Some(chunk);
         self.dirty += dirty;
     }
 
-    /// Takes a chunk from the dirty ones, and says where it stood.
+    /// Takes a chunk from the dirty ones.
     #[inline(never)]
-    pub(super) fn forget_dirty(&mut self, chunk: FreeChunk, dirty: usize) -> Age {
+    pub(super) fn forget_dirty(&mut self, chunk: FreeChunk, dirty: usize) {
         self.dirty -= dirty;
-        let older = chunk.older();
-        self.link_ages(older, chunk.newer());
-        Age::After(older, chunk.since())
+        self.link_ages(chunk.older(), chunk.newer());
     }
 
     /// Makes two chunks, or the ends of the list, neighbours in it.

@@ -69,13 +69,12 @@ pub(super) struct Segment {
     pub(super) fresh: usize,
     /// How far pages may be resident; never below `top`.
     pub(super) resident: usize,
+    /// How many bytes between the two may be.
+    pub(super) dirty: usize,
     /// Whether huge pages were asked for: the last one that may be resident comes whole.
     huge: bool,
-    /// How far `top` was since that call of the back end, before it fell ...
+    /// How far they may have been.
     pub(super) high: usize,
-    pub(super) since: usize,
-    /// ... and how far in as many calls before: what lies higher is not wanted.
-    pub(super) wanted: usize,
     /// How far blocks and their bits are committed.
     committed: usize,
     /// Where the extent ends.
@@ -168,9 +167,8 @@ impl Segment {
                 soft: 0,
                 fresh: 0,
                 resident: 0,
+                dirty: 0,
                 high: 0,
-                since: 0,
-                wanted: 0,
                 committed: 0,
                 size,
                 // The last bit is for what ends at the very end.
@@ -193,12 +191,11 @@ impl Segment {
         at.addr().get() - self.base.addr().get()
     }
 
-    /// Gives whole pages above `top` and `low` that may be resident back to the kernel, at most `most` bytes and a multiple
-    /// of the page, from the end on; says by how much less may be resident. What may be reaches to `low` at least.
-    pub(super) fn purge<M: Memory>(&mut self, low: usize, most: usize, page: usize, memory: &mut M) -> usize {
+    /// Gives whole pages above `top` that may be resident back to the kernel, at most `most` bytes and a multiple of the
+    /// page, from the end on; says by how much less may be resident.
+    pub(super) fn purge<M: Memory>(&mut self, most: usize, page: usize, memory: &mut M) -> usize {
         let before = self.resident;
-        let end = low.max(self.top);
-        let low = self.page_above(end, page);
+        let low = self.page_above(self.top, page);
         let to = self.page_above(self.resident, page);
         let from = low.max(to.saturating_sub(most));
         let whole = self.page_above(to, HUGE);
@@ -211,7 +208,7 @@ impl Segment {
                 self.fresh = self.fresh.min(from);
             }
         }
-        self.resident = if from > low { from } else { end };
+        self.resident = if from > low { from } else { self.top };
         before - self.resident
     }
 

@@ -687,15 +687,26 @@ fn what_was_freed_in_reverse_goes_back_while_blocks_come_and_go_there() {
     // SAFETY: one thread.
     let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
     let whole = layout(1 << 20, 8);
-    let blocks: Vec<_> = (0..120).map(|_| heap.allocate(whole).expect("room")).collect();
-    for block in blocks.iter().rev() {
-        // SAFETY: the heap's block, freed once.
-        unsafe {
-            block.write_bytes(1, whole.size());
-            heap.deallocate(*block, whole);
+    let resident =
+        |blocks: &[NonNull<u8>]| blocks.iter().map(|block| resident_pages(*block, whole.size())).sum::<usize>() * 4096;
+    let swing = || {
+        let blocks: Vec<_> = (0..120).map(|_| heap.allocate(whole).expect("room")).collect();
+        for block in blocks.iter().rev() {
+            // SAFETY: the heap's block, freed once.
+            unsafe {
+                block.write_bytes(1, whole.size());
+                heap.deallocate(*block, whole);
+            }
         }
-    }
-    let resident = || blocks.iter().map(|block| resident_pages(*block, whole.size())).sum::<usize>() * 4096;
+        blocks
+    };
+    // Nothing says that it is wanted again.
+    assert!(resident(&swing()) <= rt0::heap::PURGE_THRESHOLD + (64 << 10));
+    // It is taken again, and as much may stay as stays anyway.
+    heap.set_purge_threshold(2 * rt0::heap::PURGE_THRESHOLD);
+    let blocks = swing();
+    heap.set_purge_threshold(rt0::heap::PURGE_THRESHOLD);
+    let resident = || resident(&blocks);
     assert!(resident() > 100 << 20, "not at once");
     let buffer = layout(16 << 10, 8);
     for _ in 0..5000 {
@@ -708,16 +719,66 @@ fn what_was_freed_in_reverse_goes_back_while_blocks_come_and_go_there() {
 }
 
 #[test]
+fn what_stays_is_what_was_wanted_again_in_whatever_order_it_was_freed() {
+    use rt0::heap::PURGE_THRESHOLD;
+    let whole = layout(1 << 20, 8);
+    for (forward, with_last) in [(false, false), (false, true), (true, false), (true, true)] {
+        // SAFETY: one thread.
+        let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
+        let mut last = None;
+        let resident =
+            |blocks: &[NonNull<u8>]| blocks.iter().map(|at| resident_pages(*at, whole.size())).sum::<usize>() * 4096;
+        // 120 MiB that are written and freed.
+        let mut swing = || {
+            let mut blocks: Vec<_> = (0..120).map(|_| heap.allocate(whole).expect("room")).collect();
+            if with_last && last.is_none() {
+                last = heap.allocate(layout(200_000, 8));
+            }
+            blocks.sort();
+            if !forward {
+                blocks.reverse();
+            }
+            for block in &blocks {
+                // SAFETY: the heap's block.
+                unsafe { block.write_bytes(1, whole.size()) };
+            }
+            for block in &blocks {
+                // SAFETY: the heap's block, freed once.
+                unsafe { heap.deallocate(*block, whole) };
+            }
+            blocks
+        };
+        // A slice at once may be more than is due.
+        let edges = 64 << 10;
+        let slice = 8 << 20;
+        let near = |most: usize| most - slice - edges..=most + edges;
+        let of = format!("forward: {forward}, a block behind: {with_last}");
+        let first = resident(&swing());
+        assert!(near(PURGE_THRESHOLD).contains(&first), "{first} bytes the first time; {of}");
+        let blocks = swing();
+        let second = resident(&blocks);
+        assert!(near(2 * PURGE_THRESHOLD).contains(&second), "{second} bytes the second time; {of}");
+        // Others come and go, and it stands still.
+        let buffer = layout(16 << 10, 8);
+        for _ in 0..5000 {
+            let block = heap.allocate(buffer).expect("room");
+            // SAFETY: the heap's block, freed once.
+            unsafe { heap.deallocate(block, buffer) };
+        }
+        let third = resident(&blocks);
+        assert!(third <= PURGE_THRESHOLD + edges, "{third} bytes when it was not wanted any more; {of}");
+        assert_eq!(heap.check(), Ok(()));
+    }
+}
+
+#[test]
 fn what_a_top_reaches_again_and_again_stays() {
     // SAFETY: one thread.
     let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
     let whole = layout(1 << 20, 8);
-    for round in 0..200 {
-        // Most rounds are low.
-        let count = if round % 4 == 0 { 60 } else { 10 };
+    let swing = |count: usize| {
         let blocks: Vec<_> = (0..count).map(|_| heap.allocate(whole).expect("room")).collect();
         let resident = blocks.iter().map(|block| resident_pages(*block, whole.size())).sum::<usize>() * 4096;
-        assert!(round == 0 || resident >= count * whole.size() - (1 << 20), "{resident} bytes in round {round}");
         for block in blocks.iter().rev() {
             // SAFETY: the heap's block, freed once.
             unsafe {
@@ -725,6 +786,15 @@ fn what_a_top_reaches_again_and_again_stays() {
                 heap.deallocate(*block, whole);
             }
         }
+        resident
+    };
+    // It is seen to be wanted when it is reached for the second time.
+    swing(60);
+    for round in 0..200 {
+        // Most rounds are low.
+        let count = if round % 4 == 0 { 60 } else { 10 };
+        let resident = swing(count);
+        assert!(round == 0 || resident >= count * whole.size() - (1 << 20), "{resident} bytes in round {round}");
     }
     assert_eq!(heap.check(), Ok(()));
 }

@@ -129,7 +129,7 @@ fn chunks_that_are_not_joined() {
     let top = segment.top;
     state.backend.raise_top(segment, top + 64);
     // SAFETY: above the top that was, and committed as far as `soft`.
-    unsafe { state.backend.put(segment, Span { start: top, end: top + 64, dirty: 0, done: 0, age: Age::New }) };
+    unsafe { state.backend.put(segment, Span::new(top, top + 64, 0)) };
     let at = segment.at(top).addr().get();
     let fault = state.check();
     assert!(matches!(fault, Err(Fault::Unjoined(found)) if found <= at), "{fault:?}");
@@ -189,14 +189,16 @@ fn a_dirty_chunk_that_is_not_in_its_list() {
     let fault =
         found(&mut state, |state| state.backend.newest.replace(chunk), |state, newest| state.backend.newest = newest);
     assert_eq!(fault, Fault::Age(0));
-    // More is said to be dirty than there are pages.
-    let (len, dirty) = (chunk.len(), chunk.dirty(chunk.len()));
-    let fault = found(
-        &mut state,
-        |_| chunk.set_dirty(len + GRANULE, chunk.since(), chunk.done()),
-        |_, ()| chunk.set_dirty(dirty, chunk.since(), chunk.done()),
-    );
-    assert_eq!(fault, Fault::Age(address(chunk)));
+    // More is said to be dirty than there are pages, or others, or parts of pages.
+    let (dirty, (from, to)) = (chunk.dirty(chunk.len()), chunk.dirty_between());
+    for (dirty, from, to) in
+        [(dirty + GRANULE, from, to), (dirty, from - 4096, to), (dirty, from, to + 4096), (1, from + GRANULE, to)]
+    {
+        let before = (chunk.dirty(chunk.len()), chunk.dirty_between());
+        let harm = |_: &mut Used| chunk.set_dirty(dirty, from, to);
+        let mend = |_: &mut Used, ()| chunk.set_dirty(before.0, before.1.0, before.1.1);
+        assert_eq!(found(&mut state, harm, mend), Fault::Age(address(chunk)));
+    }
 }
 
 #[test]

@@ -211,15 +211,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "Some(segment) if segment.edge(start) && segment.edge(start + GRANULE) => \"is free already\",",
         )],
     ),
-    mutant(
-        HEAP,
-        BACKEND,
-        "the peak is not kept",
-        &[(
-            "        let run = self.take_chunk(request).or_else(|| self.take_top(request));\n        self.peak = self.peak.max(self.out());",
-            "        let run = self.take_chunk(request).or_else(|| self.take_top(request));",
-        )],
-    ),
+    mutant(HEAP, PURGE, "the peak is not kept", &[("        self.peak = self.peak.max(self.out());\n", "")]),
     // What lies in the bins.
     mutant(
         HEAP,
@@ -388,7 +380,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         LIB,
         SEGMENT,
         "how far a top may rise follows from addresses",
-        &[("self.soft = want.min(self.committed)", "self.soft = whole.min(self.committed)")],
+        &[("else { want.min(self.committed) };", "else { whole.min(self.committed) };")],
     ),
     mutant(
         HEAP,
@@ -449,11 +441,19 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "nothing is given back but by trim",
         &[("if self.dirty > self.threshold() {", "if self.dirty > usize::MAX / 2 {")],
     ),
+    mutant(HEAP, PURGE, "nothing is wanted again", &[("kept + self.wanted.min(kept)", "kept")]),
+    mutant(HEAP, PURGE, "what was wanted once is wanted for ever", &[("            self.forget_wanted();\n", "")]),
     mutant(
         HEAP,
-        PURGE,
-        "everything is given back at once",
-        &[("pub(super) const AGE: usize = 1024;", "pub(super) const AGE: usize = 0;")],
+        BACKEND,
+        "what is taken again above a top is not noticed",
+        &[("self.note_again(again - (dirty - segment.dirty));", "let _ = again;")],
+    ),
+    mutant(
+        HEAP,
+        BACKEND,
+        "what is taken again of a chunk is not noticed",
+        &[("self.note_again(span.given_back(at, rest));", "")],
     ),
     mutant(
         HEAP,
@@ -488,13 +488,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "a chunk that was given back in part counts whole",
         &[("self.dirty -= dirty - left;", "self.dirty -= dirty;")],
     ),
+    mutant(HEAP, PURGE, "a chunk goes back from one end alone", &[("if from - start >= end - to {", "if false {")]),
     mutant(
         HEAP,
-        PURGE,
-        "how far a top has been counts for ever",
-        &[("(segment.high, segment.top, self.clock)", "(segment.high, segment.high, self.clock)")],
+        BACKEND,
+        "all below a chunk's end is dirty when it joins what lies above a top",
+        &[("segment.dirty + span.dirty);", "usize::MAX);")],
     ),
-    mutant(HEAP, PURGE, "what lies above a top is not wanted", &[("segment.wanted.max(segment.high)", "segment.top")]),
     mutant(
         HEAP,
         GROWTH,
@@ -503,9 +503,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         HEAP,
-        BACKEND,
-        "a block longer than the threshold waits",
-        &[("let at_once = len >= LARGE && len > self.threshold();", "let at_once = false;")],
+        MOD,
+        "a long block goes back as slowly as short ones",
+        &[("for _ in 0..layout.size() / SLICE {", "for _ in 0..0 {")],
     ),
     mutant(
         HEAP,
