@@ -138,15 +138,14 @@ impl<M: Memory> Backend<M> {
         round_up(purged, self.page).min(most)
     }
 
-    /// Gives back at most `most` bytes of a dirty chunk, a multiple of the page; says how many. It begins at the end where
-    /// more has been given back: the other is the one where what was freed last has joined it.
+    /// Gives back at most `most` bytes of a dirty chunk, a multiple of the page; says how many. It begins where what was
+    /// freed last is not.
     pub(super) fn purge_chunk(&mut self, chunk: FreeChunk, most: usize) -> usize {
         let len = chunk.len();
         let dirty = chunk.dirty(len);
-        let (start, end) = chunk.pages(len, self.page);
-        let (mut from, mut to) = chunk.dirty_between();
+        let (mut from, mut to, grew) = chunk.dirty_between();
         let step = most.min(to - from);
-        let at = if from - start >= end - to {
+        let at = if grew {
             from += step;
             from - step
         } else {
@@ -161,7 +160,7 @@ impl<M: Memory> Backend<M> {
         } else {
             self.dirty -= dirty - left;
         }
-        chunk.set_dirty(left, from, to);
+        chunk.set_dirty(left, from, to, grew);
         step
     }
 
@@ -173,7 +172,7 @@ impl<M: Memory> Backend<M> {
 
     /// Says which of the chunk's bytes may be resident, of those of a span, and makes it the newest of the dirty ones.
     pub(super) fn set_dirty(&mut self, chunk: FreeChunk, span: Span) {
-        let Span { start, end, dirty, from, to } = span;
+        let Span { start, end, dirty, from, to, grew } = span;
         let (first, last) = chunk.pages(end - start, self.page);
         let from = self.page_floor(chunk, from.saturating_sub(start)).max(first);
         let to = self.page_floor(chunk, to.saturating_sub(start) + self.page - 1).min(last);
@@ -182,7 +181,7 @@ impl<M: Memory> Backend<M> {
         if dirty == 0 {
             return;
         }
-        chunk.set_dirty(dirty, from, to);
+        chunk.set_dirty(dirty, from, to, grew);
         chunk.set_older(self.newest);
         chunk.set_newer(None);
         self.link_ages(self.newest, Some(chunk));

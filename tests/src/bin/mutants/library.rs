@@ -459,7 +459,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         HEAP,
         PURGE,
         "trim leaves what lies above the tops",
-        &[("            self.purge_top(segment);\n            segment.purge_bits", "            segment.purge_bits")],
+        &[(
+            "            self.purge_above(segment, usize::MAX);\n            segment.purge_bits",
+            "            segment.purge_bits",
+        )],
     ),
     mutant(
         HEAP,
@@ -488,7 +491,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "a chunk that was given back in part counts whole",
         &[("self.dirty -= dirty - left;", "self.dirty -= dirty;")],
     ),
-    mutant(HEAP, PURGE, "a chunk goes back from one end alone", &[("if from - start >= end - to {", "if false {")]),
+    mutant(HEAP, PURGE, "a chunk goes back from one end alone", &[("let at = if grew {", "let at = if false {")]),
     mutant(
         HEAP,
         BACKEND,
@@ -522,7 +525,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "self.bits.addr().get();\n        let used",
         )],
     ),
-    mutant(HEAP, SEGMENT, "a segment that was cut ends where it did", &[("        self.size = keep - head;\n", "")]),
+    mutant(HEAP, SEGMENT, "a segment that was cut ends where it did", &[("        self.size = (keep - head).min(self.capacity);\n", "")]),
     mutant(HEAP, SEGMENT, "an edge is not cleared", &[("&= !(1 << (granule % BITS))", "&= !(0 << (granule % BITS))")]),
     mutant(
         HEAP,
