@@ -35,7 +35,7 @@ const LOOKS: usize = 4;
 pub(super) const FEW: usize = 16;
 
 /// What is asked of the back end: `count` blocks of `len` bytes in a row, or as
-/// many of them as one chunk holds. More than one only with `align` a granule.
+/// many of them as one chunk holds. More than one only where `len` is a multiple of `align`: all are aligned then.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
     pub(super) len: usize,
@@ -223,9 +223,10 @@ impl<M: Memory> Backend<M> {
         self.take_chunk(request).or_else(|| self.take_top(request))
     }
 
-    /// Serves a single block from a chunk of just its length.
-    pub(super) fn take_exact(&mut self, len: usize) -> Option<NonNull<u8>> {
-        let chunk = self.bins.find(len).filter(|chunk| chunk.len() == len)?;
+    /// Serves a single block from a chunk of just its length, if that lies as it has to.
+    pub(super) fn take_exact(&mut self, len: usize, align: usize) -> Option<NonNull<u8>> {
+        let lies_so = |chunk: &FreeChunk| chunk.start().addr().get() & (align - 1) == 0;
+        let chunk = self.bins.find(len).filter(|chunk| chunk.len() == len && lies_so(chunk))?;
         // SAFETY: the only segment that is looked at here.
         let segment = unsafe { self.segment_of(chunk.start()) }?;
         self.unlink(segment, chunk);

@@ -92,7 +92,7 @@ impl Cache {
     ///
     /// # Safety
     ///
-    /// The block has the length of its class and nobody uses it any more.
+    /// The block has the length of its class, and its alignment, and nobody uses it any more.
     #[inline]
     #[must_use]
     pub(super) unsafe fn push(&mut self, class: SizeClass, block: NonNull<u8>) -> bool {
@@ -148,19 +148,20 @@ impl Cache {
         let count = (out + 1).min(BATCH_MAX).min(bytes / len).max(1);
         self.most[i] = Cache::most(class, backend).max(count as i32);
         self.left[i] = self.most[i];
-        let run = backend.take(Request { len, count, align: GRANULE })?;
+        let run = backend.take(Request { len, count, align: class.align() })?;
         depot.out[i] += run.count;
         // The rest of the run in the order of its addresses.
         for block in (1..run.count).rev() {
-            // SAFETY: the run holds `count` blocks of `len` bytes; the list holds fewer than it may.
+            // SAFETY: the run holds `count` blocks of `len` bytes, each aligned as the first, since that divides `len`; the list
+            // holds fewer than it may.
             let _ = unsafe { self.push(class, run.at.add(block * len)) };
         }
         // Where only single blocks are free, further ones spare the next calls.
         let mut got = run.count;
         while got < count
-            && let Some(block) = backend.take_exact(len)
+            && let Some(block) = backend.take_exact(len, class.align())
         {
-            // SAFETY: it has the length of the class.
+            // SAFETY: it has the length of the class, and its alignment.
             let _ = unsafe { self.push(class, block) };
             depot.out[i] += 1;
             got += 1;
@@ -175,7 +176,7 @@ impl Cache {
         let mut listed = 0;
         let mut class = self.cursor;
         for _ in SizeClass::all() {
-            class = class.shorter();
+            class = class.before();
             if is_large {
                 self.flush_idle(class, depot, backend, most);
             }
@@ -189,7 +190,7 @@ impl Cache {
             if enough == 0 || *most == 0 {
                 return;
             }
-            let class = self.cursor.shorter();
+            let class = self.cursor.before();
             enough = enough.saturating_sub(self.held(class) * class.len());
             self.flush_next(class, depot, backend, most);
         }
@@ -361,6 +362,36 @@ mod tests {
             }
         }
         assert_eq!(state.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_list_is_filled_with_blocks_that_lie_as_its_class_says() {
+        const LEN: usize = 4 * GRANULE;
+        // SAFETY: this test alone has it.
+        let heap: &'static Heap<Unlocked> = Box::leak(Box::new(unsafe { Heap::new_unlocked() }));
+        // SAFETY: it is held from now on.
+        let mut state = unsafe { heap.state(&heap.hold_all()) };
+        let layout = Layout::from_size_align(LEN, LEN).expect("a layout");
+        let class = SizeClass::of(layout).expect("it has a class");
+        // As many are in use as are wanted at once further down.
+        while state.depot.out[class.index()] < 4 || state.cache.held(class) > 0 {
+            let _ = state.allocate(layout).expect("there is memory");
+        }
+        // Chunks of just the length, of which one lies so, and then two.
+        for aligned in [1, 2] {
+            let run = Request { len: 32 * LEN, count: 1, align: LEN };
+            let run = state.backend.take(run).expect("there is memory").at;
+            for chunk in 0..4 {
+                let at = 2 * chunk * LEN + if chunk < 4 - aligned { GRANULE } else { 0 };
+                // SAFETY: a part of the run that is given once.
+                unsafe { state.backend.give(run.add(at), LEN) };
+            }
+            let block = state.cache.refill(class, state.depot, state.backend).expect("there is memory");
+            assert!(block.addr().get().is_multiple_of(LEN));
+            assert!(state.cache.list(class).all(|block| block.addr().get().is_multiple_of(LEN)));
+            assert_eq!(state.check(), Ok(()));
+            state.cache.flush_class(class, state.depot, state.backend);
+        }
     }
 
     #[test]

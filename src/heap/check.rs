@@ -28,8 +28,8 @@ pub enum Fault {
     Count,
     /// The sums kept of free, used or resident bytes are wrong.
     Sum,
-    /// A block in a free list lies outside the segments, in a free chunk, or off
-    /// the granule; or the list runs in a circle, or holds another number than it says.
+    /// A block in a free list lies outside the segments, in a free chunk, or not
+    /// as aligned as its class; or the list runs in a circle, or holds another number than it says.
     List(usize),
 }
 
@@ -182,7 +182,7 @@ fn check_lists<'a, M: Memory>(
                 })
             });
             count += 1;
-            let is_free = at.is_multiple_of(GRANULE) && in_use && count <= depot.out[class.index()];
+            let is_free = at.is_multiple_of(class.align()) && in_use && count <= depot.out[class.index()];
             if is_free { Ok(()) } else { Err(Fault::List(at)) }
         };
         for cache in caches.clone() {

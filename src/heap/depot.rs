@@ -16,7 +16,7 @@
 //! kept: the back end joins its blocks to what is free beside them. Only the blocks that were freed last are looked at,
 //! since those are still in the processor's cache.
 //!
-//! Blocks of classes above [`LONG_CLASS`] are not kept either: to join one costs little beside what its owner did with it,
+//! Blocks of more than [`LONG`] bytes are not kept either: to join one costs little beside what its owner did with it,
 //! and a few that wait are much memory.
 //!
 //! Bounds. A batch has at most 4,096 blocks, twice what a list may hold. At a time [`DRAIN`] blocks go to the back end,
@@ -26,7 +26,7 @@
 use core::ptr::NonNull;
 
 use super::backend::Backend;
-use super::class::{CLASSES, SMALL_MAX, SizeClass, class_of};
+use super::class::{CLASSES, SMALL_MAX, SizeClass, class_len, class_of};
 use super::memory::Memory;
 
 /// As many blocks go from batches to the back end at once, and the rest of a batch that is begun.
@@ -45,8 +45,8 @@ const MOST_MIN: usize = 16 * 1024 * 1024;
 /// ... or this part of what the heap may come to, if that is less.
 const MOST_LIMIT_SHARE: usize = 16;
 
-/// Blocks of longer classes go to the back end, which joins them.
-const LONG_CLASS: usize = class_of(SMALL_MAX / 2);
+/// Longer blocks go to the back end, which joins them.
+const LONG: usize = class_len(class_of(SMALL_MAX / 2));
 
 /// Fronts of the same number modulo this one are a group.
 const GROUPS: usize = 4;
@@ -114,7 +114,7 @@ impl Depot {
         let second = list.and_then(|first| unsafe { next(first) });
         let (Some(first), Some(second)) = (*list, second) else { return };
         let scattered = || held > LINKS && backend.out() > SCATTERED_MIN && is_scattered(first);
-        if i > LONG_CLASS || scattered() {
+        if class.len() > LONG || scattered() {
             self.give(class, list.take(), backend);
             return;
         }

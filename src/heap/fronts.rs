@@ -39,7 +39,7 @@
 //! many together. Before the heap grows, [some](VISITS) fronts of other threads are looked into as well: those may have
 //! ended, wait, or free what this one takes, and never make the heap grow themselves. Where all were looked into twice in
 //! vain, they are left until the heap has changed by an [eighth](VISIT_SHARE). The depot is shared, so its bound is that
-//! of the heap. The room for further fronts comes in pieces for sixteen, of 31 KiB (24 on 32-bit ports), of which only
+//! of the heap. The room for further fronts comes in pieces for sixteen, of 44 KiB (33 on 32-bit ports), of which only
 //! what is used becomes resident; they stay, and are counted as neither live nor free. Where one cannot be had threads
 //! wait in line.
 //!

@@ -26,7 +26,7 @@
 //!
 //! | call | work |
 //! |---|---|
-//! | `allocate`, `deallocate` of up to [`SMALL_MAX`] bytes | a few instructions; now and then as below |
+//! | `allocate`, `deallocate` of up to [`SMALL_MAX`] bytes, or of a [class](CLASSES) of aligned blocks | a few instructions; now and then as below |
 //! | others | O(bits of a word + segments): best fit, joins, splits; the same for each block that goes from lists and batches to the back end, at most 32,768; a step of growth makes at most a huge page or two resident; at most 16 MiB go back to the kernel, in eight pieces and what lies above tops, or a block longer than [`PURGE_THRESHOLD`], with what is free beside it, when it is freed |
 //! | a request that would be refused | all caches are emptied, unused segments are released; for an alignment above a granule every free chunk is looked at: O(N) |
 //! | `trim`, `stats`, `check` | O(N) |
@@ -255,15 +255,23 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// heap is as it was.
     #[inline]
     pub fn allocate(&self, layout: Layout) -> Option<NonNull<u8>> {
-        if let Some(class) = SizeClass::of(layout) {
-            let Some(cache) = self.fronts.alone() else { return self.allocate_beside_others(class, layout) };
-            // SAFETY: nobody is in the front, and `pop` calls nothing: this is the only reference.
-            let block = unsafe { &mut *cache.get() }.pop(class);
-            if block.is_some() {
-                return block;
-            }
+        let Some(class) = SizeClass::of_ordinary(layout) else { return self.allocate_otherwise(layout) };
+        let Some(cache) = self.fronts.alone() else { return self.allocate_beside_others(class, layout) };
+        // SAFETY: nobody is in the front, and `pop` calls nothing: this is the only reference.
+        let block = unsafe { &mut *cache.get() }.pop(class);
+        if block.is_some() {
+            return block;
         }
         self.allocate_slowly(layout)
+    }
+
+    /// The same for a block that is aligned to more than a granule, or long.
+    #[inline(never)]
+    fn allocate_otherwise(&self, layout: Layout) -> Option<NonNull<u8>> {
+        match SizeClass::of_aligned(layout) {
+            Some(class) if self.fronts.alone().is_none() => self.allocate_beside_others(class, layout),
+            _ => self.allocate_slowly(layout),
+        }
     }
 
     /// The same where there may be other threads. A function of its own, so that the other way is short enough to become
@@ -286,7 +294,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     #[inline(never)]
     fn allocate_slowly(&self, layout: Layout) -> Option<NonNull<u8>> {
         let held = self.enter();
-        if let Some(class) = SizeClass::of(layout) {
+        if let Some(class) = SizeClass::find(layout) {
             // SAFETY: the front is held, so this is the only reference.
             if let Some(block) = unsafe { &mut *held.front.cache.get() }.pop(class) {
                 // SAFETY: the reference is not used any more.
@@ -315,7 +323,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
 
     /// As [`allocate`](Heap::allocate), and the block's bytes are zero.
     pub fn allocate_zeroed(&self, layout: Layout) -> Option<NonNull<u8>> {
-        let (block, zero) = if SizeClass::of(layout).is_some() {
+        let (block, zero) = if SizeClass::find(layout).is_some() {
             (self.allocate(layout)?, false)
         } else {
             self.allocate_in(self.enter(), layout)?
@@ -359,19 +367,37 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     /// `block` came from this heap for this `layout` and is not used any more.
     #[inline]
     pub unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        if let Some(class) = SizeClass::of(layout) {
-            let Some(cache) = self.fronts.alone() else {
-                // SAFETY: this function's contract for the block.
-                return unsafe { self.deallocate_beside_others(class, block, layout) };
-            };
-            // SAFETY: nobody is in the front, and `push` calls nothing: this is the only reference. The caller says how
-            // long the block is, and that it is free.
-            if unsafe { (*cache.get()).push(class, block) } {
-                return;
-            }
+        let Some(class) = SizeClass::of_ordinary(layout) else {
+            // SAFETY: this function's contract for the block.
+            return unsafe { self.deallocate_otherwise(block, layout) };
+        };
+        let Some(cache) = self.fronts.alone() else {
+            // SAFETY: this function's contract for the block.
+            return unsafe { self.deallocate_beside_others(class, block, layout) };
+        };
+        // SAFETY: nobody is in the front, and `push` calls nothing: this is the only reference. The caller says how
+        // long the block is, and that it is free.
+        if unsafe { (*cache.get()).push(class, block) } {
+            return;
         }
         // SAFETY: this function's contract for the block.
         unsafe { self.deallocate_slowly(block, layout, true) };
+    }
+
+    /// The same for a block that is aligned to more than a granule, or long.
+    ///
+    /// # Safety
+    ///
+    /// As for `deallocate`.
+    #[inline(never)]
+    unsafe fn deallocate_otherwise(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: this function's contract for the block.
+        unsafe {
+            match SizeClass::of_aligned(layout) {
+                Some(class) if self.fronts.alone().is_none() => self.deallocate_beside_others(class, block, layout),
+                _ => self.deallocate_slowly(block, layout, false),
+            }
+        }
     }
 
     /// The same where there may be other threads.
@@ -407,7 +433,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     #[inline(never)]
     unsafe fn deallocate_slowly(&self, block: NonNull<u8>, layout: Layout, is_listed: bool) {
         let held = self.enter();
-        if let (false, Some(class)) = (is_listed, SizeClass::of(layout)) {
+        if let (false, Some(class)) = (is_listed, SizeClass::find(layout)) {
             // SAFETY: the front is held, so this is the only reference; the caller says how long the block is, and
             // that it is free.
             if unsafe { (*held.front.cache.get()).push(class, block) } {
@@ -815,7 +841,7 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
     /// A block, and whether it reads as zero.
     #[inline(always)]
     fn allocate(&mut self, layout: Layout) -> Result<(NonNull<u8>, bool), Shortage> {
-        let class = SizeClass::of(layout);
+        let class = SizeClass::find(layout);
         if let Some(class) = class
             && let Some(block) = self.cache.pop(class)
         {
@@ -855,6 +881,10 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
             }
         }
         let found = if request.align > GRANULE { self.backend.take_thoroughly(request) } else { None };
+        if let (Some(_), Some(class)) = (&found, class) {
+            // It is of its class as if it had come with a refill.
+            self.depot.out[class.index()] += 1;
+        }
         if found.is_none() {
             let in_use = self.backend.out();
             let reserved = self.backend.reserved();
@@ -888,7 +918,7 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
     /// Takes a block back that has no class, or is in its list, which has one too many then.
     #[inline(always)]
     unsafe fn deallocate(&mut self, block: NonNull<u8>, layout: Layout) {
-        match SizeClass::of(layout) {
+        match SizeClass::find(layout) {
             Some(class) => self.cache.overflow(class, self.depot, self.backend),
             // SAFETY: the caller says how long the block is, and that it is free.
             None => unsafe { self.backend.give(block, block_len(layout)) },

@@ -64,11 +64,12 @@ fn classes_waste_less_than_an_eighth_from_eight_granules_up() {
 
 /// Fills an arena with blocks until there is no room, frees every second one,
 /// fills the holes, frees all, and does it again.
-fn fill_and_empty(room: usize, size: usize, calls: &Cell<(usize, usize)>) -> usize {
+fn fill_and_empty(room: usize, size: usize, align: usize, calls: &Cell<(usize, usize)>) -> usize {
     let mut watched = Watched::new(bounded(room, calls));
+    let layout = layout(size, align);
     let mut filled = [0; 2];
     for filled in &mut filled {
-        while watched.allocate(layout(size, 8), false) {}
+        while watched.allocate(layout, false) {}
         watched.check();
         *filled = watched.len();
         let mut i = 0;
@@ -78,9 +79,9 @@ fn fill_and_empty(room: usize, size: usize, calls: &Cell<(usize, usize)>) -> usi
         }
         let holes = *filled - watched.len();
         for _ in 0..holes {
-            assert!(watched.allocate(layout(size, 8), false), "a hole of {size} bytes is not used again");
+            assert!(watched.allocate(layout, false), "a hole of {size} bytes is not used again");
         }
-        assert!(!watched.allocate(layout(size, 8), false));
+        assert!(!watched.allocate(layout, false));
         watched.clear();
         watched.check();
     }
@@ -92,11 +93,16 @@ fn fill_and_empty(room: usize, size: usize, calls: &Cell<(usize, usize)>) -> usi
 fn arenas_fill_to_the_promised_share() {
     for room in [8192, 12288, 65536, 200 << 10, 1 << 20, 4 << 20, 16 << 20] {
         let calls = Cell::new(NEVER);
-        let small = fill_and_empty(room, 48, &calls) * 48;
+        let small = fill_and_empty(room, 48, 8, &calls) * 48;
         assert!(small * 100 >= room * 90, "48-byte blocks fill {small} of {room}");
+        for align in [32, 64, 128].into_iter().filter(|align| room >= 256 * align) {
+            let calls = Cell::new(NEVER);
+            let aligned = fill_and_empty(room, align, align, &calls) * align;
+            assert!(aligned * 100 >= room * 90, "blocks aligned to {align} fill {aligned} of {room}");
+        }
         if room >= 64 << 10 {
             let calls = Cell::new(NEVER);
-            let big = fill_and_empty(room, 65536, &calls) * 65536;
+            let big = fill_and_empty(room, 65536, 8, &calls) * 65536;
             let most = room / 100 * 97 / 65536 * 65536;
             assert!(big >= most, "64 KiB blocks fill {big} of {room}, {most} would fit in 97 %");
         }
@@ -107,7 +113,7 @@ fn arenas_fill_to_the_promised_share() {
 fn arenas_of_a_page_or_two_work() {
     for pages in 1..6 {
         let calls = Cell::new(NEVER);
-        let blocks = fill_and_empty(pages * 4096, 16, &calls);
+        let blocks = fill_and_empty(pages * 4096, 16, 8, &calls);
         assert!(blocks * 16 >= pages * 4096 * 85 / 100, "{blocks} blocks of 16 bytes in {pages} pages");
     }
 }
@@ -486,7 +492,8 @@ fn what_is_free_in_many_pieces_is_room_for_one_large_block() {
 #[test]
 fn a_full_heap_gives_again_what_was_freed_whatever_its_size_and_alignment() {
     for make in BOTH {
-        for (size, align) in [(64, 64), (24, 256), (4096, 4096), (100, 4096), (65536, 65536), (1 << 20, 1 << 20)] {
+        let small = [(64, 64), (32, 32), (300, 32), (1000, 64), (2000, 128), (24, 256), (100, 4096)];
+        for (size, align) in small.into_iter().chain([(4096, 4096), (65536, 65536), (1 << 20, 1 << 20)]) {
             let calls = Cell::new(NEVER);
             let mut watched = Watched::new(make(24 << 20, &calls));
             let mut random = fastrand::Rng::with_seed(size as u64);
@@ -516,13 +523,42 @@ fn a_full_heap_gives_again_what_was_freed_whatever_its_size_and_alignment() {
 fn a_block_can_always_be_made_shorter() {
     let calls = Cell::new(NEVER);
     let mut watched = Watched::new(bounded(8 << 20, &calls));
-    for (from, to) in [(200_000, 8000), (4096, 16), (1 << 20, 0), (100_000, 99_000), (8192, 8191), (600, 500)] {
-        while watched.allocate(layout(from, 16), false) {}
-        let last = watched.len() - 1;
-        // `resize` holds that it does not fail.
-        assert!(watched.resize(last, to) && watched.resize(last / 2, to), "{from} to {to}");
+    let sizes = [(200_000, 8000), (4096, 16), (1 << 20, 0), (100_000, 99_000), (8192, 8191), (600, 500), (900, 0)];
+    for (from, to) in sizes {
+        for align in [16, 64] {
+            while watched.allocate(layout(from, align), false) {}
+            let last = watched.len() - 1;
+            // `resize` holds that it does not fail.
+            assert!(watched.resize(last, to) && watched.resize(last / 2, to), "{from} to {to} aligned to {align}");
+            watched.check();
+            watched.clear();
+        }
+    }
+}
+
+#[test]
+fn an_aligned_block_is_found_wherever_it_has_room_in_a_full_heap() {
+    const ALIGN: usize = 4 * GRANULE;
+    const GAPS: usize = 24;
+    for place in 0..GAPS {
+        let calls = Cell::new(NEVER);
+        let mut watched = Watched::new(bounded(64 << 10, &calls));
+        while watched.allocate(layout(GRANULE, 8), false) {}
+        let first = watched.address(0).next_multiple_of(ALIGN);
+        // Each is as long as the block, but only one lies as the block has to.
+        for gap in 0..GAPS {
+            let from = first + gap * 4 * ALIGN + if gap == place { 0 } else { GRANULE };
+            for at in (from..from + ALIGN).step_by(GRANULE) {
+                let which = (0..watched.len()).find(|which| watched.address(*which) == at);
+                watched.free(which.expect("a block lies there"));
+            }
+        }
+        assert!(watched.allocate(layout(ALIGN, ALIGN), false), "it has room in the gap {place}");
+        watched.check();
+        assert!(!watched.allocate(layout(ALIGN, ALIGN), false) && watched.allocate(layout(ALIGN, 8), false));
         watched.check();
         watched.clear();
+        watched.check();
     }
 }
 

@@ -140,7 +140,7 @@ fn in_one_part(body: &dyn Fn()) {
 #[test]
 fn who_finds_its_front_taken_has_another_one_from_then_on() {
     // A 32nd of it is room for four times sixteen fronts, and for half of another sixteen.
-    let heap = heap(9 << 19);
+    let heap = heap(25 << 18);
     in_one_part(&|| {
         let block = heap.allocate(layout(64)).expect("room");
         let first = TAKEN.get();

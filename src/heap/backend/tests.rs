@@ -237,6 +237,16 @@ fn lists_that_hold_what_is_no_block() {
             assert_eq!(fault, Err(Fault::List(wrong.addr().get())));
         }
     }
+    // A block that lies otherwise than its class says.
+    let mut state = used();
+    let aligned = SizeClass::of(layout(64, 64)).expect("it has a class");
+    let (block, _) = state.allocate(layout(128, 64)).expect("memory");
+    state.depot.out[aligned.index()] += 1;
+    // SAFETY: a part of the block; the heap is not used after that.
+    let wrong = unsafe { block.add(32) };
+    // SAFETY: the same.
+    let _ = unsafe { state.cache.push(aligned, wrong) };
+    assert_eq!(state.check(), Err(Fault::List(wrong.addr().get())));
     // A circle.
     let mut state = used();
     let (block, _) = state.allocate(layout(48, 8)).expect("memory");

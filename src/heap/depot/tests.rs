@@ -7,7 +7,7 @@ use std::boxed::Box;
 use std::vec::Vec;
 
 use super::super::backend::Request;
-use super::super::class::{GRANULE, class_len};
+use super::super::class::GRANULE;
 use super::super::system::SystemMemory;
 use super::super::{Heap, State};
 use super::*;
@@ -69,7 +69,6 @@ fn a_batch_of_long_blocks_or_all_over_memory_is_not_kept() {
     let take = |state: &mut State<'_, Unlocked, SystemMemory>, len| {
         state.backend.take(Request { len, count: 1, align: GRANULE }).expect("there is memory").at
     };
-    const LONG: usize = class_len(LONG_CLASS);
     for (size, is_scattered, is_kept) in [(LONG, false, true), (LONG, true, false), (LONG + 1, false, false)] {
         let class = SizeClass::of(Layout::from_size_align(size, 8).expect("a layout")).expect("it has a class");
         let mut list: Link = None;

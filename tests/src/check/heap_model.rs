@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
-use rt0::heap::{Extent, Heap, Memory};
+use rt0::heap::{Extent, GRANULE, Heap, Memory, SMALL_MAX, block_len};
 use rt0::lock::Unlocked;
 use rt0::{sys, vm};
 
@@ -240,7 +240,7 @@ impl<'a> Watched<'a> {
         let mut live = 0;
         for block in &self.blocks {
             block.look(usize::MAX);
-            let len = rt0::heap::block_len(block.layout);
+            let len = block_len(block.layout);
             ranges.push((block.at.addr().get(), len));
             live += len;
         }
@@ -252,9 +252,17 @@ impl<'a> Watched<'a> {
         assert_eq!(stats.live, live, "live bytes");
         assert!(stats.peak >= live && stats.committed <= stats.reserved, "{stats:?}");
         let small: usize = stats.classes().iter().map(|c| c.live).sum();
-        let is_small = |layout: Layout| layout.size() <= rt0::heap::SMALL_MAX && layout.align() <= rt0::heap::GRANULE;
         let small_here = self.blocks.iter().filter(|b| is_small(b.layout)).count();
         assert_eq!(small, small_here, "live blocks of the classes");
+    }
+}
+
+/// Whether a request has a class.
+fn is_small(layout: Layout) -> bool {
+    match layout.align() / GRANULE {
+        0 | 1 => layout.size() <= SMALL_MAX,
+        2 | 4 | 8 => (1..=16 * layout.align()).contains(&layout.size()),
+        _ => false,
     }
 }
 

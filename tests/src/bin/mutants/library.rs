@@ -306,6 +306,51 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "no bytes have a class of no bytes",
         &[("    if class == 0 {\n        return GRANULE;\n    }\n", "")],
     ),
+    mutant(
+        LIB,
+        CLASS,
+        "two alignments share a class",
+        &[("ORDINARY + doublings * MULTIPLES + further", "ORDINARY + doublings * (MULTIPLES - 1) + further")],
+    ),
+    mutant(
+        HEAP,
+        CLASS,
+        "aligned requests of no bytes have a class of any length",
+        &[("if doublings < ALIGNMENTS && further < MULTIPLES {", "if doublings < ALIGNMENTS {")],
+    ),
+    mutant(
+        HEAP,
+        CACHE,
+        "blocks lie otherwise than their class says",
+        &[("align: class.align() })?", "align: GRANULE })?")],
+    ),
+    mutant(
+        LIB,
+        BACKEND,
+        "a chunk of the right length lies anywhere",
+        &[("chunk.len() == len && lies_so(chunk)", "chunk.len() == len")],
+    ),
+    mutant(
+        HEAP,
+        MOD,
+        "a block that is found by a look at every chunk is not counted",
+        &[(
+            "            self.depot.out[class.index()] += 1;\n        }\n        if found",
+            "        }\n        if found",
+        )],
+    ),
+    mutant(
+        LIB,
+        CHECK,
+        "a listed block may lie anywhere",
+        &[("at.is_multiple_of(class.align())", "at.is_multiple_of(GRANULE)")],
+    ),
+    mutant(
+        HEAP,
+        MOD,
+        "aligned blocks are taken to be in their list",
+        &[("_ => self.deallocate_slowly(block, layout, false)", "_ => self.deallocate_slowly(block, layout, true)")],
+    ),
     // Growth.
     mutant(HEAP, GROWTH, "a segment is not larger than what it is for", &[("min.max(round_up(want, page))", "min")]),
     mutant(
@@ -431,7 +476,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(LIB, CACHE, "lists of small heaps stand still", &[("backend.out() > IDLE_MIN", "true")]),
     mutant(LIB, GROWTH, "pages are made resident while others wait", &[(" && self.further == 0", "")]),
     mutant(LIB, DEPOT, "a front takes another's batches first", &[("(front..front + GROUPS)", "(0..GROUPS)")]),
-    mutant(LIB, DEPOT, "long blocks wait in batches", &[("i > LONG_CLASS || ", "")]),
+    mutant(LIB, DEPOT, "long blocks wait in batches", &[("class.len() > LONG || ", "")]),
     mutant(LIB, DEPOT, "scattered blocks wait in batches", &[(" || scattered()", "")]),
     mutant(HEAP, GROWTH, "the least step is a page", &[("clamp(STEP_MIN, ", "clamp(4096, ")]),
     // What is given back.
