@@ -104,6 +104,7 @@ impl Cache {
     }
 
     /// How many blocks a list may hold, as much as is in use now.
+    #[inline(never)] // seldom, and from two places
     fn most<M: Memory>(class: SizeClass, backend: &Backend<M>) -> i32 {
         let bytes = (backend.out() / SHARE).min(backend.limit / LIMIT_SHARE).clamp(LEAST_BYTES, MOST_BYTES);
         // No block is shorter than a granule.
@@ -141,7 +142,8 @@ impl Cache {
             return self.pop(class);
         }
         depot.drain_excess(backend);
-        let (i, len) = (class.index(), class.len());
+        // No block is shorter than a granule.
+        let (i, len) = (class.index(), class.len().max(GRANULE));
         // A class of which much is in use is wanted again; blocks of a class that lie together share pages with their like.
         let out = backend.of_front(depot.out[i]);
         let bytes = (out * len / 8).clamp(BATCH_BYTES, BATCH_MOST_BYTES);

@@ -110,7 +110,7 @@ pub const fn block_len(layout: Layout) -> usize {
     if size > SMALL_MAX {
         return round_up(size, if size < LARGE { GRANULE } else { PAGE_SIZE_MIN });
     }
-    match SizeClass::find(layout) {
+    match SizeClass::of(layout) {
         Some(class) => class.len(),
         None => round_up(size + (size == 0) as usize, GRANULE),
     }
@@ -148,18 +148,12 @@ impl SizeClass {
     /// The class of a request, if it has one: the others are too long, or aligned to more than any class is.
     #[inline]
     pub(super) const fn of(layout: Layout) -> Option<SizeClass> {
-        if layout.align() <= GRANULE { SizeClass::of_ordinary(layout) } else { SizeClass::find(layout) }
-    }
-
-    /// The same, in fewer bytes of code: quick where a request is too long.
-    #[inline]
-    pub(super) const fn find(layout: Layout) -> Option<SizeClass> {
-        if layout.size() > SMALL_MAX { None } else { SizeClass::find_short(layout) }
+        if layout.size() > SMALL_MAX { None } else { SizeClass::of_short(layout) }
     }
 
     /// The same where a request may be short enough.
-    #[inline(never)]
-    const fn find_short(layout: Layout) -> Option<SizeClass> {
+    #[inline(never)] // seldom, and from many places
+    const fn of_short(layout: Layout) -> Option<SizeClass> {
         if layout.align() <= GRANULE { SizeClass::of_ordinary(layout) } else { SizeClass::of_aligned(layout) }
     }
 

@@ -294,7 +294,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     #[inline(never)]
     fn allocate_slowly(&self, layout: Layout) -> Option<NonNull<u8>> {
         let held = self.enter();
-        if let Some(class) = SizeClass::find(layout) {
+        if let Some(class) = SizeClass::of(layout) {
             // SAFETY: the front is held, so this is the only reference.
             if let Some(block) = unsafe { &mut *held.front.cache.get() }.pop(class) {
                 // SAFETY: the reference is not used any more.
@@ -323,7 +323,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
 
     /// As [`allocate`](Heap::allocate), and the block's bytes are zero.
     pub fn allocate_zeroed(&self, layout: Layout) -> Option<NonNull<u8>> {
-        let (block, zero) = if SizeClass::find(layout).is_some() {
+        let (block, zero) = if SizeClass::of(layout).is_some() {
             (self.allocate(layout)?, false)
         } else {
             self.allocate_in(self.enter(), layout)?
@@ -433,7 +433,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     #[inline(never)]
     unsafe fn deallocate_slowly(&self, block: NonNull<u8>, layout: Layout, is_listed: bool) {
         let held = self.enter();
-        if let (false, Some(class)) = (is_listed, SizeClass::find(layout)) {
+        if let (false, Some(class)) = (is_listed, SizeClass::of(layout)) {
             // SAFETY: the front is held, so this is the only reference; the caller says how long the block is, and
             // that it is free.
             if unsafe { (*held.front.cache.get()).push(class, block) } {
@@ -841,7 +841,7 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
     /// A block, and whether it reads as zero.
     #[inline(always)]
     fn allocate(&mut self, layout: Layout) -> Result<(NonNull<u8>, bool), Shortage> {
-        let class = SizeClass::find(layout);
+        let class = SizeClass::of(layout);
         if let Some(class) = class
             && let Some(block) = self.cache.pop(class)
         {
@@ -918,7 +918,7 @@ impl<L: RawMutex, M: Memory> State<'_, L, M> {
     /// Takes a block back that has no class, or is in its list, which has one too many then.
     #[inline(always)]
     unsafe fn deallocate(&mut self, block: NonNull<u8>, layout: Layout) {
-        match SizeClass::find(layout) {
+        match SizeClass::of(layout) {
             Some(class) => self.cache.overflow(class, self.depot, self.backend),
             // SAFETY: the caller says how long the block is, and that it is free.
             None => unsafe { self.backend.give(block, block_len(layout)) },

@@ -570,7 +570,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "self.bits.addr().get();\n        let used",
         )],
     ),
-    mutant(HEAP, SEGMENT, "a segment that was cut ends where it did", &[("        self.size = (keep - head).min(self.capacity);\n", "")]),
+    mutant(
+        HEAP,
+        SEGMENT,
+        "a segment that was cut ends where it did",
+        &[("        self.size = (keep - head).min(self.capacity);\n", "")],
+    ),
     mutant(HEAP, SEGMENT, "an edge is not cleared", &[("&= !(1 << (granule % BITS))", "&= !(0 << (granule % BITS))")]),
     mutant(
         HEAP,
