@@ -171,7 +171,7 @@ pub(super) struct Backend<M> {
     pub(super) huge_from: Option<usize>,
     /// By how many bytes tops have risen for blocks that are small, and so are written soon.
     pub(super) written: usize,
-    /// The addresses of the middle and of the end of the block that is not small and that a top has risen for last.
+    /// The addresses of the middle and of the end of the block of more than a page that a top has risen for last.
     pub(super) long: [usize; 2],
     /// How many fronts there are beside the first.
     pub(super) further: usize,

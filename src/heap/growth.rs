@@ -40,9 +40,10 @@ pub(super) const STEP_MIN: usize = 64 * 1024;
 /// ... and by at most this many, which cost one system call, or by a huge page.
 const STEP_MAX: usize = 256 * 1024;
 
-/// What is shorter will be written soon. A longer block may never be, as a stack or a buffer that has room for more than
-/// comes, nor what lies before one that is aligned; but where the one before was written in its middle and to its end, this
-/// one will be, too.
+/// A block of more than a page may never be written as a whole, as a stack or a buffer that has room for more than comes,
+/// nor what lies before one that is aligned; but where the one before was written in its middle and to its end, this one
+/// will be, too. What is shorter than this is as often as not, and many are made resident at once; others come as huge pages
+/// or page by page.
 const SURE: usize = LARGE / 8;
 
 /// From how many bytes in use on memory that the heap grows by is made resident
@@ -165,14 +166,16 @@ impl<M: Memory> Backend<M> {
         let from = self.huge_from();
         let len = need - segment.top;
         let small = len < SURE;
-        let huge = if small {
-            self.written >= from
-        } else {
-            let places = [segment.address_of(need - len / 2), segment.address_of(need - 1)];
-            let before = mem::replace(&mut self.long, places);
-            // A program that wants huge pages from the start wants them for long blocks too.
-            from == 0 || self.used >= from && self.is_resident(before[0]) && self.is_resident(before[1])
-        };
+        let whole = if small { self.written } else { self.used } >= from;
+        // The first steps are left out: a small program needs a page or two.
+        let written = self.used >= POPULATE_FROM
+            && (len <= self.page || {
+                let places = [segment.address_of(need - len / 2), segment.address_of(need - 1)];
+                let [middle, end] = mem::replace(&mut self.long, places);
+                self.is_resident(middle) && self.is_resident(end)
+            });
+        // A program that wants huge pages from the start wants them for all blocks.
+        let huge = whole && (from == 0 || written);
         let step = match (segment.own, small) {
             // Behind a large block nothing else is put.
             (true, _) => 0,
@@ -184,9 +187,10 @@ impl<M: Memory> Backend<M> {
         if want > segment.size() {
             self.lengthen(segment, need, want);
         }
-        // The first steps are left out: a small program needs a page or two. A huge page comes whole when it is first
-        // touched, faster than if it were asked for. Where threads wait, each makes its pages resident itself, side by side.
-        let pages = Pages { huge, now: small && !huge && self.further == 0 && self.used >= POPULATE_FROM };
+        // A huge page comes whole when it is first touched, faster than if it were asked for. Where threads wait, each
+        // makes its pages resident itself, side by side.
+        let now = small && written && !huge && self.further == 0;
+        let pages = Pages { whole, huge, now };
         let (before, soft) = (segment.resident, segment.soft);
         let extended = segment.extend(need, want, pages, &mut self.memory);
         self.set_dirty_above(segment, segment.dirty + segment.resident - before);

@@ -43,6 +43,8 @@ const PAGES_FROM: usize = 16 * 1024;
 /// How a segment's pages come.
 #[derive(Clone, Copy)]
 pub(super) struct Pages {
+    /// The top rises to where a huge page ends, whether they come so or not: where blocks lie does not follow from that.
+    pub(super) whole: bool,
     /// In huge ones, where the kernel has them.
     pub(super) huge: bool,
     /// All at once, and not each when it is first touched.
@@ -344,7 +346,7 @@ impl Segment {
         }
         let mut want = want.clamp(need, self.size);
         let mut whole = want;
-        if pages.huge {
+        if pages.whole {
             // To where a huge page ends, if the extent begins where one does. How far a top may rise follows from offsets
             // alone, and not from where the kernel has put the extent; elsewhere the huge page is asked for up to its end.
             let lead = self.base.addr().get() - self.extent.base().addr().get();
@@ -432,6 +434,7 @@ mod tests {
     use super::*;
     use crate::lock::Unlocked;
     use crate::sys::{self, PAGE_SIZE_MIN};
+    use crate::vm;
 
     /// How many of the pages that hold bits are resident.
     fn resident(segment: &Segment) -> usize {
@@ -456,14 +459,14 @@ mod tests {
         let around = |len: usize| (0..8).map(move |step| len - 4 * GRANULE + step * GRANULE);
         for len in (1..=900).step_by(7).flat_map(|pages| around(pages * PAGE_SIZE_MIN)).chain(around(1 << 26)) {
             let least = Segment::extent_for(len, page).expect("it is short");
-            let extent = memory.reserve(least, least).expect("there is room");
+            let extent = vm::reserve(least).expect("there is room");
             // A shorter block has no segment of its own.
             let twice = if len < 1 << 20 { len } else { 2 * len };
             for (most, capacity) in [(0, len), (usize::MAX, twice)] {
                 let segment = Segment::lay_out(&extent, [len, most], &mut memory).expect("there is room");
                 assert!(segment.size >= len && segment.capacity >= capacity, "{len} bytes, {most} {segment:?}");
             }
-            memory.release(extent);
+            extent.release().expect("the kernel takes it back");
         }
     }
 
@@ -480,7 +483,7 @@ mod tests {
             let lead = segment.base.addr().get() - segment.extent.base().addr().get();
             let marks: Vec<_> = (1..20usize)
                 .map(|step| {
-                    let pages = Pages { huge: true, now: false };
+                    let pages = Pages { whole: true, huge: true, now: false };
                     assert!(segment.extend((step << 20) + GRANULE, (step + 1) << 20, pages, &mut memory));
                     segment.soft
                 })

@@ -368,7 +368,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "if ends && let Some(tail) = segment.cut(self.page).filter(|_| false) {",
         )],
     ),
-    mutant(HEAP, GROWTH, "blocks that are never written are made resident", &[("now: small && !huge", "now: !huge")]),
+    mutant(HEAP, GROWTH, "blocks that are never written are made resident", &[("small && written && !huge", "!huge")]),
     mutant(HEAP, GROWTH, "blocks of which little is written are made resident", &[("= LARGE / 8;", "= LARGE;")]),
     mutant(
         HEAP,
@@ -376,12 +376,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "a stack is taken to be written whole",
         &[("[segment.address_of(need - len / 2), ", "[segment.address_of(need - 1), ")],
     ),
-    mutant(
-        HEAP,
-        GROWTH,
-        "huge pages for what is never written",
-        &[("self.used >= from && self.is_resident(before[0]) && self.is_resident(before[1])", "self.used >= from")],
-    ),
+    mutant(HEAP, GROWTH, "huge pages for what is never written", &[("(from == 0 || written)", "true")]),
     mutant(
         LIB,
         GROWTH,
@@ -449,10 +444,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         HEAP,
         GROWTH,
         "large blocks never come as huge pages",
-        &[(
-            "from == 0 || self.used >= from && self.is_resident(before[0]) && self.is_resident(before[1])",
-            "from == 0",
-        )],
+        &[("(from == 0 || written)", "(from == 0 || written && small)")],
     ),
     mutant(LIB, CACHE, "a list may be long where address space is short", &[(".min(backend.limit / LIMIT_SHARE)", "")]),
     mutant(
