@@ -446,15 +446,18 @@ impl<M: Memory> Backend<M> {
         let len = chunk.len();
         let start = segment.offset(chunk.start());
         let end = start + len;
-        let dirty = chunk.dirty(len);
-        let (first, last) = chunk.pages(len, self.page);
-        let mut span = Span { dirty: dirty + len - (last - first), ..Span::new(start, end, 0) };
-        if dirty > 0 {
-            let (from, to, grew) = chunk.dirty_between();
-            (span.from, span.to, span.grew) = (start + from, start + to, grew);
-            self.forget_dirty(chunk, dirty);
-        } else if first < last {
-            (span.from, span.to) = (end, start);
+        let mut span = Span::new(start, end, 0);
+        if len >= LONG {
+            let dirty = chunk.dirty(len);
+            let (first, last) = chunk.pages(len, self.page);
+            span.dirty = dirty + len - (last - first);
+            if dirty > 0 {
+                let (from, to, grew) = chunk.dirty_between();
+                (span.from, span.to, span.grew) = (start + from, start + to, grew);
+                self.forget_dirty(chunk, dirty);
+            } else if first < last {
+                (span.from, span.to) = (end, start);
+            }
         }
         self.bins.remove(chunk, len);
         self.free -= len;

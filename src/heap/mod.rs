@@ -323,34 +323,35 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
 
     /// As [`allocate`](Heap::allocate), and the block's bytes are zero.
     pub fn allocate_zeroed(&self, layout: Layout) -> Option<NonNull<u8>> {
-        let (block, zero) = if SizeClass::of(layout).is_some() {
-            (self.allocate(layout)?, false)
-        } else {
-            self.allocate_in(self.enter(), layout)?
+        let (block, zero) = match layout.size() {
+            ..=SMALL_MAX => (self.allocate(layout)?, false),
+            _ => self.allocate_in(self.enter(), layout)?,
         };
-        if !zero {
+        match layout.size() {
+            _ if zero => (),
             // SAFETY: the block is `size` bytes long and ours.
-            unsafe { self.zero(block, layout.size()) };
+            size @ ..SLICE => unsafe { block.write_bytes(0, size) },
+            // SAFETY: the same, and nothing is in it yet.
+            size => unsafe { self.zero_long(block, size) },
         }
         Some(block)
     }
 
-    /// Zeroes a block. A long one may never be written as a whole: so its pages go back to the kernel, in steps, between
-    /// which others get in.
+    /// Zeroes a block that may never be written as a whole: so its pages go back to the kernel, in steps, between which
+    /// others get in.
     ///
     /// # Safety
     ///
     /// The block is `len` bytes long and the caller's, and holds nothing of use.
-    unsafe fn zero(&self, block: NonNull<u8>, len: usize) {
+    #[cold]
+    #[inline(never)]
+    unsafe fn zero_long(&self, block: NonNull<u8>, len: usize) {
         for start in (0..len).step_by(SLICE) {
             let piece = SLICE.min(len - start);
             // SAFETY: `piece` bytes of the block; what is zero already lies within them.
             unsafe {
                 let at = block.add(start);
-                let zero = match len {
-                    ..SLICE => 0..0,
-                    _ => self.with(|state| state.backend.reset_to_zero(at, piece)),
-                };
+                let zero = self.with(|state| state.backend.reset_to_zero(at, piece));
                 at.write_bytes(0, zero.start);
                 at.add(zero.end).write_bytes(0, piece - zero.end);
             }
@@ -459,7 +460,7 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
             self.finish(hold);
         }
         // What is long takes the kernel long, so that goes in steps, and others get in between.
-        for _ in 0..layout.size() / SLICE {
+        for _ in 0..2 * (layout.size() / SLICE) {
             if self.with(|state| state.backend.excess()) == 0 {
                 break;
             }

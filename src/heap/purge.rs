@@ -9,7 +9,7 @@
 //! more than by how much the free memory rose and fell in the last [`WINDOW`] calls that came to the back end. So a program
 //! whose memory swings pays for it once, and one that has freed most of its memory for good keeps little.
 //! What is more goes back, the oldest first: a call gives back at most [`SLICE`] bytes of at most [`PIECES`] chunks and
-//! of what lies above tops, and whoever frees a block that is longer than that goes on for as many slices as it had, and
+//! of what lies above tops, and whoever frees a block that is longer than that goes on for twice as many as it had, and
 //! lets others in between. Address space stays, until somebody needs it (growth.rs).
 //!
 //! `trim` gives back all of it, in one call, however long it takes.

@@ -545,7 +545,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         HEAP,
         MOD,
         "a long block goes back as slowly as short ones",
-        &[("for _ in 0..layout.size() / SLICE {", "for _ in 0..0 {")],
+        &[("for _ in 0..2 * (layout.size() / SLICE) {", "for _ in 0..0 {")],
     ),
     mutant(
         HEAP,
