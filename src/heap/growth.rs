@@ -20,8 +20,8 @@
 //! Bounds. A top rises by a sixteenth of what small blocks have taken so far, or of what is in use for a longer one, at
 //! most by [`STEP_MAX`], or by a huge page where the heap grows by those, and only that is made resident: whatever the
 //! size of the heap, no call makes more than a huge page or two resident, and blocks that are never written make nothing
-//! else resident. Longer blocks ([`SURE`]) come as huge pages only where the program was seen to write the one before,
-//! and page by page otherwise.
+//! else resident. Blocks of more than a page come so, or as huge pages, only where the program was seen to write the one
+//! before, and those of [`SHORT`] and more page by page if not as huge ones.
 
 use core::mem;
 use core::ptr::NonNull;
@@ -42,9 +42,9 @@ const STEP_MAX: usize = 256 * 1024;
 
 /// A block of more than a page may never be written as a whole, as a stack or a buffer that has room for more than comes,
 /// nor what lies before one that is aligned; but where the one before was written in its middle and to its end, this one
-/// will be, too. What is shorter than this is as often as not, and many are made resident at once; others come as huge pages
-/// or page by page.
-const SURE: usize = LARGE / 8;
+/// will be, too. What is shorter than this is made resident at once then, beside others; what is longer comes as huge pages or
+/// page by page.
+const SHORT: usize = LARGE / 8;
 
 /// From how many bytes in use on memory that the heap grows by is made resident
 /// at once, step by step, and not page by page.
@@ -165,7 +165,7 @@ impl<M: Memory> Backend<M> {
     pub(super) fn extend_segment(&mut self, segment: &mut Segment, need: usize) -> bool {
         let from = self.huge_from();
         let len = need - segment.top;
-        let small = len < SURE;
+        let small = len < SHORT;
         let whole = if small { self.written } else { self.used } >= from;
         // The first steps are left out: a small program needs a page or two.
         let written = self.used >= POPULATE_FROM

@@ -27,17 +27,16 @@
 //! | call | work |
 //! |---|---|
 //! | `allocate`, `deallocate` of up to [`SMALL_MAX`] bytes, or of a [class](CLASSES) of aligned blocks | a few instructions; now and then as below |
-//! | others | O(bits of a word + segments): best fit, joins, splits; the same for each block that goes from lists and batches to the back end, at most 32,768; a step of growth makes at most a huge page or two resident; at most 16 MiB go back to the kernel, in eight pieces and what lies above tops, or a block longer than [`PURGE_THRESHOLD`], with what is free beside it, when it is freed |
-//! | a request that would be refused | all caches are emptied, unused segments are released; for an alignment above a granule every free chunk is looked at: O(N) |
+//! | others | O(bits of a word + segments): best fit, joins, splits; the same for each block that goes from lists and batches to the back end, at most 32,768; a step of growth makes at most a huge page or two resident; at most 8 MiB go back to the kernel, in eight pieces and what lies above tops; for a longer block that is freed, or zeroed, twice its length in steps of 8 MiB, between which other threads get in |
+//! | a request that would be refused | unused segments are released; unless it is for more than there can ever be all caches are emptied; for an alignment above a granule every free chunk is looked at: O(N) |
 //! | `trim`, `stats`, `check` | O(N) |
 //!
 //! Resident memory over what is in use: free memory is used again by best fit, joined as soon as it is freed; what no
 //! allocator that does not move blocks can avoid (Robson 1974: a factor of half the logarithm of the longest over the
-//! shortest block) is the worst case here too. Beyond that at most a quarter of what is in use, or [`PURGE_THRESHOLD`]
-//! bytes if that is more, stays resident without use for longer than 1024 calls of the back end (what is joined counts
-//! as old as most of it; above a top 8192), and four times that at any time, but for what 16 MiB or eight pieces a call
-//! have not given back yet. After [`trim`](Heap::trim) no whole page is resident that holds no block and none of the
-//! heap's words.
+//! shortest block) is the worst case here too. Beyond that at most a quarter of what is in use stays resident, or
+//! [`PURGE_THRESHOLD`] bytes if that is more, and up to as much again of what was given back and taken again within some
+//! 4,096 calls of the back end, but for what 8 MiB or eight pieces a call have not given back yet. After
+//! [`trim`](Heap::trim) no whole page is resident that holds no block and none of the heap's words.
 //! What free lists hold, one set for each of up to 256 threads, is bounded in fronts.rs.
 //!
 //! Address space over what is in use: what blocks share grows by as much as it is, so it is at most twice what they
@@ -560,8 +559,9 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
         });
     }
 
-    /// Sets how many free bytes may stay resident when they have not been wanted for a while; a quarter of what is in use
-    /// may always stay. 0: what is free goes back as soon as that can be at 16 MiB or eight pieces a call.
+    /// Sets how many free bytes may stay resident; a quarter of what is in use may always stay, and up to as much again of
+    /// what was given back and taken again lately. 0: what is free goes back as soon as that can be at 8 MiB or eight
+    /// pieces a call.
     pub fn set_purge_threshold(&self, bytes: usize) {
         self.with(|state| state.backend.purge_threshold = Some(bytes.min(THRESHOLD_MOST)));
     }

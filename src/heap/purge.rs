@@ -124,9 +124,9 @@ impl<M: Memory> Backend<M> {
     /// The `len` bytes at `at` are a part of a block that holds nothing of use.
     pub(super) unsafe fn reset_to_zero(&mut self, at: NonNull<u8>, len: usize) -> Range<usize> {
         let start = at.addr().get();
-        let (from, to) = (round_up(start, self.page) - start, round_down(start + len, self.page) - start);
-        // SAFETY: whole pages within the bytes that this function's contract names; a slice is longer than a page.
-        let zero = unsafe { self.memory.reset_to_zero(at.add(from), to - from) };
+        let (from, to) = (round_up(start, self.page) - start, round_down(start + len, self.page).saturating_sub(start));
+        // SAFETY: whole pages within the bytes that this function's contract names.
+        let zero = from < to && unsafe { self.memory.reset_to_zero(at.add(from), to - from) };
         if zero { from..to } else { 0..0 }
     }
 

@@ -320,3 +320,30 @@ fn nothing_is_made_resident_while_other_threads_may_wait() {
         assert_eq!(segment.resident > segment.top, further == 0);
     }
 }
+
+#[test]
+fn only_whole_pages_are_zeroed_by_the_kernel() {
+    let mut state = used();
+    const LEN: usize = 100_000;
+    let (block, _) = state.allocate(layout(LEN, 4096)).expect("memory");
+    for (from, len, expected) in [
+        (0, LEN, 0..LEN / 4096 * 4096),
+        (1, 4096 + 4095, 4095..4095 + 4096),
+        (1, 4096 + 4094, 0..0),
+        (0, 4095, 0..0),
+        (100, 50, 0..0),
+        (4000, 200, 0..0),
+    ] {
+        // SAFETY: a part of the block.
+        let zero = unsafe {
+            block.write_bytes(1, LEN);
+            state.backend.reset_to_zero(block.add(from), len)
+        };
+        assert_eq!(zero, expected, "{len} bytes from {from} on");
+        for at in 0..LEN {
+            let is_zero = at >= from && zero.contains(&(at - from));
+            // SAFETY: inside the block.
+            assert_eq!(unsafe { block.add(at).read() }, u8::from(!is_zero), "byte {at}; {len} bytes from {from} on");
+        }
+    }
+}
