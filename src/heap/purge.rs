@@ -42,7 +42,7 @@ impl<M: Memory> Backend<M> {
         self.peak = self.peak.max(self.out());
         (self.least, self.most) = (self.least.min(self.dirty), self.most.max(self.dirty));
         self.clock = self.clock.wrapping_add(1);
-        if self.clock % WINDOW == 0 {
+        if self.clock.is_multiple_of(WINDOW) {
             self.forget_wanted();
         }
         if self.dirty > self.threshold() {
