@@ -92,14 +92,12 @@ pub(super) struct Span {
     /// Between which offsets those lie that could be given back; the end comes first if there are none.
     pub(super) from: usize,
     pub(super) to: usize,
-    /// What was freed last is at its end, so that it is to go back from its start on.
-    pub(super) grew: bool,
 }
 
 impl Span {
     /// What has been a block until now. Beside it a chunk may end or begin that has words on the next page.
     fn new(start: usize, end: usize, page: usize) -> Span {
-        Span { start, end, dirty: end - start, from: start.saturating_sub(page), to: end + page, grew: false }
+        Span { start, end, dirty: end - start, from: start.saturating_sub(page), to: end + page }
     }
 
     /// How many bytes between two offsets in it have been given back.
@@ -333,7 +331,6 @@ impl<M: Memory> Backend<M> {
             // SAFETY: the granule before is the edge of a chunk, so one ends here.
             let left = self.unlink(segment, unsafe { FreeChunk::ending(at) });
             span.join(&left);
-            span.grew = true;
             span.start = left.start;
         }
         if span.end == segment.top {
@@ -452,8 +449,8 @@ impl<M: Memory> Backend<M> {
             let (first, last) = chunk.pages(len, self.page);
             span.dirty = dirty + len - (last - first);
             if dirty > 0 {
-                let (from, to, grew) = chunk.dirty_between();
-                (span.from, span.to, span.grew) = (start + from, start + to, grew);
+                let (from, to) = chunk.dirty_between();
+                (span.from, span.to) = (start + from, start + to);
                 self.forget_dirty(chunk, dirty);
             } else if first < last {
                 (span.from, span.to) = (end, start);

@@ -107,7 +107,7 @@ fn check_segment<M>(segment: &Segment, backend: &Backend<M>, found: &mut Found) 
         }
         let (dirty, (first, last)) = (chunk.dirty(len), chunk.pages(len, backend.page));
         if dirty > 0 {
-            let (from, to, _) = chunk.dirty_between();
+            let (from, to) = chunk.dirty_between();
             let is_whole = [from, to].iter().all(|offset| (at + offset).is_multiple_of(backend.page));
             if from < first || to > last || dirty > to.saturating_sub(from) || !is_whole {
                 return Err(Fault::Age(at));

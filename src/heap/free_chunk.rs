@@ -11,7 +11,7 @@
 //!   5        parent in its bin's tree
 //!   6, 7     older and newer of the dirty chunks
 //!   8        bytes that may be resident and can be given back
-//!   9, 10    where those lie at most, from one offset up to another  | ONE in word 9: to be given back in that order
+//!   9, 10    where those lie at most, from one offset up to another
 //!   last     length in bytes                 (two granules and more)
 //! ```
 //!
@@ -207,26 +207,23 @@ impl FreeChunk {
         if len < LONG { 0 } else { unsafe { self.word(8).read() } }
     }
 
-    /// Says how many bytes may be resident, between which offsets, and whether they are to be given back from the first one
-    /// on.
+    /// Says how many bytes may be resident, and between which offsets.
     #[inline]
-    pub(super) fn set_dirty(self, bytes: usize, from: usize, to: usize, forward: bool) {
+    pub(super) fn set_dirty(self, bytes: usize, from: usize, to: usize) {
         debug_assert!(self.len() >= LONG);
         // SAFETY: a LONG chunk has these words.
         unsafe {
             self.word(8).write(bytes);
-            self.word(9).write(from | usize::from(forward));
+            self.word(9).write(from);
             self.word(10).write(to);
         }
     }
 
-    /// Between which offsets the bytes of a dirty chunk lie that may be resident, and whether they are to be given back from
-    /// the first one on.
+    /// Between which offsets the bytes of a dirty chunk lie that may be resident.
     #[inline]
-    pub(super) fn dirty_between(self) -> (usize, usize, bool) {
+    pub(super) fn dirty_between(self) -> (usize, usize) {
         // SAFETY: a dirty chunk is LONG.
-        let (from, to) = unsafe { (self.word(9).read(), self.word(10).read()) };
-        (from & !ONE, to, from & ONE != 0)
+        unsafe { (self.word(9).read(), self.word(10).read()) }
     }
 
     #[inline]

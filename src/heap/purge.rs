@@ -138,29 +138,22 @@ impl<M: Memory> Backend<M> {
         round_up(purged, self.page).min(most)
     }
 
-    /// Gives back at most `most` bytes of a dirty chunk, a multiple of the page; says how many. It begins where what was
-    /// freed last is not.
+    /// Gives back at most `most` bytes of a dirty chunk, a multiple of the page, from the end on; says how many.
     pub(super) fn purge_chunk(&mut self, chunk: FreeChunk, most: usize) -> usize {
         let len = chunk.len();
         let dirty = chunk.dirty(len);
-        let (mut from, mut to, grew) = chunk.dirty_between();
+        let (from, to) = chunk.dirty_between();
         let step = most.min(to - from);
-        let at = if grew {
-            from += step;
-            from - step
-        } else {
-            to -= step;
-            to
-        };
+        let to = to - step;
         // SAFETY: whole pages of a free chunk that hold none of its words.
-        unsafe { self.memory.reset(chunk.start().add(at), step) };
+        unsafe { self.memory.reset(chunk.start().add(to), step) };
         let left = dirty.min(to - from);
         if left == 0 {
             self.forget_dirty(chunk, dirty);
         } else {
             self.dirty -= dirty - left;
         }
-        chunk.set_dirty(left, from, to, grew);
+        chunk.set_dirty(left, from, to);
         step
     }
 
@@ -172,7 +165,7 @@ impl<M: Memory> Backend<M> {
 
     /// Says which of the chunk's bytes may be resident, of those of a span, and makes it the newest of the dirty ones.
     pub(super) fn set_dirty(&mut self, chunk: FreeChunk, span: Span) {
-        let Span { start, end, dirty, from, to, grew } = span;
+        let Span { start, end, dirty, from, to } = span;
         let (first, last) = chunk.pages(end - start, self.page);
         let from = self.page_floor(chunk, from.saturating_sub(start)).max(first);
         let to = self.page_floor(chunk, to.saturating_sub(start) + self.page - 1).min(last);
@@ -181,7 +174,7 @@ impl<M: Memory> Backend<M> {
         if dirty == 0 {
             return;
         }
-        chunk.set_dirty(dirty, from, to, grew);
+        chunk.set_dirty(dirty, from, to);
         chunk.set_older(self.newest);
         chunk.set_newer(None);
         self.link_ages(self.newest, Some(chunk));

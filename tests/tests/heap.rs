@@ -789,20 +789,37 @@ fn what_stays_is_what_was_wanted_again_in_whatever_order_it_was_freed() {
         let slice = 8 << 20;
         let near = |most: usize| most - slice - edges..=most + edges;
         let of = format!("forward: {forward}, a block behind: {with_last}");
-        let first = resident(&swing());
+        let blocks = swing();
+        let first = resident(&blocks);
         assert!(near(PURGE_THRESHOLD).contains(&first), "{first} bytes the first time; {of}");
+        // No more goes back when others come and go.
+        let buffer = layout(16 << 10, 8);
+        let use_buffer = || {
+            let block = heap.allocate(buffer).expect("room");
+            // SAFETY: the heap's block, freed once.
+            unsafe { heap.deallocate(block, buffer) };
+        };
+        (0..100).for_each(|_| use_buffer());
+        let later = resident(&blocks);
+        assert!(near(PURGE_THRESHOLD).contains(&later), "{first} bytes, then {later}; {of}");
         let blocks = swing();
         let second = resident(&blocks);
         assert!(near(2 * PURGE_THRESHOLD).contains(&second), "{second} bytes the second time; {of}");
         // Others come and go, and it stands still.
-        let buffer = layout(16 << 10, 8);
-        for _ in 0..5000 {
-            let block = heap.allocate(buffer).expect("room");
-            // SAFETY: the heap's block, freed once.
-            unsafe { heap.deallocate(block, buffer) };
-        }
+        (0..5000).for_each(|_| use_buffer());
         let third = resident(&blocks);
         assert!(third <= PURGE_THRESHOLD + edges, "{third} bytes when it was not wanted any more; {of}");
+        // What is long does not wait for other calls.
+        heap.trim();
+        let long = layout(200 << 20, 8);
+        let block = heap.allocate(long).expect("room");
+        // SAFETY: the heap's block, freed once.
+        unsafe {
+            block.write_bytes(1, long.size());
+            heap.deallocate(block, long);
+        }
+        let left = resident_pages(block, long.size()) * 4096;
+        assert!(left <= 2 * PURGE_THRESHOLD + edges, "{left} bytes of a long block; {of}");
         assert_eq!(heap.check(), Ok(()));
     }
 }

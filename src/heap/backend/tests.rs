@@ -190,13 +190,13 @@ fn a_dirty_chunk_that_is_not_in_its_list() {
         found(&mut state, |state| state.backend.newest.replace(chunk), |state, newest| state.backend.newest = newest);
     assert_eq!(fault, Fault::Age(0));
     // More is said to be dirty than there are pages, or others, or parts of pages.
-    let (dirty, (from, to, forward)) = (chunk.dirty(chunk.len()), chunk.dirty_between());
+    let (dirty, (from, to)) = (chunk.dirty(chunk.len()), chunk.dirty_between());
     for (dirty, from, to) in
         [(dirty + GRANULE, from, to), (dirty, from - 4096, to), (dirty, from, to + 4096), (1, from + GRANULE, to)]
     {
         let before = (chunk.dirty(chunk.len()), chunk.dirty_between());
-        let harm = |_: &mut Used| chunk.set_dirty(dirty, from, to, forward);
-        let mend = |_: &mut Used, ()| chunk.set_dirty(before.0, before.1.0, before.1.1, forward);
+        let harm = |_: &mut Used| chunk.set_dirty(dirty, from, to);
+        let mend = |_: &mut Used, ()| chunk.set_dirty(before.0, before.1.0, before.1.1);
         assert_eq!(found(&mut state, harm, mend), Fault::Age(address(chunk)));
     }
 }

@@ -528,7 +528,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "a chunk that was given back in part counts whole",
         &[("self.dirty -= dirty - left;", "self.dirty -= dirty;")],
     ),
-    mutant(HEAP, PURGE, "a chunk goes back from one end alone", &[("let at = if grew {", "let at = if false {")]),
+    mutant(
+        HEAP,
+        PURGE,
+        "what was given back counts as if it had been elsewhere",
+        &[("let left = dirty.min(to - from);", "let left = if to > from { dirty } else { 0 };")],
+    ),
     mutant(
         HEAP,
         BACKEND,
