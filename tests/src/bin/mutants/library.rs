@@ -537,8 +537,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         HEAP,
         BACKEND,
-        "all below a chunk's end is dirty when it joins what lies above a top",
-        &[("segment.dirty + span.dirty);", "usize::MAX);")],
+        "what joins what lies above a top is not counted",
+        &[("segment.dirty + span.dirty);", "segment.dirty);")],
     ),
     mutant(
         HEAP,
