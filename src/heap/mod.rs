@@ -27,7 +27,7 @@
 //! | call | work |
 //! |---|---|
 //! | `allocate`, `deallocate` of up to [`SMALL_MAX`] bytes, or of a [class](CLASSES) of aligned blocks | a few instructions; now and then as below |
-//! | others | O(bits of a word + segments): best fit, joins, splits; the same for each block that goes from lists and batches to the back end, at most 32,768; a step of growth makes at most a huge page or two resident; at most 8 MiB go back to the kernel, in eight pieces and what lies above tops; for a longer block that is freed, or zeroed, twice its length in steps of 8 MiB, between which other threads get in |
+//! | others | O(bits of a word + segments): best fit, joins, splits; the same for each block that goes from lists and batches to the back end, at most 32,768; a step of growth makes at most a huge page or two resident; at most 8 MiB go back to the kernel (2 on 32-bit ports), in eight pieces and what lies above tops; for a longer block that is freed, or zeroed, twice its length in such steps, between which other threads get in |
 //! | a request that would be refused | unused segments are released; unless it is for more than there can ever be all caches are emptied; for an alignment above a granule every free chunk is looked at: O(N) |
 //! | `trim`, `stats`, `check` | O(N) |
 //!
@@ -35,7 +35,7 @@
 //! allocator that does not move blocks can avoid (Robson 1974: a factor of half the logarithm of the longest over the
 //! shortest block) is the worst case here too. Beyond that at most a quarter of what is in use stays resident, or
 //! [`PURGE_THRESHOLD`] bytes if that is more, and up to as much again of what was given back and taken again within some
-//! 4,096 calls of the back end, but for what 8 MiB or eight pieces a call have not given back yet. After
+//! 4,096 calls of the back end, but for what steps of 8 MiB (2) or eight pieces have not given back yet. After
 //! [`trim`](Heap::trim) no whole page is resident that holds no block and none of the heap's words.
 //! What free lists hold, one set for each of up to 256 threads, is bounded in fronts.rs.
 //!
@@ -560,8 +560,8 @@ impl<L: RawMutex, M: Memory> Heap<L, M> {
     }
 
     /// Sets how many free bytes may stay resident; a quarter of what is in use may always stay, and up to as much again of
-    /// what was given back and taken again lately. 0: what is free goes back as soon as that can be at 8 MiB or eight
-    /// pieces a call.
+    /// what was given back and taken again lately. 0: what is free goes back as soon as that can be at 8 MiB (2 on
+    /// 32-bit ports) or eight pieces a call.
     pub fn set_purge_threshold(&self, bytes: usize) {
         self.with(|state| state.backend.purge_threshold = Some(bytes.min(THRESHOLD_MOST)));
     }

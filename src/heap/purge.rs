@@ -26,8 +26,9 @@ use crate::vm::{round_down, round_up};
 
 /// A call gives back at most this many chunks ...
 const PIECES: usize = 8;
-/// ... and this many bytes, a multiple of every page size: to give 2,048 pages back takes a kernel half a millisecond.
-pub(super) const SLICE: usize = 8 * 1024 * 1024;
+/// ... and this many bytes, a multiple of every page size: 8 MiB, or 2 on 32-bit ports. To give 2,048 pages back takes a
+/// kernel half a millisecond.
+pub(super) const SLICE: usize = PURGE_THRESHOLD / 4;
 
 /// No threshold is higher: it is as good as none.
 pub(super) const THRESHOLD_MOST: usize = usize::MAX / 8;
