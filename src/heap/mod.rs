@@ -155,11 +155,9 @@ pub use check::Fault;
 pub use class::{CLASSES, GRANULE, SMALL_MAX, block_len, class_len, class_of};
 pub use growth::HUGE_FROM;
 pub use memory::{Extent, Memory, Refusal};
+pub use purge::PURGE_THRESHOLD;
 pub use stats::{Class, Stats};
 pub use system::SystemMemory;
-
-/// How many free bytes may stay resident, unless [`Heap::set_purge_threshold`] says otherwise.
-pub const PURGE_THRESHOLD: usize = if usize::BITS == 64 { 32 * 1024 * 1024 } else { 8 * 1024 * 1024 };
 
 /// A heap over the memory `M`, behind locks of the kind `L`.
 ///

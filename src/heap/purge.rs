@@ -17,12 +17,15 @@
 use core::ops::Range;
 use core::ptr::NonNull;
 
-use super::PURGE_THRESHOLD;
 use super::backend::{Backend, Span};
 use super::free_chunk::FreeChunk;
 use super::memory::Memory;
 use super::segment::Segment;
 use crate::vm::{round_down, round_up};
+
+/// How many free bytes may stay resident, unless [`Heap::set_purge_threshold`](super::Heap::set_purge_threshold) says
+/// otherwise.
+pub const PURGE_THRESHOLD: usize = if usize::BITS == 64 { 32 * 1024 * 1024 } else { 8 * 1024 * 1024 };
 
 /// A call gives back at most this many chunks ...
 const PIECES: usize = 8;
