@@ -261,6 +261,13 @@ pub(crate) const fn round_up(bytes: usize, page: usize) -> usize {
     round_down(bytes + (page - 1), page)
 }
 
+/// How many bytes lie between an address and the next multiple of `align`, a power of two. Near the end of all addresses the
+/// multiple itself may be 0.
+#[inline]
+pub(crate) const fn gap_before(address: usize, align: usize) -> usize {
+    address.wrapping_neg() & (align - 1)
+}
+
 /// Reserves `len` bytes of address space, a multiple of the page, wherever the kernel has them, without access.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use core::{mem, slice};
 use super::map::{BLOCK, BLOCK_GRANULES, EDGE, GRANULE, LARGE, Map, ONES, SPAN, shift};
 use super::shelves::{CLASSES, Shelves};
 use super::space::Space;
-use crate::vm::HUGE;
+use crate::vm::{HUGE, gap_before};
 
 /// How much of a hole becomes the piece at once, bytes.
 const PIECE: usize = 32 << 10;
@@ -109,7 +109,7 @@ impl Allocator {
         let mut want = need.max(STEP).max(now / STEP_SHARE / BLOCK * BLOCK).min(most);
         if self.limit >= HUGE_FROM {
             // To the end of a huge page.
-            want = (want + (self.map.end() + want).wrapping_neg() % HUGE).min(most);
+            want = (want + gap_before(self.map.end() + want, HUGE)).min(most);
         }
         if want < least {
             return false;

@@ -26,6 +26,7 @@ use super::free_chunk::{FreeChunk, LONG};
 use super::memory::Memory;
 use super::segment::Segment;
 use crate::sys::PAGE_SIZE_MIN;
+use crate::vm::gap_before;
 
 /// For an aligned block, this many chunks of a length are looked at for one that lies as it has to, and this many lengths,
 /// before a chunk is taken in which it fits however that lies.
@@ -57,7 +58,7 @@ impl Request {
     /// The same for blocks that are to begin at a multiple of more than a granule.
     fn place_aligned(self, start: NonNull<u8>, room: usize) -> Option<usize> {
         let at = |align: usize| {
-            let gap = start.addr().get().wrapping_neg() & (align - 1);
+            let gap = gap_before(start.addr().get(), align);
             (room.checked_sub(gap)? >= self.len).then_some(gap)
         };
         let at_page = if self.len < LARGE { None } else { at(self.align.max(PAGE_SIZE_MIN)) };
@@ -223,7 +224,7 @@ impl<M: Memory> Backend<M> {
 
     /// Serves a single block from a chunk of just its length, if that lies as it has to.
     pub(super) fn take_exact(&mut self, len: usize, align: usize) -> Option<NonNull<u8>> {
-        let lies_so = |chunk: &FreeChunk| chunk.start().addr().get() & (align - 1) == 0;
+        let lies_so = |chunk: &FreeChunk| gap_before(chunk.start().addr().get(), align) == 0;
         let chunk = self.bins.find(len).filter(|chunk| chunk.len() == len && lies_so(chunk))?;
         // SAFETY: the only segment that is looked at here.
         let segment = unsafe { self.segment_of(chunk.start()) }?;

@@ -22,7 +22,7 @@ use core::slice;
 
 use super::class::GRANULE;
 use super::memory::{Extent, Memory};
-use crate::vm::{HUGE, round_down, round_up};
+use crate::vm::{HUGE, gap_before, round_down, round_up};
 
 const BITS: usize = usize::BITS as usize;
 const WORD: usize = size_of::<usize>();
@@ -275,8 +275,7 @@ impl Segment {
 
     /// The first offset from `offset` on at which a page of that size begins.
     fn page_above(&self, offset: usize, page: usize) -> usize {
-        let base = self.base.addr().get();
-        round_up(base + offset, page) - base
+        offset + gap_before(self.address_of(offset), page)
     }
 
     /// The address of an offset.

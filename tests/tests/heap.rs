@@ -718,31 +718,39 @@ fn a_very_large_block_doubles_where_it_is() {
     assert_eq!(heap.check(), Ok(()));
 }
 
+/// How much is resident of what are or were blocks of a length, bytes.
+fn resident_of(blocks: &[NonNull<u8>], len: usize) -> usize {
+    blocks.iter().map(|block| resident_pages(*block, len)).sum::<usize>() * 4096
+}
+
+/// Writes blocks of the heap and frees them, the last one first.
+fn write_and_free(heap: &Heap<rt0::lock::Unlocked>, blocks: &[NonNull<u8>], layout: Layout) {
+    for block in blocks.iter().rev() {
+        // SAFETY: the heap's block, freed once.
+        unsafe {
+            block.write_bytes(1, layout.size());
+            heap.deallocate(*block, layout);
+        }
+    }
+}
+
 #[test]
 fn what_was_freed_in_reverse_goes_back_while_blocks_come_and_go_there() {
     // SAFETY: one thread.
     let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
     let whole = layout(1 << 20, 8);
-    let resident =
-        |blocks: &[NonNull<u8>]| blocks.iter().map(|block| resident_pages(*block, whole.size())).sum::<usize>() * 4096;
     let swing = || {
         let blocks: Vec<_> = (0..120).map(|_| heap.allocate(whole).expect("room")).collect();
-        for block in blocks.iter().rev() {
-            // SAFETY: the heap's block, freed once.
-            unsafe {
-                block.write_bytes(1, whole.size());
-                heap.deallocate(*block, whole);
-            }
-        }
+        write_and_free(&heap, &blocks, whole);
         blocks
     };
     // Nothing says that it is wanted again.
-    assert!(resident(&swing()) <= rt0::heap::PURGE_THRESHOLD + (64 << 10));
+    assert!(resident_of(&swing(), whole.size()) <= rt0::heap::PURGE_THRESHOLD + (64 << 10));
     // It is taken again, and as much may stay as stays anyway.
     heap.set_purge_threshold(2 * rt0::heap::PURGE_THRESHOLD);
     let blocks = swing();
     heap.set_purge_threshold(rt0::heap::PURGE_THRESHOLD);
-    let resident = || resident(&blocks);
+    let resident = || resident_of(&blocks, whole.size());
     assert!(resident() > 100 << 20, "not at once");
     let buffer = layout(16 << 10, 8);
     for _ in 0..5000 {
@@ -762,8 +770,7 @@ fn what_stays_is_what_was_wanted_again_in_whatever_order_it_was_freed() {
         // SAFETY: one thread.
         let heap: Heap<rt0::lock::Unlocked> = unsafe { Heap::new_unlocked() };
         let mut last = None;
-        let resident =
-            |blocks: &[NonNull<u8>]| blocks.iter().map(|at| resident_pages(*at, whole.size())).sum::<usize>() * 4096;
+        let resident = |blocks: &[NonNull<u8>]| resident_of(blocks, whole.size());
         // 120 MiB that are written and freed.
         let mut swing = || {
             let mut blocks: Vec<_> = (0..120).map(|_| heap.allocate(whole).expect("room")).collect();
@@ -831,14 +838,8 @@ fn what_a_top_reaches_again_and_again_stays() {
     let whole = layout(1 << 20, 8);
     let swing = |count: usize| {
         let blocks: Vec<_> = (0..count).map(|_| heap.allocate(whole).expect("room")).collect();
-        let resident = blocks.iter().map(|block| resident_pages(*block, whole.size())).sum::<usize>() * 4096;
-        for block in blocks.iter().rev() {
-            // SAFETY: the heap's block, freed once.
-            unsafe {
-                block.write_bytes(1, whole.size());
-                heap.deallocate(*block, whole);
-            }
-        }
+        let resident = resident_of(&blocks, whole.size());
+        write_and_free(&heap, &blocks, whole);
         resident
     };
     // It is seen to be wanted when it is reached for the second time.
