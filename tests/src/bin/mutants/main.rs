@@ -80,6 +80,9 @@ fn try_all(chosen: &[String]) -> Result<bool> {
             false => "NOT SEEN",
         };
         println!("{verdict:8}  {:14} {:48} {} red, {}", mutant.place(), mutant.name, red.len(), mutant.seen_by);
+        if verdict != "seen" && !red.is_empty() {
+            println!("          seen by others: {}", red.join(", "));
+        }
         seen &= verdict == "seen";
         count += 1;
     }
@@ -147,7 +150,7 @@ fn failing_tests(root: &Path, dist: &Path, mutant: &Mutant, port: Port) -> Resul
         UNALIGNED | WAKES => "injected_failures",
         HEAP_ON_X86 | HEAP_ON_ARM | HEAP_ON_FREEBSD => "heap_programs",
         VARIABLES_ON_X86 | VARIABLES_ON_ARM | VARIABLES_ON_FREEBSD => "thread_local",
-        STACKS_ON_X86 | STACKS_ON_ARM | STACKS_ON_FREEBSD => "stacks",
+        STACKS_ON_X86 | STACKS_ON_ARM | STACKS_ON_FREEBSD | NO_ROOM_ON_STACK => "stacks",
         _ => "freebsd_runner",
     };
     let mut command = Command::new("cargo");

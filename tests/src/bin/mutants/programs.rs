@@ -39,6 +39,7 @@ pub(super) const VARIABLES_ON_X86: &str = "variables_on_linux_386_and_linux_amd6
 pub(super) const VARIABLES_ON_ARM: &str = "variables_on_linux_arm";
 pub(super) const VARIABLES_ON_FREEBSD: &str = "variables_on_freebsd_under_the_runner";
 pub(super) const STACKS_ON_X86: &str = "stacks_on_linux_386_and_linux_amd64";
+pub(super) const NO_ROOM_ON_STACK: &str = "a_signal_for_which_the_stack_has_no_room_ends_the_process";
 pub(super) const STACKS_ON_ARM: &str = "stacks_on_linux_arm";
 pub(super) const STACKS_ON_FREEBSD: &str = "stacks_on_freebsd_under_the_runner";
 pub(super) const HEAP_ON_X86: &str = "linux_386_and_linux_amd64_on_this_machine";
@@ -688,7 +689,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         port: Some(Port::linux_386),
         file: "src/fault.rs",
         edits: &[("if fault.address.is_none() {", "if sent {")],
-        seen_by: STACKS_ON_X86,
+        seen_by: NO_ROOM_ON_STACK,
     },
     Mutant {
         name: "FreeBSD's sigaction with Linux's flags",
