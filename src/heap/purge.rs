@@ -21,7 +21,7 @@ use super::backend::{Backend, Span};
 use super::free_chunk::FreeChunk;
 use super::memory::Memory;
 use super::segment::Segment;
-use crate::vm::{round_down, round_up};
+use crate::vm::{gap_before, round_down, round_up};
 
 /// How many free bytes may stay resident, unless [`Heap::set_purge_threshold`](super::Heap::set_purge_threshold) says
 /// otherwise.
@@ -128,7 +128,7 @@ impl<M: Memory> Backend<M> {
     /// The `len` bytes at `at` are a part of a block that holds nothing of use.
     pub(super) unsafe fn reset_to_zero(&mut self, at: NonNull<u8>, len: usize) -> Range<usize> {
         let start = at.addr().get();
-        let (from, to) = (round_up(start, self.page) - start, round_down(start + len, self.page).saturating_sub(start));
+        let (from, to) = (gap_before(start, self.page), round_down(start + len, self.page).saturating_sub(start));
         // SAFETY: whole pages within the bytes that this function's contract names.
         let zero = from < to && unsafe { self.memory.reset_to_zero(at.add(from), to - from) };
         if zero { from..to } else { 0..0 }

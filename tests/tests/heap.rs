@@ -825,7 +825,7 @@ fn what_stays_is_what_was_wanted_again_in_whatever_order_it_was_freed() {
             block.write_bytes(1, long.size());
             heap.deallocate(block, long);
         }
-        let left = resident_pages(block, long.size()) * 4096;
+        let left = resident_of(&[block], long.size());
         assert!(left <= 2 * PURGE_THRESHOLD + edges, "{left} bytes of a long block; {of}");
         assert_eq!(heap.check(), Ok(()));
     }
