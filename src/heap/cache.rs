@@ -174,6 +174,11 @@ impl Cache {
     /// Gives lists to the back end before the heap grows: those that stand still, and if there is much others, no more
     /// than a step of growth; until they had `most` blocks, which are less by theirs then. Goes on where it ended last.
     pub(super) fn flush_some<M: Memory>(&mut self, depot: &mut Depot, backend: &mut Backend<M>, most: &mut usize) {
+        let may_stay = backend.of_front((backend.out() / LISTED_SHARE).max(LISTED_MIN));
+        // No more is in lists than is in use.
+        if backend.out() <= may_stay {
+            return;
+        }
         let is_large = backend.out() > IDLE_MIN;
         let mut listed = 0;
         let mut class = self.cursor;
@@ -184,7 +189,7 @@ impl Cache {
             }
             listed += self.held(class) * class.len();
         }
-        if listed <= backend.of_front((backend.out() / LISTED_SHARE).max(LISTED_MIN)) {
+        if listed <= may_stay {
             return;
         }
         let mut enough = backend.step();
